@@ -1,0 +1,1 @@
+"""The shared trainer: corpus -> split -> windows -> trainer -> ranks. Imports nothing of this project."""

@@ -1,0 +1,113 @@
+"""Read the file formats of a corpus: `.npz`, a `.npy` pair, Parquet. Runs no code from them."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lvm_core.errors import InputError
+
+FORMATS = "a .npz, a vectors .npy with chain_ids.npy beside it, or a Parquet file"
+FLOATS = (np.float16, np.float32, np.float64)
+
+
+def locate(source: str) -> list[Path]:
+    """Return the files that make up a corpus, or say which is missing."""
+    path = Path(source)
+    if path.is_dir():
+        path = path / "vectors.npy"
+    if not path.is_file():
+        raise InputError(f"a corpus must be a readable file, but {path} is not there. Give {FORMATS}, or `kalman`.")
+    if path.suffix == ".npy":
+        ids = path.with_name("chain_ids.npy")
+        if not ids.is_file():
+            raise InputError(f"a .npy corpus must have its ids in chain_ids.npy beside it, but {ids} is not there.")
+        return [path, ids]
+    if path.suffix not in (".npz", ".parquet"):
+        raise InputError(f"a corpus must be {FORMATS}, but {path} ends in '{path.suffix}'.")
+    return [path]
+
+
+def display_name(files: list[Path]) -> str:
+    """Return the short name of a corpus for tables and study names."""
+    stem = files[0].stem
+    return files[0].resolve().parent.name if stem == "vectors" else stem
+
+
+def hash_files(files: list[Path]) -> str:
+    """Return 16 hex digits over names' suffixes and all bytes, of any length."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in files:
+        digest.update(path.suffix.encode() + b"\0")
+        with path.open("rb") as file:
+            while block := file.read(1 << 24):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def read(files: list[Path]) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
+    """Return vectors [V, D], chain ids [V] and titles [num_chains] or None, as the files have them.
+
+    Raises: InputError for a damaged file, missing keys, or vectors that are not [V, D] floats.
+    """
+    path = files[0]
+    try:
+        if path.suffix == ".npy":
+            vectors, chain_ids = (np.load(file, mmap_mode="r", allow_pickle=False) for file in files)
+            titles = None
+        elif path.suffix == ".npz":
+            vectors, chain_ids, titles = _read_npz(path)
+        else:
+            vectors, chain_ids, titles = _read_parquet(path)
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, pa.ArrowException) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"a corpus must be readable as {path.suffix}, but {path} is not: {error}") from error
+    _check_vectors(vectors, path)
+    return vectors, chain_ids, titles
+
+
+def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
+    with np.load(path, allow_pickle=False) as archive:
+        _require_names(path, archive.files, ["vectors", "chain_ids"], "keys")
+        titles = [str(title) for title in archive["chain_titles"]] if "chain_titles" in archive.files else None
+        return archive["vectors"], archive["chain_ids"], titles
+
+
+def _read_parquet(path: Path) -> tuple[np.ndarray, np.ndarray, None]:
+    file = pq.ParquetFile(path)
+    _require_names(path, file.schema_arrow.names, ["vector", "chain_id"], "columns")
+    table = file.read(columns=["vector", "chain_id"])
+    column = table["vector"].combine_chunks()
+    if not isinstance(column, (pa.ListArray, pa.LargeListArray, pa.FixedSizeListArray)):
+        raise InputError(f"the Parquet column `vector` must hold lists of floats, but {path} has {column.type}.")
+    lengths = np.unique(np.asarray(column.value_lengths().fill_null(0))) if len(column) else np.array([0])
+    if len(lengths) != 1 or column.null_count or column.flatten().null_count:
+        raise InputError(
+            f"every `vector` must have the same number of values and no null, but {path} has lengths "
+            f"{lengths.min()} to {lengths.max()} and {column.null_count} null rows."
+        )
+    vectors = np.asarray(column.flatten()).reshape(len(column), int(lengths[0]))
+    if table["chain_id"].null_count:
+        raise InputError(f"every row must have a `chain_id`, but {path} has {table['chain_id'].null_count} nulls.")
+    return vectors, table["chain_id"].to_numpy(), None
+
+
+def _require_names(path: Path, found: list[str], needed: list[str], what: str) -> None:
+    missing = [name for name in needed if name not in found]
+    if missing:
+        raise InputError(
+            f"a {path.suffix} corpus must have the {what} {', '.join(needed)}, but {path} lacks "
+            f"{', '.join(missing)} (it has {', '.join(found) or 'none'}). Rename or add them."
+        )
+
+
+def _check_vectors(vectors: np.ndarray, path: Path) -> None:
+    if vectors.ndim != 2 or 0 in vectors.shape or vectors.dtype.type not in FLOATS:
+        raise InputError(
+            f"`vectors` must be [V, D] floats (float16, float32, float64) and not empty, but {path} has {vectors.dtype} "
+            f"{list(vectors.shape)}. Save one row a chunk of text."
+        )

@@ -1,0 +1,144 @@
+"""Fix what every trial of a study shares: the split, the training targets, the queries and the pool."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from lvm_core.corpus import Corpus
+from lvm_core.errors import InputError
+from lvm_core.seeds import child_generator
+from lvm_core.split import PARTS, LeakAudit, Split, audit_leaks, split_by_chain
+from lvm_core.windows import Stream, coherence
+
+MIN_QUERIES = 30  # fewer: the 95 % interval of a Hit@5 of one half is wider than 36 points; refused
+FEW_QUERIES = 200  # fewer: wider than 14 points; warned of
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """How a corpus becomes queries and training targets. Everything here is part of a trial's id."""
+
+    seed: int
+    max_context: int
+    fractions: tuple[float, float, float] = (0.70, 0.15, 0.15)
+    boundary: str = "within"
+    min_chain_length: int = 7
+    min_coherence: float | None = None
+    num_queries: int = 2000  # at most; both parts use as many as the smaller one has
+    pool_size: int | None = None  # None: the queries' targets
+
+
+@dataclass(frozen=True, eq=False)
+class QuerySet:
+    """The queries of one split part and the one pool that all their predictions are ranked against.
+
+    positions: [Q] of the targets in the stream. pool_rows: [P] corpus rows, the queries' targets first, so that
+    query i's target is candidate i.
+    """
+
+    stream: Stream
+    positions: np.ndarray
+    pool_rows: np.ndarray
+
+    @property
+    def target_rows(self) -> np.ndarray:
+        return self.stream.rows[self.positions]
+
+    @property
+    def chain_ids(self) -> np.ndarray:
+        return self.stream.chain_ids[self.positions]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """All that a trial needs of a corpus. `train_positions` are the targets that serve every cell."""
+
+    corpus: Corpus
+    config: DataConfig
+    split: Split
+    train: Stream
+    train_positions: np.ndarray
+    queries: dict[str, QuerySet]
+    num_incoherent: int
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over the split, the training targets, the queries and the pools."""
+        digest = hashlib.blake2b(repr(sorted(asdict(self.config).items())).encode(), digest_size=8)
+        digest.update(self.split.part_of_chain.tobytes())
+        digest.update(self.train.rows[self.train_positions].tobytes())
+        for part in sorted(self.queries):
+            digest.update(self.queries[part].target_rows.tobytes())
+            digest.update(self.queries[part].pool_rows.tobytes())
+        return digest.hexdigest()
+
+    def audit(self) -> LeakAudit:
+        """Audit every window that any cell and replicate can draw: all targets, at the longest context."""
+        touched = self.train.touched(self.train_positions, self.config.max_context, self.corpus.num_vectors)
+        return audit_leaks(self.corpus, self.split, touched)
+
+    def removed(self) -> dict[str, int]:
+        """Count what the quality gates removed."""
+        return {
+            "chains_too_short": int((self.split.part_of_chain < 0).sum()),
+            "incoherent_training_windows": self.num_incoherent,
+        }
+
+
+def build_dataset(corpus: Corpus, config: DataConfig) -> Dataset:
+    """Split, gate and draw queries, all from the config's seed.
+
+    Raises: InputError when a part is empty, or too small for the queries or the pool.
+    """
+    split = split_by_chain(corpus, config.fractions, config.seed, config.min_chain_length)
+    streams = {part: Stream.of_part(corpus, split.rows(corpus, part)) for part in PARTS}
+    train_positions = streams["train"].eligible(config.max_context, config.boundary)
+    kept = _coherent(corpus, streams["train"], train_positions, config)
+    eligible = {part: streams[part].eligible(config.max_context, config.boundary) for part in PARTS[1:]}
+    num_queries = _num_queries(eligible, streams, config)
+    return Dataset(
+        corpus=corpus,
+        config=config,
+        split=split,
+        train=streams["train"],
+        train_positions=train_positions[kept],
+        queries={part: _draw_queries(streams[part], eligible[part], num_queries, part, config) for part in eligible},
+        num_incoherent=int((~kept).sum()),
+    )
+
+
+def _coherent(corpus: Corpus, stream: Stream, positions: np.ndarray, config: DataConfig) -> np.ndarray:
+    """Return which training windows pass the coherence gate. [T] bool. Queries are never gated."""
+    if config.min_coherence is None or not len(positions):
+        return np.ones(len(positions), bool)
+    return coherence(corpus, stream, positions, config.max_context) >= config.min_coherence
+
+
+def _num_queries(eligible: dict[str, np.ndarray], streams: dict[str, Stream], config: DataConfig) -> int:
+    """Return the number of queries that validation and test both have, so that their figures compare."""
+    part = min(eligible, key=lambda name: len(eligible[name]))
+    num_queries = min(config.num_queries, len(eligible[part]))
+    if num_queries < MIN_QUERIES:
+        raise InputError(
+            f"the {part} part must have at least {MIN_QUERIES} queries, but found {num_queries}: of its "
+            f"{len(streams[part].rows)} vectors {len(eligible[part])} have {config.max_context} vectors before them. "
+            "Use a shorter largest context, boundary: stream, more queries, or a larger corpus."
+        )
+    return num_queries
+
+
+def _draw_queries(
+    stream: Stream, eligible: np.ndarray, num_queries: int, part: str, config: DataConfig
+) -> QuerySet:
+    rng = child_generator(config.seed, "queries", part)
+    positions = np.sort(rng.permutation(eligible)[:num_queries])
+    targets = stream.rows[positions]
+    num_extra = (config.pool_size or num_queries) - num_queries
+    others = np.setdiff1d(stream.rows, targets)
+    if not 0 <= num_extra <= len(others):
+        raise InputError(
+            f"data.pool_size must lie between the {num_queries} queries and the {len(stream.rows)} vectors of the "
+            f"{part} part, but got {config.pool_size}. Change it; smaller pools are computed from the ranks."
+        )
+    return QuerySet(stream, positions, np.concatenate([targets, rng.permutation(others)[:num_extra]]))

@@ -1,0 +1,55 @@
+"""Choose the device and the precision, and hand out vectors on it."""
+
+import numpy as np
+import torch
+
+from lvm_core.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
+RESIDENT_BYTES = 4 << 30  # a corpus up to this size is copied to an accelerator once
+
+
+def resolve_device(name: str) -> str:
+    """Turn `auto` into what this machine has; refuse a device that it lacks."""
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available.insert(0, "cuda")
+    if name == "auto":
+        return available[0]
+    if name not in available:
+        raise InputError(f"the device must be one of {', '.join(available)} here, but got {name}. Set fixed.device.")
+    return name
+
+
+def resolve_precision(name: str, device: str) -> str:
+    """Turn `auto` into bfloat16 where the processor or GPU computes it natively, else float32."""
+    if name != "auto":
+        return name
+    return "bfloat16" if _has_bfloat16(device) else "float32"
+
+
+def _has_bfloat16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.get_device_capability()[0] >= 8  # Ampere and later; before, it is emulated
+    if device == "cpu":
+        return any(getattr(torch.cpu, probe, bool)() for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return False
+
+
+class VectorSource:
+    """Gathers corpus rows as float32 tensors: from the memory map on a CPU, from a resident copy elsewhere."""
+
+    def __init__(self, vectors: np.ndarray, device: str):
+        self.device = torch.device(device)
+        self._vectors = vectors
+        fits = device != "cpu" and vectors.nbytes <= RESIDENT_BYTES
+        self._resident = torch.from_numpy(np.array(vectors)).to(self.device) if fits else None
+
+    def gather(self, rows: np.ndarray) -> torch.Tensor:
+        """Return the vectors of `rows`, in the shape of `rows` with D behind it."""
+        if self._resident is not None:
+            return self._resident[torch.from_numpy(rows).to(self.device)]
+        return torch.from_numpy(np.take(self._vectors, rows, axis=0)).to(self.device)

@@ -1,0 +1,117 @@
+"""Measure a predictor on the queries of one split part: losses, ranks, and what follows from ranks."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from lvm_core.dataset import Dataset
+from lvm_core.devices import VectorSource
+from lvm_core.losses import losses
+from lvm_core.ranks import hit_at_k, reciprocal_rank
+from lvm_core.retrieval import Pool
+
+if TYPE_CHECKING:
+    from lvm_core.trainer import TrainConfig
+
+EVAL_BLOCK = 256  # queries predicted at a time, fixed: another block size may round differently
+EVAL_BYTES = {"cpu": 64 << 20, "cuda": 1 << 30, "mps": 256 << 20}  # largest gathered block of contexts
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """Ranks of all queries of a part, and mean losses where a loss is defined.
+
+    rank, num_ties: [Q] int32. cosine: mean cosine of prediction and target.
+    """
+
+    rank: np.ndarray
+    num_ties: np.ndarray
+    cosine: float
+    loss: float | None = None
+    infonce: float | None = None
+
+    def hit_at(self, k: int) -> float:
+        """Return Hit@k over the queries."""
+        return float(hit_at_k(self.rank, self.num_ties, k).mean())
+
+    @cached_property
+    def mrr(self) -> float:
+        """Mean reciprocal rank."""
+        return float(reciprocal_rank(self.rank, self.num_ties).mean())
+
+
+@dataclass(kw_only=True)
+class Evaluation:
+    """One evaluation of a run. `stop_reason` is set on the last one; `elapsed_s` counts training and evaluation."""
+
+    eval_index: int
+    step: int
+    sequences_seen: int
+    learning_rate: float
+    train: dict[str, float]
+    validation: Measurement
+    stop_reason: str | None = None
+    elapsed_s: float = field(default=0.0)
+
+
+def mean_losses(terms: list[np.ndarray]) -> dict[str, float]:
+    """Name the means of the training losses since the evaluation before."""
+    names = ("train_loss", "loss_mse", "loss_cosine", "loss_infonce")
+    return dict(zip(names, map(float, np.mean(terms, axis=0)), strict=True))
+
+
+def measure_predictions(predictions: np.ndarray, targets: np.ndarray, pool: Pool) -> Measurement:
+    """Rank predictions whose targets are the pool's first candidates. [Q, D], [Q, D] unit vectors."""
+    rank, num_ties = pool.rank_targets(predictions, np.arange(len(predictions)))
+    return Measurement(rank, num_ties, cosine=float((predictions * targets).sum(-1).mean()))
+
+
+class Evaluator:
+    """Holds the queries and pools of a dataset and measures models on them."""
+
+    def __init__(self, dataset: Dataset, source: VectorSource, config: "TrainConfig"):
+        self.queries, self.source, self.config = dataset.queries, source, config
+        self.vectors = dataset.corpus.vectors
+        self._pools: dict[str, Pool] = {}
+
+    def pool(self, part: str) -> Pool:
+        """Return the pool of a part, read once."""
+        if part not in self._pools:
+            self._pools[part] = Pool(np.take(self.vectors, self.queries[part].pool_rows, axis=0))
+        return self._pools[part]
+
+    @torch.no_grad()
+    def measure(self, model: torch.nn.Module, part: str) -> Measurement:
+        """Measure a model in evaluation mode; its losses use the same number of negatives as training."""
+        model.eval()
+        queries, config = self.queries[part], self.config
+        prediction = torch.cat(list(self._predict(model, part))).float()
+        pool = self.pool(part)
+        ranked = measure_predictions(prediction.cpu().numpy(), pool.vectors[: len(prediction)], pool)
+        targets = self.source.gather(queries.target_rows)
+        ids = torch.from_numpy(queries.target_rows).to(self.source.device)
+        terms = losses(
+            prediction,
+            targets,
+            ids,
+            slice(0, len(targets)),
+            alpha=config.alpha,
+            num_negatives=min(config.num_negatives, len(targets) - 1),
+            temperature=config.temperature,
+        )
+        loss, infonce = float(terms.total), float(terms.infonce)
+        return Measurement(ranked.rank, ranked.num_ties, ranked.cosine, loss=loss, infonce=infonce)
+
+    def _predict(self, model: torch.nn.Module, part: str):
+        """Yield predictions, a block of queries at a time. [block, D]."""
+        queries, config = self.queries[part], self.config
+        width = config.context_length * self.vectors.shape[1] * 4
+        size = max(1, min(EVAL_BLOCK, EVAL_BYTES[config.device] // width))
+        for start in range(0, len(queries.positions), size):
+            positions = queries.positions[start : start + size]
+            context = self.source.gather(queries.stream.context_rows(positions, config.context_length))
+            with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
+                yield model(context)

@@ -1,0 +1,189 @@
+"""Train one model on one cell, yielding one evaluation after another; who drives it decides when to stop."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lvm_core.batches import TrainingBatches
+from lvm_core.dataset import Dataset
+from lvm_core.devices import VectorSource
+from lvm_core.evaluation import Evaluation, Evaluator, mean_losses
+from lvm_core.losses import losses
+from lvm_core.models import LatentVectorModel, ModelConfig, build_model
+from lvm_core.seeds import child_seed
+
+MICRO_BATCH_BYTES = {"cpu": 16 << 20, "cuda": 1 << 30, "mps": 256 << 20}  # largest activation of a micro-batch
+FINAL_LEARNING_RATE = 0.1  # the cosine schedule ends at a tenth, as published
+
+
+class DivergedError(RuntimeError):
+    """A loss or gradient that is not finite, found before the optimizer step that it would have spoiled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The recipe of one run. All counts of time are in optimizer steps or evaluations, never in epochs."""
+
+    context_length: int
+    num_sequences: int
+    alpha: float = 0.03
+    temperature: float = 0.07
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-4
+    batch_size: int = 256
+    num_negatives: int = 240
+    micro_batch_size: int | None = None
+    grad_clip: float = 1.0
+    max_steps: int = 2000
+    warmup_steps: int = 50
+    eval_interval: int = 100
+    patience: int = 3
+    device: str = "cpu"
+    precision: str = "float32"
+
+    @property
+    def num_evaluations(self) -> int:
+        """The most evaluations a run can have; the last one falls on the last step."""
+        return math.ceil(self.max_steps / self.eval_interval)
+
+
+def auto_micro_batch(config: TrainConfig, model: ModelConfig) -> int:
+    """Return the largest halving of the batch whose widest activation stays within the device's budget."""
+    width = config.context_length * max(2 * model.dim, 4 * model.hidden_dim) * 4
+    size = config.batch_size
+    while size > 1 and size * width > MICRO_BATCH_BYTES[config.device]:
+        size = (size + 1) // 2
+    return size
+
+
+class Trainer:
+    """One training run. `run` yields evaluations; the best weights so far are in `best_weights`.
+
+    Numbers depend on the dataset, the two configs and `seed` alone, never on global random state or on who drives it.
+    """
+
+    def __init__(self, dataset: Dataset, model: ModelConfig, config: TrainConfig, seed: int):
+        self.config, self.seed = config, seed
+        self.source = VectorSource(dataset.corpus.vectors, config.device)
+        self.model: LatentVectorModel = build_model(model, child_seed(seed, "weights")).to(config.device)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.batches = TrainingBatches(dataset, config.num_sequences, config.batch_size, seed)
+        self.evaluator = Evaluator(dataset, self.source, config)
+        self.micro_batch_size = config.micro_batch_size or auto_micro_batch(config, model)
+        self.step = 0
+        self.num_evaluations = 0
+        self.best: Evaluation | None = None
+        self.best_weights: dict[str, torch.Tensor] = {}
+        self.elapsed_s = 0.0
+        self.eval_s = 0.0
+
+    def run(self) -> Iterator[Evaluation]:
+        """Train until patience or the last step, yielding each evaluation; the last one has a stop_reason.
+
+        Raises: DivergedError before a step with a non-finite loss or gradient.
+        """
+        while self.stop_reason() is None:
+            started = time.perf_counter()
+            last_step = min(self.step + self.config.eval_interval, self.config.max_steps)
+            terms = [self.train_step() for _ in range(self.step, last_step)]
+            evaluation = self.evaluate(terms, started)
+            self.elapsed_s += time.perf_counter() - started
+            yield evaluation
+
+    def stop_reason(self) -> str | None:
+        """Return why training is over, or None."""
+        if self.best is not None and self.num_evaluations - self.best.eval_index >= self.config.patience:
+            return "patience"
+        return "max_steps" if self.step >= self.config.max_steps else None
+
+    def learning_rate(self, step: int) -> float:
+        """Linear warm-up, then a cosine to a tenth at the last step; the same in every cell."""
+        config = self.config
+        if step < config.warmup_steps:
+            return config.learning_rate * (step + 1) / config.warmup_steps
+        progress = (step - config.warmup_steps) / max(1, config.max_steps - config.warmup_steps)
+        cosine = 0.5 * (1 + math.cos(math.pi * progress))
+        return config.learning_rate * (FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * cosine)
+
+    def train_step(self) -> np.ndarray:
+        """Do one optimizer step and return the batch means (total, mse, cosine, infonce). [4] float64."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(self.step)
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.random.fork_rng(devices=_cuda_devices(self.config.device)):
+            torch.manual_seed(child_seed(self.seed, "dropout", self.step))
+            terms = self._accumulate()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
+        if not (np.isfinite(terms).all() and torch.isfinite(norm)):
+            raise DivergedError(
+                f"the loss is {terms[0]:g} and the gradient norm {float(norm):g} at step {self.step + 1} of "
+                f"{self.config.max_steps}; stopped before the step"
+            )
+        self.optimizer.step()
+        self.model.end_step()
+        self.step += 1
+        return terms
+
+    def _accumulate(self) -> np.ndarray:
+        """Add up the gradients of the batch's micro-batches; each row still sees the whole batch's negatives."""
+        config = self.config
+        batch = self.batches.batch(self.step)
+        targets = self.source.gather(batch.target_rows)
+        target_ids = torch.from_numpy(batch.target_rows).to(self.source.device)
+        total = np.zeros(4)
+        for start in range(0, config.batch_size, self.micro_batch_size):
+            rows = slice(start, min(start + self.micro_batch_size, config.batch_size))
+            context = self.source.gather(self.batches.context_rows(batch, rows, config.context_length))
+            with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
+                prediction = self.model(context)
+            terms = losses(
+                prediction.float(),
+                targets,
+                target_ids,
+                rows,
+                alpha=config.alpha,
+                num_negatives=config.num_negatives,
+                temperature=config.temperature,
+            )
+            share = (rows.stop - rows.start) / config.batch_size
+            (terms.total * share).backward()
+            total += share * np.array([float(term.detach()) for term in terms])
+        return total
+
+    def evaluate(self, train_terms: list[np.ndarray], started: float) -> Evaluation:
+        """Measure validation, keep the weights if they are the best so far, and say whether the run is over."""
+        eval_started = time.perf_counter()
+        measured = self.evaluator.measure(self.model, "validation")
+        self.num_evaluations += 1
+        evaluation = Evaluation(
+            eval_index=self.num_evaluations,
+            step=self.step,
+            sequences_seen=self.step * self.config.batch_size,
+            learning_rate=self.learning_rate(self.step - 1),
+            train=mean_losses(train_terms),
+            validation=measured,
+        )
+        if self.best is None or measured.hit_at(5) > self.best.validation.hit_at(5):
+            self.best = evaluation
+            self.best_weights = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+        evaluation.stop_reason = self.stop_reason()
+        now = time.perf_counter()
+        self.eval_s += now - eval_started
+        evaluation.elapsed_s = self.elapsed_s + now - started
+        return evaluation
+
+    def restore_best(self) -> LatentVectorModel:
+        """Load the best weights into the model and return it."""
+        self.model.load_state_dict(self.best_weights)
+        return self.model
+
+
+def _cuda_devices(device: str) -> list[int]:
+    return [torch.cuda.current_device()] if device == "cuda" else []

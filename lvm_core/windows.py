@@ -1,0 +1,71 @@
+"""Find windows and gather them from the shared vectors: an index, never a materialised [N, C, D] set."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from lvm_core.corpus import Corpus, run_starts
+from lvm_core.seeds import child_generator
+
+BOUNDARIES = ("within", "stream")
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """The rows of one split part, in reading order; windows are addressed by the target's position in it.
+
+    rows: [M] int64 corpus rows. chain_ids: [M] int64.
+    """
+
+    rows: np.ndarray
+    chain_ids: np.ndarray
+
+    @classmethod
+    def of_part(cls, corpus: Corpus, rows: np.ndarray) -> "Stream":
+        return cls(rows, np.asarray(corpus.chain_ids[rows]))
+
+    @cached_property
+    def chain_start(self) -> np.ndarray:
+        """Position of the first vector of each vector's chain. [M] int64."""
+        starts = run_starts(self.chain_ids)
+        return np.repeat(starts[:-1], np.diff(starts))
+
+    def eligible(self, context_length: int, boundary: str) -> np.ndarray:
+        """Return positions with `context_length` vectors before them. [T] int64, ascending.
+
+        `within`: in their own chain. `stream`: anywhere in this part, so a window may cross chains.
+        """
+        positions = np.arange(len(self.rows))
+        first = self.chain_start if boundary == "within" else 0
+        return positions[positions - first >= context_length]
+
+    def context_rows(self, positions: np.ndarray, context_length: int) -> np.ndarray:
+        """Return the corpus rows of the contexts, oldest first. [B] -> [B, C] int64."""
+        return self.rows[positions[:, None] + np.arange(-context_length, 0)]
+
+    def touched(self, positions: np.ndarray, context_length: int, num_vectors: int) -> np.ndarray:
+        """Mark every corpus row that a window (context or target) of `positions` uses. [V] bool."""
+        change = np.zeros(len(self.rows) + 1, np.int64)
+        np.add.at(change, positions - context_length, 1)
+        np.add.at(change, positions + 1, -1)
+        marked = np.zeros(num_vectors, bool)
+        marked[self.rows[np.cumsum(change[:-1]) > 0]] = True
+        return marked
+
+
+def coherence(corpus: Corpus, stream: Stream, positions: np.ndarray, context_length: int) -> np.ndarray:
+    """Return the mean cosine of consecutive vectors of each window, target included. [T] float64."""
+    cosine = np.zeros(len(stream.rows))
+    for start in range(1, len(stream.rows), 65_536):
+        stop = min(start + 65_536, len(stream.rows))
+        now, before = corpus.vectors[stream.rows[start:stop]], corpus.vectors[stream.rows[start - 1 : stop - 1]]
+        cosine[start:stop] = np.einsum("ij,ij->i", now, before)
+    total = np.cumsum(cosine)
+    return (total[positions] - total[positions - context_length]) / context_length
+
+
+def nested_subset(positions: np.ndarray, num_sequences: int, replicate_seed: int) -> np.ndarray:
+    """Return the first `num_sequences` of the replicate's one order, so that smaller sets lie inside larger ones."""
+    order = child_generator(replicate_seed, "subset").permutation(len(positions))
+    return positions[order[:num_sequences]]

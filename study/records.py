@@ -1,0 +1,98 @@
+"""Write and read the records of a study: one atomic Parquet part a trial, on a folder or an object store."""
+
+import io
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from lvm_core.errors import InputError
+from study.schema import TABLES
+
+
+@dataclass(frozen=True)
+class RecordStore:
+    """The folder of one study, local or on any pyarrow filesystem (`s3://bucket/…`)."""
+
+    filesystem: pafs.FileSystem
+    root: str
+
+    @classmethod
+    def at(cls, location: str | Path) -> "RecordStore":
+        """Open a folder or URI; nothing is created yet."""
+        text = str(location)
+        if "://" in text:
+            filesystem, root = pafs.FileSystem.from_uri(text)
+            return cls(filesystem, root.rstrip("/"))
+        return cls(pafs.LocalFileSystem(), str(Path(text).resolve()))
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.filesystem, pafs.LocalFileSystem)
+
+    def path(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def exists(self, name: str) -> bool:
+        return self.filesystem.get_file_info(self.path(name)).type != pafs.FileType.NotFound
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """Write a file that appears whole or not at all: renamed into place, or one PUT on an object store."""
+        target = self.path(name)
+        folder, _, base = target.rpartition("/")
+        self.filesystem.create_dir(folder, recursive=True)
+        if not self.is_local:
+            with self.filesystem.open_output_stream(target) as stream:
+                stream.write(data)
+            return
+        part = Path(folder) / f".{base}.{uuid.uuid4().hex[:8]}"
+        try:
+            part.write_bytes(data)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def read_bytes(self, name: str) -> bytes:
+        with self.filesystem.open_input_stream(self.path(name)) as stream:
+            return stream.read()
+
+    def write_json(self, name: str, content: dict) -> None:
+        self.write_bytes(name, json.dumps(content, indent=1, default=str).encode() + b"\n")
+
+    def read_json(self, name: str) -> dict:
+        try:
+            return json.loads(self.read_bytes(name))
+        except (OSError, ValueError) as error:
+            raise InputError(f"a study must have a readable {name}, but {self.path(name)} is not: {error}") from error
+
+    def write_part(self, table: str, trial_id: str, rows: list[dict] | dict[str, object]) -> None:
+        """Write a trial's part of one table; columns that `rows` lacks become null."""
+        schema = TABLES[table]
+        if isinstance(rows, list):
+            arrow = pa.Table.from_pylist(rows, schema=schema)
+        else:
+            arrow = pa.table(rows, schema=schema)
+        buffer = io.BytesIO()
+        pq.write_table(arrow, buffer, compression="zstd")
+        self.write_bytes(f"{table}/{trial_id}.parquet", buffer.getvalue())
+
+    def write_trial(self, row: dict, curve: list[dict], ranks: dict[str, object] | None) -> None:
+        """Record a trial: curve and ranks first, the trial's row last. With its row, and only then, it counts."""
+        if curve:
+            self.write_part("curves", row["trial_id"], curve)
+        if ranks is not None:
+            self.write_part("ranks", row["trial_id"], ranks)
+        self.write_part("trials", row["trial_id"], [row])
+
+    def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
+        """Read one table; an empty frame with its columns where nothing is recorded yet."""
+        schema = TABLES[table]
+        if not self.exists(table):
+            return schema.empty_table().select(columns or schema.names).to_pandas()
+        source = pq.ParquetDataset(self.path(table), filesystem=self.filesystem, schema=schema)
+        return source.read(columns=columns).to_pandas()
