@@ -175,7 +175,8 @@ def check_chain_ids(chain_ids: np.ndarray, num_vectors: int, source: str) -> np.
         )
     if chain_ids.dtype.kind not in "iuUO":
         raise InputError(
-            f"`chain_ids` must be integers or names, but {source} has {chain_ids.dtype}. Number the documents 0, 1, 2, …"
+            f"`chain_ids` must be integers or names, but {source} has {chain_ids.dtype}. "
+            "Number the documents 0, 1, 2, …"
         )
     starts = run_starts(chain_ids)
     heads = chain_ids[starts[:-1]]

@@ -108,6 +108,6 @@ def _require_names(path: Path, found: list[str], needed: list[str], what: str) -
 def _check_vectors(vectors: np.ndarray, path: Path) -> None:
     if vectors.ndim != 2 or 0 in vectors.shape or vectors.dtype.type not in FLOATS:
         raise InputError(
-            f"`vectors` must be [V, D] floats (float16, float32, float64) and not empty, but {path} has {vectors.dtype} "
-            f"{list(vectors.shape)}. Save one row a chunk of text."
+            f"`vectors` must be [V, D] floats (float16, float32, float64) and not empty, but {path} has "
+            f"{vectors.dtype} {list(vectors.shape)}. Save one row a chunk of text."
         )

@@ -128,9 +128,7 @@ def _num_queries(eligible: dict[str, np.ndarray], streams: dict[str, Stream], co
     return num_queries
 
 
-def _draw_queries(
-    stream: Stream, eligible: np.ndarray, num_queries: int, part: str, config: DataConfig
-) -> QuerySet:
+def _draw_queries(stream: Stream, eligible: np.ndarray, num_queries: int, part: str, config: DataConfig) -> QuerySet:
     rng = child_generator(config.seed, "queries", part)
     positions = np.sort(rng.permutation(eligible)[:num_queries])
     targets = stream.rows[positions]

@@ -22,9 +22,7 @@ def reciprocal_rank(rank: np.ndarray, num_ties: np.ndarray) -> np.ndarray:
     return np.where(num_ties == 0, 1.0 / rank, expected)
 
 
-def hit_at_k_in_pool(
-    rank: np.ndarray, num_ties: np.ndarray, k: int, pool_size: int, smaller_pool: int
-) -> np.ndarray:
+def hit_at_k_in_pool(rank: np.ndarray, num_ties: np.ndarray, k: int, pool_size: int, smaller_pool: int) -> np.ndarray:
     """Return, per query, the expected Hit@k in a random pool of `smaller_pool` that keeps the target. [Q] float64.
 
     Of the pool_size - 1 other candidates, smaller_pool - 1 are drawn without replacement; with r - 1 nearer ones,

@@ -41,14 +41,11 @@ class Pool:
         if not np.isfinite(predictions).all():
             raise ValueError("every prediction must be finite to be ranked")
         vectors, index, counts = self._distinct
-        own = index[targets]
+        own, parts = index[targets], np.split(vectors, range(POOL_BLOCK, len(vectors), POOL_BLOCK))
         rank, num_ties = np.empty(len(targets), np.int32), np.empty(len(targets), np.int32)
         for start in range(0, len(targets), QUERY_BLOCK):
             block = slice(start, start + QUERY_BLOCK)
-            similarity = np.concatenate(
-                [predictions[block] @ part.T for part in np.split(vectors, range(POOL_BLOCK, len(vectors), POOL_BLOCK))],
-                axis=1,
-            )
+            similarity = np.concatenate([predictions[block] @ part.T for part in parts], axis=1)
             own_similarity = np.take_along_axis(similarity, own[block, None], axis=1)
             rank[block] = 1 + (similarity > own_similarity) @ counts
             num_ties[block] = (similarity == own_similarity) @ counts - 1

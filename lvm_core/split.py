@@ -33,9 +33,7 @@ class Split:
         return self.part_of_chain[corpus.chain_index]
 
 
-def split_by_chain(
-    corpus: Corpus, fractions: tuple[float, float, float], seed: int, min_chain_length: int
-) -> Split:
+def split_by_chain(corpus: Corpus, fractions: tuple[float, float, float], seed: int, min_chain_length: int) -> Split:
     """Deal shuffled chains to the part that lacks most vectors of its fraction.
 
     Raises: InputError when a part would stay empty.

@@ -73,10 +73,7 @@ class RecordStore:
     def write_part(self, table: str, trial_id: str, rows: list[dict] | dict[str, object]) -> None:
         """Write a trial's part of one table; columns that `rows` lacks become null."""
         schema = TABLES[table]
-        if isinstance(rows, list):
-            arrow = pa.Table.from_pylist(rows, schema=schema)
-        else:
-            arrow = pa.table(rows, schema=schema)
+        arrow = pa.Table.from_pylist(rows, schema=schema) if isinstance(rows, list) else pa.table(rows, schema=schema)
         buffer = io.BytesIO()
         pq.write_table(arrow, buffer, compression="zstd")
         self.write_bytes(f"{table}/{trial_id}.parquet", buffer.getvalue())

@@ -33,8 +33,10 @@ class HierarchicalGRU(nn.Module):
         num_chunks = -(-context_length // self.chunk_length)
         local = num_chunks * self.chunk_length * gru_flops(self.local_gru.input_size, self.local_gru.hidden_size, 1)
         stack = self.global_gru
-        return local + num_chunks * gru_flops(stack.input_size, stack.hidden_size, stack.num_layers) + (
-            2.0 * self.output.weight.numel()
+        return (
+            local
+            + num_chunks * gru_flops(stack.input_size, stack.hidden_size, stack.num_layers)
+            + (2.0 * self.output.weight.numel())
         )
 
     def end_step(self) -> None:

@@ -1,0 +1,33 @@
+# The targets that people and CI call. Everything is installed into .venv in this folder.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup scaling test lint bench clean
+
+setup: .venv/.ready
+
+# torch comes first and pinned: an unpinned one pulls gigabytes of CUDA packages on Linux.
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+scaling: setup
+	$(BIN)/python -m study.run scaling --preset quick --resume
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m benchmarks.trainer_speed
+	$(BIN)/python -m benchmarks.trial_memory
+
+clean:
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,62 @@
+"""Save and load weights and training state as safetensors and JSON, which run no code."""
+
+import json
+import shutil
+import uuid
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from lvm_core.errors import InputError
+from lvm_core.models import LatentVectorModel, ModelConfig, build_model
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+def model_files(weights: dict[str, torch.Tensor], model: ModelConfig, facts: dict) -> dict[str, bytes]:
+    """Return the files of a saved model, by name; whoever stores them chooses where."""
+    return encode(weights, {"model": asdict(model), **facts})
+
+
+def load_model(folder: Path) -> tuple[LatentVectorModel, dict]:
+    """Return the model with its weights, and all of config.json.
+
+    Raises: InputError for a missing or damaged file, or weights that do not fit the config.
+    """
+    tensors, facts = read_folder(folder)
+    try:
+        model = build_model(ModelConfig(**facts["model"]), seed=0)
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise InputError(f"the weights must fit their config, but in {folder} they do not: {error}") from error
+    return model.eval(), facts
+
+
+def encode(tensors: dict[str, torch.Tensor], facts: dict) -> dict[str, bytes]:
+    """Return safetensors and JSON bytes; the JSON comes last, so that its presence says that all is there."""
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    return {WEIGHTS: save(plain), CONFIG: json.dumps(facts, indent=1, default=str).encode() + b"\n"}
+
+
+def write_folder(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files beside `folder` and rename them into place, replacing an older copy."""
+    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        part.mkdir(parents=True)
+        for name, data in files.items():
+            (part / name).write_bytes(data)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def read_folder(folder: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """Read what `encode` made. Raises: InputError naming the file that is missing or damaged."""
+    try:
+        return load_file(folder / WEIGHTS), json.loads((folder / CONFIG).read_text())
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(f"a checkpoint must have readable {WEIGHTS} and {CONFIG}, but {folder}: {error}") from error

@@ -1,0 +1,307 @@
+"""Run the stages of a study under Ray Tune: search with racing, baselines, confirm. Records are the only state."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+# Read by Ray when it is imported or started. Its chatter stays out of the way, and Ctrl-C reaches us.
+QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # Tune's own state is disposable
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # a stopped trial may take a while to unwind
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+for _name, _value in QUIET.items():
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+from ray.tune.search import Searcher  # noqa: E402
+
+from lvm_core.errors import InputError  # noqa: E402
+from study.ledger import Ledger  # noqa: E402
+from study.plan import Plan  # noqa: E402
+from study.progress import Progress  # noqa: E402
+from study.records import RecordStore  # noqa: E402
+from study.sampler import CellSampler, Outcome, recorded_outcomes  # noqa: E402
+from study.scheduler import METRIC, TIME, CellASHA  # noqa: E402
+from study.selection import select_winners  # noqa: E402
+from study.spec import TrialSpec  # noqa: E402
+from study.trial import run_trial  # noqa: E402
+
+OBJECT_STORE_BYTES = 100 << 20  # trials share the corpus as a mapped file; only small reports pass through
+MAX_WORKER_LOSSES = 2  # retries of a trial whose worker died
+SEARCH_SHARE = 0.5  # of a budget; the rest measures the winners
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, none of which changes a number. budget_s: seconds after which no new trial starts."""
+
+    address: str | None = None
+    num_workers: int | None = None
+    budget_s: float | None = None
+
+
+class Source(Protocol):
+    """Deals trials: a list of specs to run in one go, or None while there is nothing to deal."""
+
+    @property
+    def finished(self) -> bool: ...
+    def next(self) -> list[TrialSpec] | None: ...
+    def ended(self, specs: list[TrialSpec], ledger: Ledger) -> None: ...
+
+
+class Queue:
+    """Deals a fixed list of jobs in order."""
+
+    def __init__(self, jobs: list[list[TrialSpec]]):
+        self._jobs = list(jobs)
+
+    @property
+    def finished(self) -> bool:
+        return not self._jobs
+
+    def next(self) -> list[TrialSpec] | None:
+        return self._jobs.pop(0) if self._jobs else None
+
+    def ended(self, specs: list[TrialSpec], ledger: Ledger) -> None:
+        """A queue does not learn."""
+
+
+class SearchThenQueue:
+    """Deals search trials, and jobs of a queue where no cell has a search trial to give."""
+
+    def __init__(self, sampler: CellSampler, queue: Queue):
+        self._sampler, self._queue = sampler, queue
+
+    @property
+    def finished(self) -> bool:
+        return self._sampler.finished and self._queue.finished
+
+    def next(self) -> list[TrialSpec] | None:
+        spec = self._sampler.next()
+        return [spec] if spec is not None else self._queue.next()
+
+    def ended(self, specs: list[TrialSpec], ledger: Ledger) -> None:
+        for spec in specs:
+            if spec.stage == "search":
+                self._sampler.tell(spec, ledger.outcome(spec))
+
+
+class Dealer(Searcher):
+    """Hands a source's trials to Tune until it is finished or the deadline has passed."""
+
+    def __init__(self, source: Source, ledger: Ledger, progress: Progress, deadline: float | None):
+        super().__init__(metric=METRIC, mode="max")
+        self._source, self._ledger, self._progress, self._deadline = source, ledger, progress, deadline
+        self._running: dict[str, list[TrialSpec]] = {}
+
+    def __getstate__(self) -> dict:
+        return {}  # Tune pickles its searcher; nothing here is needed again
+
+    def suggest(self, trial_id: str) -> dict | str | None:
+        """Return the next job as a Tune config, None to wait, FINISHED at the end."""
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            return Searcher.FINISHED
+        specs = self._source.next()
+        if specs is None:
+            return Searcher.FINISHED if self._source.finished else None
+        self._running[trial_id] = specs
+        self._progress.started(specs)
+        return {"specs": [spec.as_dict() for spec in specs]}
+
+    def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
+        """Tell the source how a job ended."""
+        self._source.ended(self._running.pop(trial_id), self._ledger)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing: the records are the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing was kept."""
+
+
+class Recorder(tune.Callback):
+    """Writes records as results arrive. A callback must not raise, so a failed write stops the study through `stop`."""
+
+    def __init__(self, ledger: Ledger, scheduler: CellASHA, progress: Progress):
+        self._ledger, self._scheduler, self._progress = ledger, scheduler, progress
+        self.failure: Exception | None = None
+
+    def __getstate__(self) -> dict:
+        return {}
+
+    def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
+        """Take a report out of Tune's result, so that Tune does not keep it, and record what has ended."""
+        update = result.pop("update", None)
+        if update is None:
+            return
+        with self._caught():
+            row = self._ledger.update(update, raced_out=trial.trial_id in self._scheduler.raced_out)
+            self._progress.reported(update, row)
+
+    def on_trial_error(self, iteration, trials, trial, **info) -> None:
+        """Record a trial that was lost with its worker more often than it is retried."""
+        with self._caught():
+            for values in trial.config["specs"]:
+                spec = replace(TrialSpec(**values), attempt=1 + MAX_WORKER_LOSSES)
+                error = str(trial.get_error() or "its worker died")
+                self._progress.lost(spec, self._ledger.fail(spec, error))
+
+    def stop(self, trial_id: str, result: dict) -> bool:
+        """Tell Tune to stop everything once a record could not be written."""
+        return self.failure is not None
+
+    @contextlib.contextmanager
+    def _caught(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.failure = self.failure or error
+
+
+def trainable(config: dict, store_uri: str) -> None:
+    """Run a job's trials on a worker and report each update. Tune stops a raced-out trial inside `tune.report`."""
+    store = RecordStore.at(store_uri)
+    for values in config["specs"]:
+        for update in run_trial(TrialSpec(**values), store):
+            index = update.evaluation["eval_index"] if update.evaluation is not None else 0
+            value = update.row.get("val_hit_at_5")
+            report = {TIME: index, METRIC: 0.0 if value is None else value}  # Tune needs a float; the record has null
+            tune.report({**report, "final": update.final, "update": update})
+
+
+def run_study(plan: Plan, store: RecordStore, store_uri: str, options: RunOptions, progress: Progress) -> list[dict]:
+    """Run what the records lack, stage by stage; return the rows written. Raises: KeyboardInterrupt on Ctrl-C."""
+    started = time.monotonic()
+    ledger = Ledger(store, set(store.read("trials", ["trial_id"]).trial_id))
+    with ray_session(options) as num_workers:
+        stage = Stage(plan, ledger, store_uri, num_workers, progress)
+        baselines = Queue(_missing(plan.baseline_jobs(), ledger))
+        if plan.searches:
+            known = recorded_outcomes(store.read("trials"), store.read("curves"))
+            source: Source = SearchThenQueue(CellSampler(plan, known), baselines)
+            stage.run("search", source, _deadline(started, options, SEARCH_SHARE), known)
+        else:
+            stage.run("baselines", baselines, _deadline(started, options, 1.0), {})
+        winners = select_winners(plan, store.read("trials"))
+        jobs = _missing([[spec] for spec in confirm_specs(plan, winners)], ledger)
+        stage.run("confirm", Queue(jobs), _deadline(started, options, 1.0), {})
+    return ledger.rows
+
+
+def confirm_specs(plan: Plan, winners: dict[str, dict]) -> list[TrialSpec]:
+    """Return the confirm trials, replicate by replicate, costly cells first, so that a cut leaves a whole map."""
+    groups = sorted(plan.groups, key=lambda group: -group.context_length)
+    return [
+        plan.spec(group, "confirm", replicate, winners[group.cell_id])
+        for replicate in plan.confirm_replicates
+        for group in groups
+    ]
+
+
+def _missing(jobs: list[list[TrialSpec]], ledger: Ledger) -> list[list[TrialSpec]]:
+    lacking = [[spec for spec in job if spec.trial_id not in ledger.recorded] for job in jobs]
+    return [job for job in lacking if job]
+
+
+def _deadline(started: float, options: RunOptions, share: float) -> float | None:
+    return None if options.budget_s is None else started + share * options.budget_s
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Runs one source of trials to its end as one Tune experiment."""
+
+    plan: Plan
+    ledger: Ledger
+    store_uri: str
+    num_workers: int
+    progress: Progress
+
+    def run(self, name: str, source: Source, deadline: float | None, known: dict[str, Outcome]) -> None:
+        """Run until the source is finished. Raises: the error that kept a record from being written."""
+        if source.finished:
+            return
+        scheduler = self._scheduler(known)
+        recorder = Recorder(self.ledger, scheduler, self.progress)
+        dealer = Dealer(source, self.ledger, self.progress, deadline)
+        scratch = tempfile.mkdtemp(prefix="lvm-tune-")
+        try:
+            with self.progress.stage(name):
+                self._fit(dealer, scheduler, recorder, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        if recorder.failure is not None:
+            raise recorder.failure
+
+    def _fit(self, dealer: Dealer, scheduler: CellASHA, recorder: Recorder, scratch: str) -> None:
+        job: Callable = tune.with_parameters(trainable, store_uri=self.store_uri)
+        tune.Tuner(
+            tune.with_resources(job, _resources(self.plan.device, self.num_workers)),
+            tune_config=tune.TuneConfig(
+                search_alg=dealer,
+                scheduler=scheduler,
+                num_samples=-1,
+                max_concurrent_trials=self.num_workers,
+                reuse_actors=True,
+                trial_name_creator=lambda trial: trial.config["specs"][0]["cell_id"],
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name="stage",
+                storage_path=scratch,
+                callbacks=[recorder],
+                stop=recorder.stop,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=MAX_WORKER_LOSSES),
+            ),
+        ).fit()
+
+    def _scheduler(self, known: dict[str, Outcome]) -> CellASHA:
+        racing, recipe = self.plan.space.racing, self.plan.space.recipe({})
+        num_evaluations = -(-recipe.max_steps // recipe.eval_interval)
+        scheduler = CellASHA(num_evaluations, racing.grace_evaluations, racing.reduction_factor)
+        for trial_id, outcome in known.items():
+            scheduler.show_recorded(outcome.cell_id, trial_id, outcome.curve)
+        return scheduler
+
+
+def _resources(device: str, num_workers: int) -> dict[str, float]:
+    """Return one CPU a trial, and its share of the GPUs where they are used."""
+    if device != "cuda":
+        return {"cpu": 1}
+    return {"cpu": 1, "gpu": min(1.0, ray.cluster_resources().get("GPU", 0) / num_workers)}
+
+
+@contextlib.contextmanager
+def ray_session(options: RunOptions) -> Iterator[int]:
+    """Start a local Ray, or join the cluster at `address`; yield the number of trials to run at a time."""
+    local = {"address": "local", "num_cpus": options.num_workers, "object_store_memory": OBJECT_STORE_BYTES}
+    where = {"address": options.address} if options.address else {**local, "include_dashboard": False}
+    try:
+        ray.init(**where, log_to_driver=False, logging_level="error", runtime_env={"env_vars": QUIET})
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        if options.address is None:
+            raise
+        raise InputError(
+            f"--address must be a running Ray cluster, but {options.address} did not answer: {error}. Start one with "
+            "`ray start --head`, or leave --address out."
+        ) from error
+    try:
+        yield options.num_workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+    finally:
+        ray.shutdown()

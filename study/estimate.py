@@ -1,0 +1,82 @@
+"""Print a plan, with the time it will take judged from measured steps."""
+
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from lvm_core.trainer import Trainer
+from study.machine import num_cpus
+from study.plan import Plan
+from study.progress import duration
+from study.trial import one_thread
+
+MEASURED_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one optimizer step and one evaluation at a context length, on one thread."""
+
+    step_s: float
+    eval_s: float
+
+
+def measure(plan: Plan, context_length: int) -> Timing:
+    """Time a few steps and an evaluation of the default recipe, after one step to warm up."""
+    recipe = plan.space.recipe({}).model_copy(update={"device": plan.device, "precision": plan.precision})
+    size = min(group.num_sequences for group in plan.groups)
+    config = recipe.training_part(context_length, size, plan.space.patience.longest)
+    trainer = Trainer(plan.dataset, recipe.model_part(plan.corpus.dim), config, plan.space.seed)
+    trainer.train_step()
+    started = time.perf_counter()
+    for _ in range(MEASURED_STEPS):
+        trainer.train_step()
+    stepped = time.perf_counter()
+    trainer.evaluator.measure(trainer.model, "validation")
+    return Timing((stepped - started) / MEASURED_STEPS, time.perf_counter() - stepped)
+
+
+def longest_run_s(plan: Plan, timing: Timing) -> float:
+    """Return the seconds of a trial that is neither raced out nor stopped early."""
+    recipe = plan.space.recipe({})
+    return recipe.max_steps * timing.step_s + -(-recipe.max_steps // recipe.eval_interval) * timing.eval_s
+
+
+def print_plan(plan: Plan, num_workers: int | None, console: Console) -> None:
+    """Print cells, infeasible cells, trials and the estimated time."""
+    one_thread()
+    num_workers = num_workers or num_cpus()
+    split, dataset = plan.split_fingerprint, plan.dataset
+    queries = dataset.queries["test"]
+    say = lambda text: console.print(text, highlight=False)  # noqa: E731
+    say(f"{plan.space.question.strip()}\n")
+    say(
+        f"corpus {plan.corpus.name}: {plan.corpus.num_vectors:,} vectors of {plan.corpus.dim} dims in "
+        f"{plan.corpus.num_chains:,} chains; split {split}\n"
+        f"{len(queries.positions):,} queries a part, pool {len(queries.pool_rows):,}, "
+        f"{len(dataset.train_positions):,} training targets with {plan.max_context} vectors before them\n"
+    )
+    for warning in plan.warnings():
+        say(f"warning: {warning}")
+    per_group = (plan.space.racing.num_configs if plan.searches else 0) + plan.space.replicates
+    table = Table("C", "N", "groups", "trials", "s/step", "longest trial")
+    total_s = 0.0
+    for context in sorted({group.context_length for group in plan.groups}):
+        groups = [group for group in plan.groups if group.context_length == context]
+        timing = measure(plan, context)
+        total_s += len(groups) * per_group * longest_run_s(plan, timing)
+        sizes = ", ".join(str(size) for size in sorted({group.num_sequences for group in groups}))
+        longest = duration(longest_run_s(plan, timing))
+        table.add_row(
+            str(context), sizes, str(len(groups)), str(len(groups) * per_group), f"{timing.step_s:.4f}", longest
+        )
+    for cell in plan.infeasible:
+        table.add_row(str(cell.context_length), str(cell.num_sequences), "infeasible", "0", "-", "-")
+    console.print(table)
+    baselines = sum(len(job) for job in plan.baseline_jobs())
+    say(
+        f"{len(plan.groups) * per_group} trials and {baselines} baselines on {num_workers} workers: "
+        f"at most about {duration(total_s / num_workers)} (no racing, no early stop; from measured steps)"
+    )

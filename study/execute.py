@@ -1,0 +1,143 @@
+"""Run a planned study from its manifest to its report, and say how it ended."""
+
+import logging
+import shlex
+import signal
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from lvm_core.errors import InputError
+from study.driver import RunOptions, run_study
+from study.manifest import MANIFEST, accounted_run, check_continues, describe, locked, near_copies
+from study.plan import SEARCH_REPLICATE, Group, Plan
+from study.progress import Progress, work_of
+from study.records import RecordStore
+from study.trial_rows import base_row
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What the command line asks for beside the plan. arguments: the command line itself, to print it again."""
+
+    out: str
+    resume: bool
+    report: bool
+    options: RunOptions
+    arguments: tuple[str, ...]
+
+    def command(self, *, resume: bool) -> str:
+        """Return the command of this run, with or without --resume."""
+        plain = [argument for argument in self.arguments if argument != "--resume"]
+        return shlex.join(["python", "-m", "study.run", *plain, *(["--resume"] if resume else [])])
+
+
+def execute(plan: Plan, request: RunRequest, console: Console) -> int:
+    """Run what is missing of a study, then print and report it. Returns the exit status."""
+    location = f"{request.out.rstrip('/')}/{plan.study}"
+    store = RecordStore.at(location)
+    manifest = open_manifest(plan, store, request)
+    leaked = manifest["split"]["audit"]["num_leaked_vectors"]
+    if leaked:
+        print(f"error: the split audit found {leaked} held-out vectors in training windows; stopped.", file=sys.stderr)
+        return FAILED
+    with locked(store):
+        _log_to_file(store)
+        for warning in manifest["warnings"]:
+            console.print(f"warning: {warning}", style="yellow", highlight=False)
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            _run_trials(plan, store, location, manifest, request, console)
+        except KeyboardInterrupt:
+            print(f"\ninterrupted; nothing is lost. Continue with:\n  {request.command(resume=True)}", file=sys.stderr)
+            return INTERRUPTED
+        return _conclude(plan, store, location, request, console)
+
+
+def open_manifest(plan: Plan, store: RecordStore, request: RunRequest) -> dict:
+    """Return the manifest to go on with: the one on disk, if it is of this configuration, or a new one."""
+    if store.exists(MANIFEST):
+        found = store.read_json(MANIFEST)
+        check_continues(found, plan, request.resume)
+        return found
+    _check_writable(request.out)
+    return describe(plan, request.command(resume=False))
+
+
+def _check_writable(out: str) -> None:
+    """Refuse an output folder that cannot be written, before anything is made in it."""
+    if "://" in out:
+        return
+    folder = Path(out).absolute()
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    probe = existing / f".probe-{uuid.uuid4().hex[:8]}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"--out must be a folder that can be written, but {out} is not: {error.strerror}.") from error
+
+
+def _run_trials(
+    plan: Plan, store: RecordStore, location: str, manifest: dict, request: RunRequest, console: Console
+) -> None:
+    with accounted_run(store, manifest, request.options.num_workers) as run:
+        manifest["split"]["near_copies"] = near_copies(plan)
+        record_infeasible(plan, store)
+        progress = Progress(console, expected_work(plan))
+        run["num_trials"] = len(run_study(plan, store, location, request.options, progress))
+
+
+def record_infeasible(plan: Plan, store: RecordStore) -> None:
+    """Write a row for every cell that the corpus cannot fill, so that no cell is dropped in silence."""
+    for cell in plan.infeasible:
+        spec = plan.spec(Group(cell.context_length, cell.num_sequences), "search", SEARCH_REPLICATE, {})
+        needed = f"; about {cell.num_vectors_needed:,} vectors needed" if cell.num_vectors_needed else ""
+        store.write_trial({**base_row(spec), "status": "infeasible", "error": cell.reason + needed}, [], None)
+
+
+def expected_work(plan: Plan) -> dict[str, list[float]]:
+    """Return the work of every trial of each stage, for the time left."""
+    models = [work_of(group.context_length) for group in plan.groups]
+    baselines = [work_of(spec.context_length) for job in plan.baseline_jobs() for spec in job]
+    return {
+        "search": models * plan.space.racing.num_configs + baselines,
+        "baselines": baselines,
+        "confirm": models * plan.space.replicates,
+    }
+
+
+def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest, console: Console) -> int:
+    """Print the map and the best configurations, write the report, and say whether all went well."""
+    from study.analysis.load import load_study
+    from study.report import print_summary, write_report
+
+    study = load_study(location)
+    sound = print_summary(study, console)
+    if request.report:
+        write_report(study, store)
+    console.print(f"\nrecords and report: {location}", highlight=False, soft_wrap=True)
+    return DONE if sound else FAILED
+
+
+def _log_to_file(store: RecordStore) -> None:
+    """Keep the quiet log beside the records."""
+    logger = logging.getLogger("study")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    if store.is_local:
+        handler = logging.FileHandler(Path(store.root) / "study.log", delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt

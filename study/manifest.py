@@ -1,0 +1,180 @@
+"""Write what a study is and what it cost; compare it with what is on disk before going on."""
+
+import fcntl
+import hashlib
+import json
+import os
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lvm_core.corpus import cache_dir
+from lvm_core.errors import InputError
+from lvm_core.split import PARTS, NearCopies, find_near_copies
+from lvm_core.version import trainer_version
+from study.machine import code_version, hardware, versions
+from study.plan import Plan
+from study.records import RecordStore
+
+MANIFEST = "manifest.json"
+
+
+def describe(plan: Plan, command: str) -> dict:
+    """Return everything that is settled before the first trial."""
+    dataset, corpus = plan.dataset, plan.corpus
+    return {
+        "study": plan.study,
+        "question": plan.space.question,
+        "protocol": plan.space.protocol,
+        "command": command,
+        "seed": plan.space.seed,
+        "space": plan.space.model_dump(mode="json"),
+        "corpus": {
+            "name": corpus.name,
+            "path": corpus.path,
+            "fingerprint": corpus.fingerprint,
+            "num_vectors": corpus.num_vectors,
+            "dim": corpus.dim,
+            "num_chains": corpus.num_chains,
+        },
+        "split": {
+            "fingerprint": plan.split_fingerprint,
+            "max_context": plan.max_context,
+            "num_chains": {part: int((dataset.split.part_of_chain == n).sum()) for n, part in enumerate(PARTS)},
+            "num_queries": len(dataset.queries["test"].positions),
+            "num_query_chains": {part: len(set(q.chain_ids.tolist())) for part, q in dataset.queries.items()},
+            "pool_size": len(dataset.queries["test"].pool_rows),
+            "num_training_targets": len(dataset.train_positions),
+            "removed": dataset.removed(),
+            "audit": dataset.audit().as_dict(),
+        },
+        "cells": [group.cell_id for group in plan.groups],
+        "infeasible": [vars(cell) for cell in plan.infeasible],
+        "warnings": plan.warnings(),
+        "device": plan.device,
+        "precision": plan.precision,
+        "trainer_version": trainer_version(),
+        "code_version": code_version(),
+        "versions": versions(),
+        "hardware": hardware(),
+        "runs": [],
+    }
+
+
+def check_continues(found: dict, plan: Plan, resume: bool) -> None:
+    """Refuse to mix two configurations in one study. Raises: InputError that names the first difference."""
+    name = plan.study
+    wanted = describe_identity(plan)
+    for key, value in wanted.items():
+        old = _look_up(found, key)
+        if old != value:
+            place, was, now = _first_difference(key, old, value)
+            raise InputError(
+                f"a study must keep one configuration, but {name} exists with {place} = {was}, not {now}. "
+                "Give another name with --study, or remove the old study."
+            )
+    if not resume:
+        raise InputError(f"the study {name} exists already. Add --resume to continue it, or give --study another name.")
+
+
+def describe_identity(plan: Plan) -> dict:
+    """Return what must not change while a study goes on, by its key in the manifest."""
+    return {
+        "space": plan.space.model_dump(mode="json"),
+        "corpus.fingerprint": plan.corpus.fingerprint,
+        "split.fingerprint": plan.split_fingerprint,
+        "trainer_version": trainer_version(),
+        "device": plan.device,
+        "precision": plan.precision,
+    }
+
+
+def _look_up(content: dict, key: str) -> object:
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return content
+
+
+def _first_difference(key: str, old: object, new: object) -> tuple[str, object, object]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(set(old) | set(new)):
+            if old.get(name) != new.get(name):
+                return _first_difference(f"{key}.{name}", old.get(name), new.get(name))
+    return key, json.dumps(old, default=str), json.dumps(new, default=str)
+
+
+def near_copies(plan: Plan) -> dict:
+    """Count near-copies across the split; remembered in the cache folder, since it reads every vector."""
+    key = hashlib.sha256(plan.corpus.fingerprint.encode() + plan.dataset.split.part_of_chain.tobytes()).hexdigest()[:16]
+    path = cache_dir() / f"near-copies-{key}.json"
+    try:
+        return NearCopies(**json.loads(path.read_text())).as_dict()
+    except (OSError, ValueError, TypeError):
+        found = find_near_copies(plan.corpus, plan.dataset.split).as_dict()
+    RecordStore.at(path.parent).write_json(path.name, found)
+    return found
+
+
+@contextmanager
+def accounted_run(store: RecordStore, manifest: dict, num_workers: int) -> Iterator[dict]:
+    """Append this run's times and end to the manifest, however it ends. Yields the run's entry."""
+    run = {"started_at": _now(), "num_workers": num_workers, "ended": "running"}
+    manifest["runs"].append(run)
+    started, cpu = time.monotonic(), _cpu_seconds()
+    store.write_json(MANIFEST, manifest)
+    try:
+        yield run
+        run["ended"] = "done"
+    except KeyboardInterrupt:
+        run["ended"] = "interrupted"
+        raise
+    except Exception as error:
+        run["ended"] = f"error: {error}"
+        raise
+    finally:
+        run |= {"finished_at": _now(), "wall_s": time.monotonic() - started, "driver_cpu_s": _cpu_seconds() - cpu}
+        manifest["started_at"] = manifest["runs"][0]["started_at"]
+        manifest["finished_at"] = run["finished_at"]
+        manifest["wall_s"] = sum(entry.get("wall_s", 0.0) for entry in manifest["runs"])
+        manifest["cpu_s"] = sum(entry.get("driver_cpu_s", 0.0) for entry in manifest["runs"]) + _trial_seconds(store)
+        store.write_json(MANIFEST, manifest)
+
+
+def _trial_seconds(store: RecordStore) -> float:
+    """Return the wall seconds of all recorded trials, each of one thread."""
+    return float(store.read("trials", ["wall_s"]).wall_s.sum())
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def locked(store: RecordStore) -> Iterator[None]:
+    """Hold a study's lock, so that two drivers never write one study. An object store has no locks."""
+    if not store.is_local:
+        yield
+        return
+    folder = Path(store.root)
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise InputError(
+            f"a study must have one driver, but another process is running {folder.name}. Wait for it, or give --study "
+            "another name."
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(handle)

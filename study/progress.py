@@ -1,0 +1,122 @@
+"""Show a study's progress: a live line in a terminal, plain lines elsewhere, everything in a log file."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from study.spec import TrialSpec
+from study.trial import TrialUpdate
+
+LINE_EVERY_S = 10.0  # between plain lines where no terminal is there to update
+FIXED_WORK = 8.0  # a trial's cost that does not grow with the context, in context lengths; only for the time left
+
+log = logging.getLogger("study")
+
+
+def work_of(context_length: int) -> float:
+    """Return a trial's expected cost in arbitrary units, to weigh what is left."""
+    return context_length + FIXED_WORK
+
+
+@dataclass
+class Progress:
+    """Counts trials and tells where the study is. `expected` maps a stage to the work of all its trials."""
+
+    console: Console
+    expected: dict[str, list[float]] = field(default_factory=dict)
+    num_running: int = 0
+    num_done: int = 0
+    done_work: float = 0.0
+    best: dict | None = None
+    _stage: str = ""
+    _bar: Bar | None = None
+    _started: float = 0.0
+    _last_line: float = 0.0
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Show one stage from its first to its last trial."""
+        self._stage, self._started = name, time.monotonic()
+        self.num_running = self.num_done = 0
+        self.done_work = 0.0
+        log.info("stage %s: %d trials expected", name, len(self.expected.get(name, ())))
+        if not self.console.is_terminal:
+            yield
+            self._line()
+            return
+        words = TextColumn("{task.description}"), TextColumn("{task.fields[note]}")
+        with Bar(
+            SpinnerColumn(), words[0], BarColumn(), MofNCompleteColumn(), words[1], console=self.console, transient=True
+        ) as bar:
+            self._bar, self._task = bar, bar.add_task(name, total=len(self.expected.get(name, ())) or None, note="")
+            try:
+                yield
+            finally:
+                self._bar = None
+
+    def started(self, specs: list[TrialSpec]) -> None:
+        """Count trials that begin."""
+        self.num_running += len(specs)
+        log.info("started %s", ", ".join(f"{s.stage} {s.cell_id} {s.recipe.get('model')} {s.trial_id}" for s in specs))
+        self._show()
+
+    def reported(self, update: TrialUpdate, row: dict | None) -> None:
+        """Take in a report; `row` is set when the trial ended with it."""
+        if row is None:
+            return
+        self.num_running -= 1
+        self.num_done += 1
+        self.done_work += work_of(row["context_length"])
+        value = row.get("val_hit_at_5")
+        trained = row["stage"] != "baseline" and value is not None
+        if trained and (self.best is None or value > self.best["val_hit_at_5"]):
+            self.best = row
+        ended = row["status"] if row.get("stop_reason") is None else f"{row['status']} ({row['stop_reason']})"
+        shown = "-" if value is None else f"{value:.4f}"
+        log.info("%s: %s %s %s val Hit@5 %s", ended, row["stage"], row["cell_id"], row["trial_id"], shown)
+        if row.get("error"):
+            log.error("%s %s: %s", row["cell_id"], row["trial_id"], row["error"])
+        self._show()
+
+    def lost(self, spec: TrialSpec, row: dict | None) -> None:
+        """Count a trial whose worker was lost for good."""
+        self.num_running -= 1
+        log.error("worker lost: %s %s", spec.cell_id, spec.trial_id)
+        if row is not None:
+            self.num_done += 1
+        self._show()
+
+    def _show(self) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.num_done, note=self.note())
+        elif time.monotonic() - self._last_line > LINE_EVERY_S:
+            self._line()
+
+    def _line(self) -> None:
+        self._last_line = time.monotonic()
+        total = len(self.expected.get(self._stage, ()))
+        self.console.print(f"{self._stage}: {self.num_done}/{total} done, {self.note()}", highlight=False)
+
+    def note(self) -> str:
+        """Return running trials, the best so far and the time left in this stage."""
+        parts = [f"{self.num_running} running"]
+        if self.best is not None:
+            parts.append(f"best {self.best['val_hit_at_5']:.3f} at {self.best['cell_id']} (validation Hit@5)")
+        left = sum(self.expected.get(self._stage, ())) - self.done_work
+        if self.done_work > 0 and left > 0:
+            parts.append(f"about {duration((time.monotonic() - self._started) * left / self.done_work)} left")
+        return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: 40 s, 12 min, 3 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,155 @@
+"""Suggest configurations: one Optuna study per cell, so that no cell's results steer another's."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
+
+from lvm_core.seeds import child_seed
+from study.plan import SEARCH_REPLICATE, Group, Plan
+from study.recipe import Recipe
+from study.space import Domain
+from study.spec import TrialSpec
+
+MAX_REPEATS = 20  # suggestions of known configurations in a row before a cell's space counts as used up
+STATES = {"completed": TrialState.COMPLETE, "raced_out": TrialState.PRUNED}  # every other status: FAIL
+
+logging.getLogger("optuna").setLevel(logging.WARNING)
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a search trial ended. curve: (eval_index, validation Hit@5) pairs; value: the best of them."""
+
+    cell_id: str
+    status: str
+    value: float | None
+    curve: tuple[tuple[int, float], ...] = ()
+
+
+def distribution(key: str, domain: Domain) -> BaseDistribution:
+    """Return Optuna's form of a domain; a value that the recipe keeps as an integer is drawn as one."""
+    if domain.choices is not None:
+        return CategoricalDistribution(domain.choices)
+    if Recipe.model_fields[key].annotation is int:
+        return IntDistribution(int(domain.low), int(domain.high), log=domain.log)
+    return FloatDistribution(domain.low, domain.high, log=domain.log)
+
+
+@dataclass
+class CellStudy:
+    """The search of one cell. Its k-th suggestion depends on k and on the outcomes told before, nothing else."""
+
+    group: Group
+    plan: Plan
+    known: dict[str, Outcome]
+    study: optuna.Study = field(init=False)
+    dealt: int = 0
+    used_up: bool = False
+    running: dict[str, optuna.trial.Trial] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.study = optuna.create_study(direction="maximize")
+        self.space = {key: distribution(key, domain) for key, domain in self.plan.space.search.items()}
+
+    @property
+    def is_open(self) -> bool:
+        return not self.used_up and self.dealt < self.plan.space.racing.num_configs
+
+    def next(self) -> TrialSpec | None:
+        """Return the next configuration that has no record; tell Optuna of those that have one."""
+        repeats = 0
+        while self.is_open:
+            trial = self._ask()
+            spec = self.plan.spec(self.group, "search", SEARCH_REPLICATE, trial.params)
+            is_new = spec.trial_id not in self.seen
+            self.dealt += is_new
+            self.seen.add(spec.trial_id)
+            if is_new and spec.trial_id not in self.known:
+                self.running[spec.trial_id] = trial
+                return spec
+            self._tell(trial, self.known.get(spec.trial_id, Outcome(self.group.cell_id, "failed", None)))
+            repeats = 0 if is_new else repeats + 1
+            self.used_up = repeats >= MAX_REPEATS
+        return None
+
+    def tell(self, trial_id: str, outcome: Outcome) -> None:
+        """Tell Optuna how a running trial ended, pruned trials as pruned."""
+        self.known[trial_id] = outcome
+        self._tell(self.running.pop(trial_id), outcome)
+
+    def _ask(self) -> optuna.trial.Trial:
+        """Ask with a sampler seeded for this suggestion, after the start points."""
+        number = len(self.study.trials)
+        seed = child_seed(self.plan.space.seed, "search", self.group.cell_id, number) % 2**32
+        self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=5, constant_liar=True)
+        if number < len(self.plan.space.start):
+            self.study.enqueue_trial(self.plan.space.start_params(number))
+        return self.study.ask(self.space)
+
+    def _tell(self, trial: optuna.trial.Trial, outcome: Outcome) -> None:
+        for step, value in outcome.curve:
+            trial.report(value, step)
+        state = STATES.get(outcome.status, TrialState.FAIL)
+        self.study.tell(trial, outcome.value if state == TrialState.COMPLETE else None, state=state)
+
+
+class CellSampler:
+    """Deals search trials of all cells in turn, longest contexts first, a limited number of each at a time.
+
+    With one in flight a cell (the default), a cell's suggestions and races follow in one fixed order: the set of
+    trials does not depend on the number of workers, nor on interruptions.
+    """
+
+    def __init__(self, plan: Plan, recorded: dict[str, Outcome]):
+        groups = sorted(plan.groups, key=lambda group: (-group.context_length, -group.num_sequences, group.cell_id))
+        self.cells = {group.cell_id: CellStudy(group, plan, recorded) for group in groups}
+        self.limit = plan.space.racing.in_flight_per_cell
+
+    def next(self) -> TrialSpec | None:
+        """Return the next trial to run, or None where every cell is busy or done."""
+        free = [cell for cell in self.cells.values() if cell.is_open and len(cell.running) < self.limit]
+        for cell in sorted(free, key=lambda cell: cell.dealt):
+            if spec := cell.next():
+                return spec
+        return None
+
+    @property
+    def finished(self) -> bool:
+        return not any(cell.is_open or cell.running for cell in self.cells.values())
+
+    def tell(self, spec: TrialSpec, outcome: Outcome) -> None:
+        """Pass an outcome on to its cell."""
+        self.cells[spec.cell_id].tell(spec.trial_id, outcome)
+
+
+def recorded_outcomes(trials: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Outcome]:
+    """Read the outcomes of recorded search trials by trial id, in the order in which they began."""
+    search = trials[(trials.stage == "search") & (trials.status != "infeasible")].sort_values("started_at")
+    by_trial: Callable[[str], Iterable[tuple[int, float]]] = _curve_reader(curves)
+    return {
+        row.trial_id: Outcome(row.cell_id, row.status, _number(row.val_hit_at_5), tuple(by_trial(row.trial_id)))
+        for row in search.itertuples()
+    }
+
+
+def _curve_reader(curves: pd.DataFrame) -> Callable[[str], Iterable[tuple[int, float]]]:
+    ordered = curves.sort_values(["trial_id", "eval_index"])
+    groups = {key: part for key, part in ordered.groupby("trial_id")}
+
+    def read(trial_id: str) -> Iterable[tuple[int, float]]:
+        part = groups.get(trial_id)
+        return () if part is None else zip(part.eval_index.tolist(), part.val_hit_at_5.tolist(), strict=True)
+
+    return read
+
+
+def _number(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)

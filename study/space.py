@@ -1,0 +1,156 @@
+"""The keys of a search space, their bounds and their defaults: checked once, then frozen."""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from study.recipe import Recipe
+from study.wording import explain, nearest
+
+PositiveInts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Cells(Strict):
+    """The map's axes; they cross fully."""
+
+    context_length: PositiveInts
+    num_sequences: PositiveInts
+
+    @field_validator("*")
+    @classmethod
+    def _distinct(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(values)))
+
+
+class Data(Strict):
+    """How the corpus is split, gated and queried; see lvm_core.dataset.DataConfig."""
+
+    fractions: tuple[float, float, float] = (0.70, 0.15, 0.15)
+    boundary: str = Field("within", pattern="^(within|stream)$")
+    min_chain_length: int = Field(7, ge=1)
+    min_coherence: float | None = Field(None, ge=-1, le=1)
+    num_queries: int = Field(2000, ge=30)
+    pool_size: int | None = Field(None, ge=30)
+
+    @field_validator("fractions")
+    @classmethod
+    def _sum_to_one(cls, values: tuple[float, float, float]) -> tuple[float, float, float]:
+        if min(values) <= 0 or not math.isclose(sum(values), 1.0, abs_tol=1e-6):
+            raise ValueError("the three fractions must be above 0 and sum to 1")
+        return values
+
+
+class Domain(Strict):
+    """Where Optuna draws one value: an interval, or choices."""
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Any, ...] | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "Domain":
+        interval = self.low is not None and self.high is not None
+        if (self.choices is None) != interval or (interval and (self.low, self.high).count(None)):
+            raise ValueError("a domain must have either `choices`, or both `low` and `high`")
+        if self.choices is not None and not self.choices:
+            raise ValueError("a domain must not be empty, but `choices` has no value")
+        if interval and not self.low < self.high:
+            raise ValueError(f"a domain must not be empty, but low {self.low:g} is not below high {self.high:g}")
+        if interval and self.log and self.low <= 0:
+            raise ValueError(f"a log domain must be above 0, but low is {self.low:g}")
+        return self
+
+    def contains(self, value: Any) -> bool:
+        return value in self.choices if self.choices is not None else self.low <= value <= self.high
+
+
+class Racing(Strict):
+    """How many configurations each cell tries, and how ASHA stops the weak ones."""
+
+    num_configs: int = Field(6, ge=1)
+    grace_evaluations: int = Field(2, ge=1)
+    reduction_factor: int = Field(3, ge=2)
+    in_flight_per_cell: int = Field(1, ge=1)
+
+
+class Patience(Strict):
+    """Patience values, in evaluations. Runs use the largest; the others are read off its curve."""
+
+    replay: PositiveInts
+
+    @property
+    def longest(self) -> int:
+        return max(self.replay)
+
+
+class Space(Strict):
+    """A whole study, as its YAML file and the command line say it."""
+
+    question: str
+    corpus: str = "kalman"
+    seed: int = Field(0, ge=0, lt=2**63)
+    protocol: str = Field("controlled", pattern="^controlled$")
+    cells: Cells
+    data: Data = Data()
+    fixed: dict[str, Any] = {}
+    start: tuple[dict[str, Any], ...] = ({},)
+    search: dict[str, Domain] = {}
+    arms: dict[str, tuple[Any, ...]] = {}
+    patience: Patience = Patience(replay=(3,))
+    racing: Racing = Racing()
+    replicates: int = Field(3, ge=1)
+
+    @model_validator(mode="after")
+    def _recipes_hold(self) -> "Space":
+        for place in ("fixed", "search", "arms"):
+            for key in getattr(self, place):
+                _known(key, place)
+        for key in ("device", "precision"):
+            if key in self.search or key in self.arms:
+                raise ValueError(f"{key} is one for a whole study; set fixed.{key}")
+        twice = (set(self.fixed) & set(self.search)) | (set(self.arms) & (set(self.fixed) | set(self.search)))
+        if twice:
+            raise ValueError(f"a value is either fixed, searched or an arm, but {sorted(twice)[0]} is given twice")
+        for key, domain in self.search.items():
+            for value in domain.choices if domain.choices is not None else (domain.low, domain.high):
+                self.recipe({key: value}, where=f"search.{key}")
+        for key, values in self.arms.items():
+            if not values:
+                raise ValueError(f"a domain must not be empty, but arms.{key} has no value")
+            for value in values:
+                self.recipe({key: value}, where=f"arms.{key}")
+        for number, point in enumerate(self.start):
+            self._start_in_domain(number, point)
+        return self
+
+    def _start_in_domain(self, number: int, point: dict[str, Any]) -> None:
+        for key in point:
+            if key not in self.search:
+                hint = nearest(key, self.search)
+                raise ValueError(f"start[{number}] may set searched values only, but sets {key}{hint}")
+        for key, value in self.start_params(number).items():
+            if not self.search[key].contains(value):
+                raise ValueError(f"start[{number}] must lie in its domain, but {key} = {value} is outside search.{key}")
+
+    def recipe(self, params: dict[str, Any], where: str = "fixed") -> Recipe:
+        """Return fixed and given values as one checked recipe."""
+        try:
+            return Recipe(**{**self.fixed, **params})
+        except ValidationError as error:
+            raise ValueError(explain(error, Recipe, where)) from None
+
+    def start_params(self, number: int) -> dict[str, Any]:
+        """Return the searched values of a start point; what it leaves open has the published default."""
+        recipe = self.recipe(self.start[number], where=f"start[{number}]")
+        return {key: getattr(recipe, key) for key in self.search}
+
+
+def _known(key: str, place: str) -> None:
+    if key not in Recipe.model_fields:
+        raise ValueError(f"{place} must name known values, but found {place}.{key}{nearest(key, Recipe.model_fields)}")
