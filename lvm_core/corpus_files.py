@@ -56,7 +56,7 @@ def read(files: list[Path]) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
     path = files[0]
     try:
         if path.suffix == ".npy":
-            vectors, chain_ids = (np.load(file, mmap_mode="r", allow_pickle=False) for file in files)
+            vectors, chain_ids = (np.lib.format.open_memmap(file, mode="r") for file in files)
             titles = None
         elif path.suffix == ".npz":
             vectors, chain_ids, titles = _read_npz(path)
@@ -71,7 +71,9 @@ def read(files: list[Path]) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it is a single array, not an archive")
         _require_names(path, archive.files, ["vectors", "chain_ids"], "keys")
         titles = [str(title) for title in archive["chain_titles"]] if "chain_titles" in archive.files else None
         return archive["vectors"], archive["chain_ids"], titles

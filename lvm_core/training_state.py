@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from lvm_core.checkpoint import encode, read_folder, write_folder
@@ -45,7 +44,7 @@ def load_training_state(trainer: Trainer, folder: Path) -> None:
     for name in COUNTERS:
         setattr(trainer, name, facts[name])
     if "best" in facts:
-        rank, num_ties = np.array(tensors["best_rank"]), np.array(tensors["best_num_ties"])
+        rank, num_ties = tensors["best_rank"].numpy(), tensors["best_num_ties"].numpy()
         validation = Measurement(rank, num_ties, **facts["best"].pop("validation"))
         trainer.best = Evaluation(**facts["best"], validation=validation)
 

@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 # Read by Ray when it is imported or started. Its chatter stays out of the way, and Ctrl-C reaches us.
 QUIET = {
@@ -36,9 +35,10 @@ from study.plan import Plan  # noqa: E402
 from study.progress import Progress  # noqa: E402
 from study.records import RecordStore  # noqa: E402
 from study.sampler import CellSampler, Outcome, recorded_outcomes  # noqa: E402
-from study.scheduler import METRIC, TIME, CellASHA  # noqa: E402
+from study.scheduler import METRIC, CellASHA  # noqa: E402
 from study.selection import select_winners  # noqa: E402
 from study.spec import TrialSpec  # noqa: E402
+from study.stages import Queue, SearchThenQueue, Source, confirm_specs, missing  # noqa: E402
 from study.trial import run_trial  # noqa: E402
 
 OBJECT_STORE_BYTES = 100 << 20  # trials share the corpus as a mapped file; only small reports pass through
@@ -53,52 +53,6 @@ class RunOptions:
     address: str | None = None
     num_workers: int | None = None
     budget_s: float | None = None
-
-
-class Source(Protocol):
-    """Deals trials: a list of specs to run in one go, or None while there is nothing to deal."""
-
-    @property
-    def finished(self) -> bool: ...
-    def next(self) -> list[TrialSpec] | None: ...
-    def ended(self, specs: list[TrialSpec], ledger: Ledger) -> None: ...
-
-
-class Queue:
-    """Deals a fixed list of jobs in order."""
-
-    def __init__(self, jobs: list[list[TrialSpec]]):
-        self._jobs = list(jobs)
-
-    @property
-    def finished(self) -> bool:
-        return not self._jobs
-
-    def next(self) -> list[TrialSpec] | None:
-        return self._jobs.pop(0) if self._jobs else None
-
-    def ended(self, specs: list[TrialSpec], ledger: Ledger) -> None:
-        """A queue does not learn."""
-
-
-class SearchThenQueue:
-    """Deals search trials, and jobs of a queue where no cell has a search trial to give."""
-
-    def __init__(self, sampler: CellSampler, queue: Queue):
-        self._sampler, self._queue = sampler, queue
-
-    @property
-    def finished(self) -> bool:
-        return self._sampler.finished and self._queue.finished
-
-    def next(self) -> list[TrialSpec] | None:
-        spec = self._sampler.next()
-        return [spec] if spec is not None else self._queue.next()
-
-    def ended(self, specs: list[TrialSpec], ledger: Ledger) -> None:
-        for spec in specs:
-            if spec.stage == "search":
-                self._sampler.tell(spec, ledger.outcome(spec))
 
 
 class Dealer(Searcher):
@@ -173,15 +127,23 @@ class Recorder(tune.Callback):
             self.failure = self.failure or error
 
 
-def trainable(config: dict, store_uri: str) -> None:
-    """Run a job's trials on a worker and report each update. Tune stops a raced-out trial inside `tune.report`."""
-    store = RecordStore.at(store_uri)
-    for values in config["specs"]:
-        for update in run_trial(TrialSpec(**values), store):
-            index = update.evaluation["eval_index"] if update.evaluation is not None else 0
-            value = update.row.get("val_hit_at_5")
-            report = {TIME: index, METRIC: 0.0 if value is None else value}  # Tune needs a float; the record has null
-            tune.report({**report, "final": update.final, "update": update})
+def trainable_for(store_uri: str) -> Callable[[dict], None]:
+    """Return the function that a worker runs: a job's trials one after the other, every update reported.
+
+    It is defined inside, so that it travels by value and a worker does not import this module with all of Optuna.
+    Tune stops a raced-out trial inside `tune.report`, by SystemExit: what counts has been reported before.
+    """
+
+    def run_job(config: dict) -> None:
+        store = RecordStore.at(store_uri)
+        for values in config["specs"]:
+            for update in run_trial(TrialSpec(**values), store):
+                index = update.evaluation["eval_index"] if update.evaluation is not None else 0
+                value = update.row.get("val_hit_at_5")
+                metric = 0.0 if value is None else value  # Tune needs a float; the record has null
+                tune.report({"eval_index": index, "val_hit_at_5": metric, "final": update.final, "update": update})
+
+    return run_job
 
 
 def run_study(plan: Plan, store: RecordStore, store_uri: str, options: RunOptions, progress: Progress) -> list[dict]:
@@ -190,7 +152,7 @@ def run_study(plan: Plan, store: RecordStore, store_uri: str, options: RunOption
     ledger = Ledger(store, set(store.read("trials", ["trial_id"]).trial_id))
     with ray_session(options) as num_workers:
         stage = Stage(plan, ledger, store_uri, num_workers, progress)
-        baselines = Queue(_missing(plan.baseline_jobs(), ledger))
+        baselines = Queue(missing(plan.baseline_jobs(), ledger))
         if plan.searches:
             known = recorded_outcomes(store.read("trials"), store.read("curves"))
             source: Source = SearchThenQueue(CellSampler(plan, known), baselines)
@@ -198,24 +160,9 @@ def run_study(plan: Plan, store: RecordStore, store_uri: str, options: RunOption
         else:
             stage.run("baselines", baselines, _deadline(started, options, 1.0), {})
         winners = select_winners(plan, store.read("trials"))
-        jobs = _missing([[spec] for spec in confirm_specs(plan, winners)], ledger)
+        jobs = missing([[spec] for spec in confirm_specs(plan, winners)], ledger)
         stage.run("confirm", Queue(jobs), _deadline(started, options, 1.0), {})
     return ledger.rows
-
-
-def confirm_specs(plan: Plan, winners: dict[str, dict]) -> list[TrialSpec]:
-    """Return the confirm trials, replicate by replicate, costly cells first, so that a cut leaves a whole map."""
-    groups = sorted(plan.groups, key=lambda group: -group.context_length)
-    return [
-        plan.spec(group, "confirm", replicate, winners[group.cell_id])
-        for replicate in plan.confirm_replicates
-        for group in groups
-    ]
-
-
-def _missing(jobs: list[list[TrialSpec]], ledger: Ledger) -> list[list[TrialSpec]]:
-    lacking = [[spec for spec in job if spec.trial_id not in ledger.recorded] for job in jobs]
-    return [job for job in lacking if job]
 
 
 def _deadline(started: float, options: RunOptions, share: float) -> float | None:
@@ -249,9 +196,8 @@ class Stage:
             raise recorder.failure
 
     def _fit(self, dealer: Dealer, scheduler: CellASHA, recorder: Recorder, scratch: str) -> None:
-        job: Callable = tune.with_parameters(trainable, store_uri=self.store_uri)
         tune.Tuner(
-            tune.with_resources(job, _resources(self.plan.device, self.num_workers)),
+            tune.with_resources(trainable_for(self.store_uri), _resources(self.plan.device, self.num_workers)),
             tune_config=tune.TuneConfig(
                 search_alg=dealer,
                 scheduler=scheduler,
