@@ -111,6 +111,7 @@ class Space(Strict):
         for place in ("fixed", "search", "arms"):
             for key in getattr(self, place):
                 _known(key, place)
+        self.recipe({})
         for key in ("device", "precision"):
             if key in self.search or key in self.arms:
                 raise ValueError(f"{key} is one for a whole study; set fixed.{key}")

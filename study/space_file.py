@@ -75,11 +75,13 @@ def _parse_setting(setting: str) -> dict:
 
 
 def _merge(base: dict, changes: dict) -> dict:
-    """Return `base` with `changes` laid over it, mapping by mapping; a list or a value replaces the old one."""
+    """Return `base` with `changes` laid over it, mapping by mapping; a list or value replaces, null removes."""
     if not isinstance(changes, dict):
         raise InputError(f"a preset must be a YAML mapping, but found a {type(changes).__name__}.")
     merged = dict(base)
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _merge(merged[key], value) if both else value
+        if value is None:
+            del merged[key]  # what is left out has its default; a searched value can so be fixed instead
     return merged
