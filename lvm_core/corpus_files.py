@@ -5,8 +5,6 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lvm_core.errors import InputError
 
@@ -62,7 +60,7 @@ def read(files: list[Path]) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
             vectors, chain_ids, titles = _read_npz(path)
         else:
             vectors, chain_ids, titles = _read_parquet(path)
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, pa.ArrowException) as error:
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"a corpus must be readable as {path.suffix}, but {path} is not: {error}") from error
@@ -80,6 +78,9 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
 
 
 def _read_parquet(path: Path) -> tuple[np.ndarray, np.ndarray, None]:
+    import pyarrow as pa  # 30 MB that other formats never need
+    import pyarrow.parquet as pq
+
     file = pq.ParquetFile(path)
     _require_names(path, file.schema_arrow.names, ["vector", "chain_id"], "columns")
     table = file.read(columns=["vector", "chain_id"])

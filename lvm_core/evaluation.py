@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lvm_core.trainer import TrainConfig
 
 EVAL_BLOCK = 256  # queries predicted at a time, fixed: another block size may round differently
-EVAL_BYTES = {"cpu": 64 << 20, "cuda": 1 << 30, "mps": 256 << 20}  # largest gathered block of contexts
+EVAL_BYTES = {"cpu": 16 << 20, "cuda": 1 << 30, "mps": 256 << 20}  # largest gathered block of contexts
 
 
 @dataclass(frozen=True, eq=False)

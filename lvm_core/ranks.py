@@ -1,7 +1,6 @@
 """Statistics of ranks: Hit@K, MRR, and Hit@K in any smaller pool. NumPy and SciPy only, so that analysis can use it."""
 
 import numpy as np
-from scipy.stats import hypergeom
 
 
 def hit_at_k(rank: np.ndarray, num_ties: np.ndarray, k: int) -> np.ndarray:
@@ -32,6 +31,8 @@ def hit_at_k_in_pool(rank: np.ndarray, num_ties: np.ndarray, k: int, pool_size: 
     """
     if not 1 <= smaller_pool <= pool_size:
         raise ValueError(f"1 <= smaller_pool <= pool_size must hold, got {smaller_pool} and {pool_size}")
+    from scipy.stats import hypergeom  # 60 MB that a training process never needs
+
     rank, num_ties = np.asarray(rank, np.int64), np.asarray(num_ties, np.int64)
     nearer = np.arange(pool_size)
     by_rank = hypergeom.cdf(k - 1, pool_size - 1, nearer, smaller_pool - 1)

@@ -103,8 +103,8 @@ def record_infeasible(plan: Plan, store: RecordStore) -> None:
 
 def expected_work(plan: Plan) -> dict[str, list[float]]:
     """Return the work of every trial of each stage, for the time left."""
-    models = [work_of(group.context_length) for group in plan.groups]
-    baselines = [work_of(spec.context_length) for job in plan.baseline_jobs() for spec in job]
+    models = [work_of("confirm", group.context_length) for group in plan.groups]
+    baselines = [work_of(spec.stage, spec.context_length) for job in plan.baseline_jobs() for spec in job]
     return {
         "search": models * plan.space.racing.num_configs + baselines,
         "baselines": baselines,

@@ -14,14 +14,15 @@ from study.spec import TrialSpec
 from study.trial import TrialUpdate
 
 LINE_EVERY_S = 10.0  # between plain lines where no terminal is there to update
+BASELINE_SHARE = 0.05  # of the cost of a trained model
 FIXED_WORK = 8.0  # a trial's cost that does not grow with the context, in context lengths; only for the time left
 
 log = logging.getLogger("study")
 
 
-def work_of(context_length: int) -> float:
+def work_of(stage: str, context_length: int) -> float:
     """Return a trial's expected cost in arbitrary units, to weigh what is left."""
-    return context_length + FIXED_WORK
+    return (BASELINE_SHARE if stage == "baseline" else 1.0) * (context_length + FIXED_WORK)
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Progress:
             return
         self.num_running -= 1
         self.num_done += 1
-        self.done_work += work_of(row["context_length"])
+        self.done_work += work_of(row["stage"], row["context_length"])
         value = row.get("val_hit_at_5")
         trained = row["stage"] != "baseline" and value is not None
         if trained and (self.best is None or value > self.best["val_hit_at_5"]):
@@ -82,7 +83,8 @@ class Progress:
         log.info("%s: %s %s %s val Hit@5 %s", ended, row["stage"], row["cell_id"], row["trial_id"], shown)
         if row.get("error"):
             log.error("%s %s: %s", row["cell_id"], row["trial_id"], row["error"])
-        self._show()
+        if self._bar is not None:
+            self._show()  # elsewhere a line is due when the next trial has begun
 
     def lost(self, spec: TrialSpec, row: dict | None) -> None:
         """Count a trial whose worker was lost for good."""
@@ -95,7 +97,7 @@ class Progress:
     def _show(self) -> None:
         if self._bar is not None:
             self._bar.update(self._task, completed=self.num_done, note=self.note())
-        elif time.monotonic() - self._last_line > LINE_EVERY_S:
+        elif time.monotonic() - self._last_line > LINE_EVERY_S and self.num_done:
             self._line()
 
     def _line(self) -> None:
@@ -108,8 +110,9 @@ class Progress:
         parts = [f"{self.num_running} running"]
         if self.best is not None:
             parts.append(f"best {self.best['val_hit_at_5']:.3f} at {self.best['cell_id']} (validation Hit@5)")
-        left = sum(self.expected.get(self._stage, ())) - self.done_work
-        if self.done_work > 0 and left > 0:
+        total = sum(self.expected.get(self._stage, ()))
+        left = total - self.done_work
+        if self.done_work > 0.05 * total and left > 0:
             parts.append(f"about {duration((time.monotonic() - self._started) * left / self.done_work)} left")
         return ", ".join(parts)
 

@@ -47,7 +47,7 @@ def test_preset_command_line_and_set_are_laid_over_each_other_in_this_order():
     assert (space.racing.num_configs, space.racing.grace_evaluations, space.seed) == (9, 2, 5)
     assert space.cells.num_sequences == (10, 20)
     assert space.cells.context_length == (1, 4, 16, 32)
-    assert space.fixed["max_steps"] == 300
+    assert space.fixed["max_steps"] == 240
 
 
 BAD_SETTINGS = {

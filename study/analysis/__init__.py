@@ -1,0 +1,1 @@
+"""Turn records into findings: counts, intervals, and what cannot be told. Needs neither torch nor Ray."""

@@ -1,0 +1,46 @@
+"""Name the best configurations, and say of each whether it beats the best baseline and which gates hold."""
+
+import json
+
+import pandas as pd
+
+from study.analysis.cells import cells
+from study.analysis.load import StudyRecords
+
+GATES = {"hit_at_1": 0.30, "hit_at_5": 0.55, "hit_at_10": 0.70}  # the published production gates
+REPORTED = ("hit_at_5", "hit_at_5_low", "hit_at_5_high", "lift", "lift_low", "lift_high", "best_baseline")
+COUNTS = ("num_replicates", "num_queries", "num_chains", "pool_size")
+
+
+def best_configs(study: StudyRecords, table: pd.DataFrame | None = None) -> dict:
+    """Return the best configuration of each cell, of each context length, and overall, as plain values.
+
+    Cells are ordered by test Hit@5 of their confirmed winners; a lead inside the intervals is no proof of a lead.
+    """
+    table = cells(study) if table is None else table
+    if table.empty:
+        return {"overall": None, "by_context_length": {}, "cells": {}}
+    entries = {row["cell_id"]: _entry(study, row) for row in table.to_dict("records")}
+    by_context = table.loc[table.groupby("context_length").hit_at_5.idxmax()]
+    return {
+        "overall": entries[table.loc[table.hit_at_5.idxmax(), "cell_id"]],
+        "by_context_length": {str(row.context_length): entries[row.cell_id] for row in by_context.itertuples()},
+        "cells": entries,
+    }
+
+
+def _entry(study: StudyRecords, row: dict) -> dict:
+    confirm = study.measured("confirm")
+    trials = confirm[confirm.cell_id == row["cell_id"]].sort_values("val_hit_at_5", ascending=False)
+    leaked = study.manifest.get("split", {}).get("audit", {}).get("num_leaked_vectors")
+    plain = {key: None if pd.isna(row.get(key)) else row.get(key) for key in (*REPORTED, *COUNTS)}
+    return {
+        "cell_id": row["cell_id"],
+        "context_length": int(row["context_length"]),
+        "num_sequences": int(row["num_sequences"]),
+        "config": json.loads(trials.config.iloc[0]),
+        "trial_id": trials.trial_id.iloc[0],  # of its replicates, the one that validation prefers
+        **plain,
+        "beats_best_baseline": None if plain["lift_low"] is None else bool(plain["lift_low"] > 0),
+        "gates": {name: bool(row[name] >= limit) for name, limit in GATES.items()} | {"no_leakage": leaked == 0},
+    }

@@ -1,0 +1,98 @@
+"""Estimate every cell of the map from its confirm trials' test ranks, beside the best baseline and the oracle."""
+
+import numpy as np
+import pandas as pd
+
+from lvm_core.errors import InputError
+from lvm_core.ranks import hit_at_k, reciprocal_rank
+from study.analysis.intervals import Resampler, interval
+from study.analysis.load import KEY, StudyRecords
+
+ORACLE = "oracle"
+FIGURES = {
+    "hit_at_1": lambda ranks: hit_at_k(ranks["rank"], ranks.num_ties, 1),
+    "hit_at_5": lambda ranks: hit_at_k(ranks["rank"], ranks.num_ties, 5),
+    "hit_at_10": lambda ranks: hit_at_k(ranks["rank"], ranks.num_ties, 10),
+    "mrr": lambda ranks: reciprocal_rank(ranks["rank"], ranks.num_ties),
+}
+
+
+def cells(study: StudyRecords) -> pd.DataFrame:
+    """Return one row a cell, sorted by C and N: figures with 95 % intervals and counts, lift, share of the oracle.
+
+    Intervals resample replicates and chains. The best baseline is chosen on validation and measured on test, and the
+    lift over it is paired on queries. Empty where no confirm trial is recorded.
+    """
+    confirm = study.measured("confirm")
+    rows = [_cell_row(study, key, group) for key, group in confirm.groupby(KEY)]
+    return pd.DataFrame(rows).sort_values(KEY, ignore_index=True) if rows else pd.DataFrame(columns=KEY)
+
+
+def per_query(study: StudyRecords, trial_ids: list[str], figure: str = "hit_at_5") -> tuple[np.ndarray, np.ndarray]:
+    """Return a figure of each trial and query, [R, Q], and the queries' chains, [Q].
+
+    Raises: InputError where the trials were not judged on the same queries.
+    """
+    frames = [study.test_ranks[trial_id] for trial_id in trial_ids if trial_id in study.test_ranks]
+    if len(frames) < len(trial_ids) or any(not np.array_equal(f.query_id, frames[0].query_id) for f in frames):
+        raise InputError(
+            f"trials can be compared on the same queries only, but the ranks of {', '.join(trial_ids)} in "
+            f"{study.location} are missing or of other queries. Restore the folder's ranks."
+        )
+    return np.stack([FIGURES[figure](frame) for frame in frames]), frames[0].chain_id.to_numpy()
+
+
+def best_baseline(study: StudyRecords, context_length: int, num_sequences: int) -> pd.DataFrame | None:
+    """Return the trials of the baseline with the best validation Hit@5 among those that a cell can use."""
+    measured = study.measured("baseline")
+    fits = measured.num_sequences.isna() | (measured.num_sequences == num_sequences)
+    usable = measured[(measured.context_length == context_length) & fits & (measured.model != ORACLE)]
+    if usable.empty:
+        return None
+    best = usable.groupby("model").val_hit_at_5.mean().idxmax()
+    return usable[usable.model == best]
+
+
+def _cell_row(study: StudyRecords, key: tuple, trials: pd.DataFrame) -> dict:
+    trial_ids = trials.trial_id.tolist()
+    hits, chain_ids = per_query(study, trial_ids)
+    resampler = Resampler.for_chains(chain_ids)
+    row = dict(zip(KEY, key, strict=True)) | {
+        "num_replicates": len(trials),
+        "num_queries": hits.shape[1],
+        "num_chains": resampler.weights.shape[1],
+        "pool_size": int(trials.pool_size.iloc[0]),
+        "chance_hit_at_5": float(trials.chance_hit_at_5.iloc[0]),
+        "tie_rate": float(np.mean([(study.test_ranks[i].num_ties > 0).mean() for i in trial_ids])),
+    }
+    for figure in FIGURES:
+        row |= _estimate(figure, per_query(study, trial_ids, figure)[0], resampler)
+    row["replicate_sd"] = float(hits.mean(1).std(ddof=1)) if len(trials) > 1 else None
+    return row | _against_baseline(study, row, hits, resampler) | _against_oracle(trials, row)
+
+
+def _estimate(name: str, values: np.ndarray, resampler: Resampler) -> dict:
+    low, high = interval(resampler.means(values))
+    return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
+
+
+def _against_baseline(study: StudyRecords, row: dict, hits: np.ndarray, resampler: Resampler) -> dict:
+    baseline = best_baseline(study, row["context_length"], row["num_sequences"])
+    if baseline is None:
+        return {"best_baseline": None}
+    values, _ = per_query(study, baseline.trial_id.tolist())
+    lift = interval(resampler.means(hits) - resampler.means(values))
+    return {
+        "best_baseline": baseline.model.iloc[0],
+        **_estimate("baseline_hit_at_5", values, resampler),
+        "lift": float(hits.mean() - values.mean()),
+        "lift_low": lift[0],
+        "lift_high": lift[1],
+    }
+
+
+def _against_oracle(trials: pd.DataFrame, row: dict) -> dict:
+    oracle = trials.oracle_hit_at_5.iloc[0]
+    if pd.isna(oracle):
+        return {"oracle_hit_at_5": None, "oracle_share": None}
+    return {"oracle_hit_at_5": float(oracle), "oracle_share": row["hit_at_5"] / float(oracle)}

@@ -1,0 +1,68 @@
+"""Read a study's records into one object, counting what enters estimates and what does not."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from lvm_core.errors import InputError
+from study.records import RecordStore
+
+KEY = ["context_length", "num_sequences", "cell_id"]
+
+
+@dataclass(frozen=True, eq=False)
+class StudyRecords:
+    """The records of one study, as they were when read.
+
+    trials, curves, ranks: the tables of study.schema. manifest: the study's manifest.
+    """
+
+    location: str
+    manifest: dict
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    ranks: pd.DataFrame
+
+    def measured(self, stage: str) -> pd.DataFrame:
+        """Return the completed trials of a stage; nothing else enters an estimate."""
+        return self.trials[(self.trials.stage == stage) & (self.trials.status == "completed")]
+
+    @property
+    def infeasible(self) -> pd.DataFrame:
+        """Rows of the cells that the corpus could not fill."""
+        return self.trials[self.trials.status == "infeasible"].sort_values(KEY)
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """Rows of the trials that broke off by themselves."""
+        return self.trials[self.trials.status.isin(["failed", "diverged", "timeout"])]
+
+    def counts(self) -> pd.DataFrame:
+        """Count trials by stage (rows) and status (columns)."""
+        return pd.crosstab(self.trials.stage, self.trials.status)
+
+    @property
+    def missing_confirm(self) -> dict[str, int]:
+        """Confirm replicates that a finished study would have and this one lacks, by cell."""
+        wanted = int(self.manifest["space"]["replicates"])
+        done = self.measured("confirm").groupby("cell_id").size()
+        lacking = {cell: wanted - int(done.get(cell, 0)) for cell in self.manifest["cells"]}
+        return {cell: count for cell, count in lacking.items() if count > 0}
+
+    @cached_property
+    def test_ranks(self) -> dict[str, pd.DataFrame]:
+        """Test ranks by trial, each in the order of its queries."""
+        test = self.ranks[self.ranks["split"] == "test"].sort_values("query_id")
+        return dict(iter(test.groupby("trial_id")))
+
+
+def load_study(location: str) -> StudyRecords:
+    """Read a study's folder or URI. Raises: InputError where it is no study."""
+    store = RecordStore.at(location)
+    manifest = store.read_json("manifest.json")
+    missing = [key for key in ("study", "space", "cells", "question") if key not in manifest]
+    if missing:
+        raise InputError(f"a study's manifest.json must have {', '.join(missing)}, but {location} lacks it.")
+    tables = {name: store.read(name) for name in ("trials", "curves", "ranks")}
+    return StudyRecords(location, manifest, **tables)

@@ -1,0 +1,45 @@
+"""Read every smaller patience off the curve of a run at the largest one: exact, and free."""
+
+import pandas as pd
+
+from study.analysis.load import KEY, StudyRecords
+
+
+def replay(hits: list[float], patience: int) -> tuple[int, int]:
+    """Return (evaluations run, index of the best one), both counted from 1, had training stopped at this patience.
+
+    A best evaluation is one strictly above all before it; training stops `patience` evaluations after the last best.
+    """
+    best = 1
+    for index, hit in enumerate(hits, 1):
+        if hit > hits[best - 1] or index == 1:
+            best = index
+        if index - best >= patience:
+            return index, best
+    return len(hits), best
+
+
+def patience_table(study: StudyRecords) -> pd.DataFrame:
+    """Return, per cell and patience: validation Hit@5 reached, its loss to the largest patience, and the steps run.
+
+    Means over the cell's confirm trials. Validation only: test was measured once, at the largest patience's best.
+    """
+    values = study.manifest["space"]["patience"]["replay"]
+    curves = study.curves.sort_values("eval_index").groupby("trial_id")
+    rows = []
+    for trial in study.measured("confirm").itertuples():
+        curve = curves.get_group(trial.trial_id)
+        hits, steps = curve.val_hit_at_5.tolist(), curve.step.tolist()
+        for patience in values:
+            run, best = replay(hits, patience)
+            key = {name: getattr(trial, name) for name in KEY}
+            rows.append(key | {"patience": patience, "val_hit_at_5": hits[best - 1], "num_steps": steps[run - 1]})
+    if not rows:
+        return pd.DataFrame(columns=[*KEY, "patience", "val_hit_at_5", "num_steps", "num_trials", "loss"])
+    groups = pd.DataFrame(rows).groupby([*KEY, "patience"])
+    table = groups.agg(
+        val_hit_at_5=("val_hit_at_5", "mean"), num_steps=("num_steps", "mean"), num_trials=("patience", "size")
+    )
+    table = table.reset_index()
+    longest = table[table.patience == max(values)].set_index("cell_id").val_hit_at_5
+    return table.assign(loss=table.cell_id.map(longest) - table.val_hit_at_5)

@@ -1,0 +1,93 @@
+"""Write a study's report files: report.md, cells.csv, best_configs.json."""
+
+import json
+
+from study.analysis.load import StudyRecords
+from study.records import RecordStore
+from study.report.findings import Findings
+from study.report.words import best_lines, measured_with, patience_rows
+
+CELL_COLUMNS = {
+    "cell": "cell_id",
+    "replicates": "num_replicates",
+    "Hit@1": "hit_at_1",
+    "Hit@5": "hit_at_5",
+    "Hit@10": "hit_at_10",
+    "best baseline": "baseline_hit_at_5",
+    "lift": "lift",
+}
+
+
+def write_report(study: StudyRecords, store: RecordStore) -> None:
+    """Write the report beside the records; an older one is replaced file by file."""
+    findings = Findings.of(study)
+    store.write_bytes("report/cells.csv", findings.cells.to_csv(index=False).encode())
+    store.write_bytes("report/best_configs.json", json.dumps(findings.best, indent=1).encode() + b"\n")
+    store.write_bytes("report/report.md", markdown(findings).encode())
+
+
+def markdown(findings: Findings) -> str:
+    """Return the report as Markdown."""
+    manifest = findings.study.manifest
+    parts = [f"# {manifest['study']}", manifest["question"].strip()]
+    if findings.cells.empty:
+        parts.append("No cell is confirmed yet: there is no map to show.")
+    else:
+        parts += ["## Map", _cells_table(findings), measured_with(findings), "## Best configurations"]
+        parts.append("\n".join(f"- {line}" for line in best_lines(findings)[1:]))
+        header, rows = patience_rows(findings)
+        parts += ["## Patience", "Loss in validation Hit@5 against the largest (mean steps run), read off the curves."]
+        parts.append(_table(header, rows))
+    parts += ["## Trials", _table(*_counts(findings))]
+    for title, lines in (("Not measured", findings.gaps), ("Problems", findings.problems)):
+        if lines:
+            parts += [f"## {title}", "\n".join(f"- {line}" for line in lines)]
+    infeasible = [[row.cell_id, str(row.error)] for row in findings.study.infeasible.itertuples()]
+    if infeasible:
+        parts += ["## Infeasible cells", _table(["cell", "why"], infeasible)]
+    parts += ["## How it was measured", _method(manifest)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells_table(findings: Findings) -> str:
+    rows = []
+    for row in findings.cells.to_dict("records"):
+        shown = [row["cell_id"], str(row["num_replicates"])]
+        for key in list(CELL_COLUMNS.values())[2:]:
+            value = row.get(key)
+            missing = value is None or value != value
+            shown.append("-" if missing else f"{value:.3f} [{row[f'{key}_low']:.3f}, {row[f'{key}_high']:.3f}]")
+        rows.append(shown)
+    return _table(list(CELL_COLUMNS), rows)
+
+
+def _counts(findings: Findings) -> tuple[list[str], list[list[str]]]:
+    counts = findings.study.counts()
+    rows = [
+        [stage, *(str(value) for value in values)] for stage, values in zip(counts.index, counts.values, strict=True)
+    ]
+    return ["stage", *counts.columns], rows
+
+
+def _method(manifest: dict) -> str:
+    split, corpus = manifest["split"], manifest["corpus"]
+    facts = {
+        "protocol": manifest["protocol"],
+        "corpus": f"{corpus['name']}, {corpus['num_vectors']:,} vectors of {corpus['dim']} dims, "
+        f"{corpus['num_chains']:,} chains, fingerprint {corpus['fingerprint']}",
+        "split": f"by chain, {split['num_chains']}, fingerprint {split['fingerprint']}",
+        "leak audit": f"{split['audit']['num_leaked_vectors']} held-out vectors in training windows",
+        "near-copies": str(split.get("near_copies", "not counted")),
+        "queries and pool": f"{split['num_queries']:,} and {split['pool_size']:,}, equal in every cell",
+        "seed": str(manifest["seed"]),
+        "code": manifest["code_version"],
+        "device": f"{manifest['device']}, {manifest['precision']}",
+        "wall time": f"{manifest.get('wall_s', 0):.0f} s",
+        "command": f"`{manifest['command']}`",
+    }
+    return "\n".join(f"- {name}: {value}" for name, value in facts.items())
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,283 @@
+"""Whole small studies under real Ray: every number from the ranks, nothing lost, nothing twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lvm_core.checkpoint import load_model
+from lvm_core.ranks import hit_at_k, reciprocal_rank
+from study.analysis.load import load_study
+from tests.conftest import TINY_SPACE
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def command(space: str, corpus: str, out: Path, *more: str) -> list[str]:
+    line = [sys.executable, "-m", "study.run", space, "--corpus", corpus, "--out", str(out), "--study", "tiny"]
+    return [*line, "--workers", "2", *more]
+
+
+def complete(*arguments, **options) -> subprocess.CompletedProcess:
+    done = subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory) -> str:
+    import yaml
+
+    path = tmp_path_factory.mktemp("space") / "tiny.yaml"
+    path.write_text(yaml.safe_dump(TINY_SPACE))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def finished(space, small_file, tmp_path_factory) -> tuple[Path, str]:
+    """An undisturbed study and what it printed."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    return out / "tiny", complete(space, small_file, out).stdout
+
+
+@pytest.fixture(scope="module")
+def tables(finished) -> dict[str, pd.DataFrame]:
+    return {name: pd.read_parquet(finished[0] / name) for name in ("trials", "curves", "ranks")}
+
+
+def test_the_map_and_the_best_configurations_are_printed_and_ray_is_silent(finished):
+    said = finished[1]
+    assert "test Hit@5 and its 95 % interval" in said
+    assert "100 queries in" in said and "2 replicates a cell" in said
+    assert "overall: C" in said and "context_ema" in said and "ridge" in said
+    for noise in ("ray", "WARNING", "tune", "Traceback"):
+        assert noise not in said.replace(str(finished[0]), "").replace("arrays", "")
+
+
+def test_every_cell_was_searched_confirmed_and_compared(tables):
+    trials = tables["trials"]
+    assert trials.trial_id.is_unique
+    assert set(trials.status) <= {"completed", "raced_out"}
+    by_stage = trials.groupby("stage").cell_id.value_counts()
+    for cell in ("C1_N20", "C1_N60", "C4_N20", "C4_N60"):
+        assert by_stage["search"][cell] == 4
+        assert by_stage["confirm"][cell] == 2
+        assert by_stage["baseline"][cell] == 4  # ridge and nearest window, two replicates
+    assert by_stage["baseline"]["C1"] == 3
+
+
+def test_racing_happens_in_search_only(tables):
+    trials = tables["trials"]
+    assert (trials.status == "raced_out").any()
+    assert set(trials[trials.status == "raced_out"].stage) == {"search"}
+
+
+def test_the_default_recipe_is_in_every_cell_and_search_never_sees_test(tables):
+    search = tables["trials"][tables["trials"].stage == "search"]
+    default = search[(search.learning_rate == 1e-2) & (search.alpha == 0.03)]
+    assert set(default.cell_id) == set(search.cell_id)
+    assert search.test_hit_at_5.isna().all()
+    ranks = tables["ranks"].merge(search[["trial_id"]])
+    assert set(ranks["split"]) == {"validation"}
+
+
+def test_confirm_runs_fresh_replicates_of_the_cells_best_search_trial(tables):
+    trials = tables["trials"]
+    for cell, confirm in trials[trials.stage == "confirm"].groupby("cell_id"):
+        search = trials[(trials.stage == "search") & (trials.cell_id == cell) & (trials.status == "completed")]
+        winner = search.sort_values(["val_hit_at_5", "trial_id"], ascending=[False, True]).iloc[0]
+        assert set(confirm.config) == {winner.config}
+        assert sorted(confirm.replicate) == [1, 2]
+        assert not set(confirm.seed) & set(search.seed)
+
+
+def test_pandas_reproduces_every_figure_of_the_trials_from_the_ranks_alone(tables):
+    ranks, trials = tables["ranks"], tables["trials"].set_index("trial_id")
+    checked = 0
+    for (trial_id, split), group in ranks.groupby(["trial_id", "split"]):
+        prefix = {"validation": "val", "test": "test"}[split]
+        for k in (1, 5, 10):
+            hit = hit_at_k(group["rank"], group.num_ties, k).mean()
+            assert trials.loc[trial_id, f"{prefix}_hit_at_{k}"] == pytest.approx(hit, abs=1e-12)
+        mrr = reciprocal_rank(group["rank"], group.num_ties).mean()
+        assert trials.loc[trial_id, f"{prefix}_mrr"] == pytest.approx(mrr, abs=1e-12)
+        checked += 1
+    recorded = trials.val_hit_at_5.notna().sum() + trials.test_hit_at_5.notna().sum()
+    assert checked == recorded
+
+
+def test_every_trial_was_judged_on_the_same_queries_against_the_same_pool(tables):
+    for _, part in tables["ranks"].groupby("split"):
+        queries = part.groupby("trial_id").query_id.apply(tuple)
+        assert queries.nunique() == 1
+    assert tables["trials"].pool_size.nunique() == 1
+    assert tables["trials"].num_negatives.dropna().nunique() == 1
+
+
+def test_the_best_evaluation_of_the_curve_is_the_one_recorded(tables):
+    trials = tables["trials"].set_index("trial_id")
+    for trial_id, curve in tables["curves"].groupby("trial_id"):
+        curve = curve.sort_values("eval_index")
+        assert curve.eval_index.tolist() == list(range(1, len(curve) + 1))
+        best = curve.val_hit_at_5.idxmax()
+        assert curve.loc[best, "eval_index"] == trials.loc[trial_id, "best_eval"]
+        assert curve.val_hit_at_5.max() == trials.loc[trial_id, "val_hit_at_5"]
+        assert curve.step.max() == trials.loc[trial_id, "num_steps"]
+
+
+def test_the_manifest_tells_how_it_was_measured(finished):
+    manifest = json.loads((finished[0] / "manifest.json").read_text())
+    assert manifest["split"]["audit"]["num_leaked_vectors"] == 0
+    assert manifest["split"]["near_copies"]["num_test"] == 0
+    assert manifest["runs"][0]["ended"] == "done"
+    assert manifest["wall_s"] > 0 and manifest["cpu_s"] > 0
+    for key in (
+        "question",
+        "protocol",
+        "command",
+        "seed",
+        "space",
+        "corpus",
+        "versions",
+        "hardware",
+        "trainer_version",
+    ):
+        assert manifest[key] is not None
+    assert str(Path.home()) not in json.dumps(manifest["space"])
+
+
+def test_checkpoints_are_kept_for_confirm_trials_only_and_load(finished, tables):
+    kept = {path.name for path in (finished[0] / "checkpoints").iterdir()}
+    trials = tables["trials"]
+    assert kept == set(trials[trials.stage == "confirm"].trial_id)
+    model, facts = load_model(finished[0] / "checkpoints" / kept.pop())
+    assert facts["training"]["batch_size"] == 16
+    assert model.num_parameters() == trials.num_parameters.dropna().iloc[0]
+
+
+def test_report_and_best_are_rebuilt_from_the_records(finished):
+    best = subprocess.run(
+        [sys.executable, "-m", "study.best", str(finished[0]), "--json"], cwd=ROOT, capture_output=True, check=True
+    )
+    assert json.loads(best.stdout) == json.loads((finished[0] / "report" / "best_configs.json").read_text())
+    before = (finished[0] / "report" / "cells.csv").read_text()
+    subprocess.run([sys.executable, "-m", "study.report", str(finished[0])], cwd=ROOT, capture_output=True, check=True)
+    assert (finished[0] / "report" / "cells.csv").read_text() == before
+    report = (finished[0] / "report" / "report.md").read_text()
+    assert "## Map" in report and "leak audit: 0 held-out vectors" in report
+
+
+def identity(folder: Path) -> pd.DataFrame:
+    """What must not depend on how a study was run: ids, figures and ranks."""
+    trials = pd.read_parquet(folder / "trials").set_index("trial_id").sort_index()
+    assert trials.index.is_unique
+    return trials[["stage", "cell_id", "status", "stop_reason", "val_hit_at_5", "val_mrr", "test_hit_at_5", "test_mrr"]]
+
+
+def sorted_ranks(folder: Path) -> pd.DataFrame:
+    ranks = pd.read_parquet(folder / "ranks")
+    return ranks.sort_values(["trial_id", "split", "query_id"]).reset_index(drop=True)
+
+
+def wait_for_records(folder: Path, count: int) -> None:
+    deadline = time.monotonic() + 90
+    while len(list((folder / "trials").glob("*.parquet"))) < count:
+        assert time.monotonic() < deadline, "the study wrote no records"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("signal_sent", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
+def test_an_interrupted_study_resumes_to_the_same_trials_none_twice_none_missing(
+    finished, space, small_file, tmp_path, signal_sent, status
+):
+    process = subprocess.Popen(
+        command(space, small_file, tmp_path), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for_records(tmp_path / "tiny", 9)
+    os.kill(process.pid, signal_sent)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == status
+    if status == 130:
+        assert "Continue with:" in err and "--resume" in err
+        assert "Traceback" not in err
+    begun = set(identity(tmp_path / "tiny").index)
+    assert 9 <= len(begun) < len(identity(finished[0]))
+    complete(space, small_file, tmp_path, "--resume")
+    pd.testing.assert_frame_equal(identity(tmp_path / "tiny"), identity(finished[0]))
+    pd.testing.assert_frame_equal(sorted_ranks(tmp_path / "tiny"), sorted_ranks(finished[0]))
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_changes_no_number_and_no_set_of_trials(finished, space, small_file, tmp_path):
+    complete(space, small_file, tmp_path, "--workers", "1")
+    pd.testing.assert_frame_equal(identity(tmp_path / "tiny"), identity(finished[0]))
+    pd.testing.assert_frame_equal(sorted_ranks(tmp_path / "tiny"), sorted_ranks(finished[0]))
+
+
+def test_a_finished_study_is_neither_repeated_nor_mixed_with_another_configuration(finished, space, small_file):
+    out = finished[0].parent
+    before = {path: path.stat().st_mtime_ns for path in (finished[0] / "trials").iterdir()}
+    again = subprocess.run(command(space, small_file, out), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "the study tiny exists already. Add --resume" in again.stderr
+    other = command(space, small_file, out, "--resume", "--set", "fixed.max_steps=30")
+    mixed = subprocess.run(other, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert mixed.returncode == 2
+    assert "exists with space.fixed.max_steps = 24, not 30" in mixed.stderr
+    complete(space, small_file, out, "--resume")
+    assert {path: path.stat().st_mtime_ns for path in (finished[0] / "trials").iterdir()} == before
+
+
+def test_two_drivers_never_write_one_study(finished, space, small_file):
+    import fcntl
+
+    with (finished[0] / ".lock").open() as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        line = command(space, small_file, finished[0].parent, "--resume")
+        refused = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "must have one driver, but another process is running tiny" in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_budget_ends_a_study_early_and_says_what_is_missing(space, small_file, tmp_path):
+    done = complete(space, small_file, tmp_path, "--budget", "1s")
+    study = load_study(str(tmp_path / "tiny"))
+    assert len(study.trials) < 40
+    assert study.missing_confirm
+    assert "not measured: 2 of 2 replicates of" in done.stdout
+    complete(space, small_file, tmp_path, "--resume")
+    assert not load_study(str(tmp_path / "tiny")).missing_confirm
+
+
+@pytest.mark.slow
+def test_infeasible_cells_are_rows_with_the_vectors_that_they_need(space, small_file, tmp_path):
+    done = complete(space, small_file, tmp_path, "--set", "cells.num_sequences=[20, 99999]", "--set", "replicates=1")
+    trials = pd.read_parquet(tmp_path / "tiny" / "trials")
+    rows = trials[trials.status == "infeasible"]
+    assert set(rows.cell_id) == {"C1_N99999", "C4_N99999"}
+    assert rows.error.str.contains("vectors needed").all()
+    assert rows.val_hit_at_5.isna().all()
+    assert "infeasible" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_study_without_a_search_confirms_its_fixed_recipe_in_every_arm(space, small_file, tmp_path):
+    settings = ["search=null", "start=null", "arms={alpha: [0.0, 0.3]}", "fixed.learning_rate=0.01"]
+    done = complete(space, small_file, tmp_path, *(part for setting in settings for part in ("--set", setting)))
+    trials = pd.read_parquet(tmp_path / "tiny" / "trials")
+    assert set(trials.stage) == {"baseline", "confirm"}
+    confirm = trials[trials.stage == "confirm"]
+    assert confirm.groupby("cell_id").size().to_dict() == {
+        f"C{c}_N{n}_alpha{a}": 2 for c in (1, 4) for n in (20, 60) for a in (0.0, 0.3)
+    }
+    assert np.isfinite(confirm.test_hit_at_5).all()
+    assert "alpha0.3" in done.stdout
