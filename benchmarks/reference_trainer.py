@@ -1,7 +1,8 @@
 """The published way, written plainly, to measure against: epochs, materialised windows, micro-batches of 32.
 
-float32, `nn.GRU`, every window copied into one [N, C, D] tensor, micro-batch 32 accumulated to an effective batch of 256,
-in-batch negatives from the micro-batch, AdamW, gradient clip 1.0. It shares no code with the trainer that it measures.
+float32, `nn.GRU`, every window copied into one [N, C, D] tensor, micro-batch 32 accumulated to an effective batch of
+256, in-batch negatives from the micro-batch, AdamW, gradient clip 1.0. It shares no code with the trainer that it
+measures.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 
     python -m benchmarks.trainer_speed [--corpus PATH] [--threads 1] [--steps 60]
 
-Both train in turns of a few steps in one process, so that a busy machine hits both alike; then both are judged on the same
-test queries and pool.
+Both train in turns of a few steps in one process, so that a busy machine hits both alike; then both are judged on the
+same test queries and pool.
 """
 
 import argparse

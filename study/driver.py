@@ -1,8 +1,9 @@
-"""Run the stages of a study under Ray Tune: search with racing, baselines, confirm. Records are the only state."""
+"""Run a study's trials under Ray Tune: search with racing, baselines, confirm. Records are the only state."""
 
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -34,11 +35,10 @@ from study.ledger import Ledger  # noqa: E402
 from study.plan import Plan  # noqa: E402
 from study.progress import Progress  # noqa: E402
 from study.records import RecordStore  # noqa: E402
-from study.sampler import CellSampler, Outcome, recorded_outcomes  # noqa: E402
+from study.sampler import Outcome, recorded_outcomes  # noqa: E402
 from study.scheduler import METRIC, CellASHA  # noqa: E402
-from study.selection import select_winners  # noqa: E402
 from study.spec import TrialSpec  # noqa: E402
-from study.stages import Queue, SearchThenQueue, Source, confirm_specs, missing  # noqa: E402
+from study.stages import StudyTrials  # noqa: E402
 from study.trial import run_trial  # noqa: E402
 
 OBJECT_STORE_BYTES = 100 << 20  # trials share the corpus as a mapped file; only small reports pass through
@@ -56,11 +56,11 @@ class RunOptions:
 
 
 class Dealer(Searcher):
-    """Hands a source's trials to Tune until it is finished or the deadline has passed."""
+    """Hands the study's trials to Tune until all are dealt or the deadline has passed."""
 
-    def __init__(self, source: Source, ledger: Ledger, progress: Progress, deadline: float | None):
+    def __init__(self, source: StudyTrials, progress: Progress, deadline: float | None):
         super().__init__(metric=METRIC, mode="max")
-        self._source, self._ledger, self._progress, self._deadline = source, ledger, progress, deadline
+        self._source, self._progress, self._deadline = source, progress, deadline
         self._running: dict[str, list[TrialSpec]] = {}
 
     def __getstate__(self) -> dict:
@@ -79,7 +79,7 @@ class Dealer(Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
         """Tell the source how a job ended."""
-        self._source.ended(self._running.pop(trial_id), self._ledger)
+        self._source.ended(self._running.pop(trial_id))
 
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: the records are the state."""
@@ -146,69 +146,67 @@ def trainable_for(store_uri: str) -> Callable[[dict], None]:
     return run_job
 
 
-def run_study(plan: Plan, store: RecordStore, store_uri: str, options: RunOptions, progress: Progress) -> list[dict]:
-    """Run what the records lack, stage by stage; return the rows written. Raises: KeyboardInterrupt on Ctrl-C."""
+def run_study(plan: Plan, store: RecordStore, store_uri: str, options: RunOptions, progress: Progress) -> int:
+    """Run what the records lack and return the number of trials recorded.
+
+    Raises: KeyboardInterrupt on Ctrl-C or SIGTERM; the error that kept a record from being written.
+    """
     started = time.monotonic()
-    ledger = Ledger(store, set(store.read("trials", ["trial_id"]).trial_id))
-    with ray_session(options) as num_workers:
-        stage = Stage(plan, ledger, store_uri, num_workers, progress)
-        baselines = Queue(missing(plan.baseline_jobs(), ledger))
-        if plan.searches:
-            known = recorded_outcomes(store.read("trials"), store.read("curves"))
-            source: Source = SearchThenQueue(CellSampler(plan, known), baselines)
-            stage.run("search", source, _deadline(started, options, SEARCH_SHARE), known)
-        else:
-            stage.run("baselines", baselines, _deadline(started, options, 1.0), {})
-        winners = select_winners(plan, store.read("trials"))
-        jobs = missing([[spec] for spec in confirm_specs(plan, winners)], ledger)
-        stage.run("confirm", Queue(jobs), _deadline(started, options, 1.0), {})
-    return ledger.rows
+    trials = store.read("trials")
+    known = recorded_outcomes(trials, store.read("curves"))
+    ledger = Ledger(store, set(trials.trial_id), known)
+    todo = StudyTrials(plan, ledger, _deadline(started, options, SEARCH_SHARE))
+    if not todo.finished:
+        scheduler = race_for(plan, known)
+        recorder = Recorder(ledger, scheduler, progress)
+        dealer = Dealer(todo, progress, _deadline(started, options, 1.0))
+        with ray_session(options) as num_workers, progress.shown():
+            fit(
+                trainable_for(store_uri), dealer, scheduler, recorder, _resources(plan.device, num_workers), num_workers
+            )
+        if recorder.failure is not None:
+            raise recorder.failure
+    return len(ledger.rows)
 
 
 def _deadline(started: float, options: RunOptions, share: float) -> float | None:
     return None if options.budget_s is None else started + share * options.budget_s
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Runs one source of trials to its end as one Tune experiment."""
+def race_for(plan: Plan, known: dict[str, Outcome]) -> CellASHA:
+    """Return the races of all cells, their rungs filled from the records."""
+    racing, recipe = plan.space.racing, plan.space.recipe({})
+    num_evaluations = -(-recipe.max_steps // recipe.eval_interval)
+    scheduler = CellASHA(num_evaluations, racing.grace_evaluations, racing.reduction_factor)
+    for trial_id, outcome in known.items():
+        scheduler.show_recorded(outcome.cell_id, trial_id, outcome.curve)
+    return scheduler
 
-    plan: Plan
-    ledger: Ledger
-    store_uri: str
-    num_workers: int
-    progress: Progress
 
-    def run(self, name: str, source: Source, deadline: float | None, known: dict[str, Outcome]) -> None:
-        """Run until the source is finished. Raises: the error that kept a record from being written."""
-        if source.finished:
-            return
-        scheduler = self._scheduler(known)
-        recorder = Recorder(self.ledger, scheduler, self.progress)
-        dealer = Dealer(source, self.ledger, self.progress, deadline)
-        scratch = tempfile.mkdtemp(prefix="lvm-tune-")
-        try:
-            with self.progress.stage(name):
-                self._fit(dealer, scheduler, recorder, scratch)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        if recorder.failure is not None:
-            raise recorder.failure
-
-    def _fit(self, dealer: Dealer, scheduler: CellASHA, recorder: Recorder, scratch: str) -> None:
+def fit(
+    job: Callable[[dict], None],
+    dealer: Dealer,
+    scheduler: CellASHA,
+    recorder: Recorder,
+    resources: dict[str, float],
+    num_workers: int,
+) -> None:
+    """Run all that the dealer deals as one Tune experiment, in a scratch folder that is removed."""
+    scratch = tempfile.mkdtemp(prefix="lvm-tune-")
+    try:
         tune.Tuner(
-            tune.with_resources(trainable_for(self.store_uri), _resources(self.plan.device, self.num_workers)),
+            tune.with_resources(job, resources),
             tune_config=tune.TuneConfig(
                 search_alg=dealer,
                 scheduler=scheduler,
                 num_samples=-1,
-                max_concurrent_trials=self.num_workers,
+                max_concurrent_trials=num_workers,
                 reuse_actors=True,
                 trial_name_creator=lambda trial: trial.config["specs"][0]["cell_id"],
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
             run_config=tune.RunConfig(
-                name="stage",
+                name="study",
                 storage_path=scratch,
                 callbacks=[recorder],
                 stop=recorder.stop,
@@ -216,14 +214,8 @@ class Stage:
                 failure_config=tune.FailureConfig(max_failures=MAX_WORKER_LOSSES),
             ),
         ).fit()
-
-    def _scheduler(self, known: dict[str, Outcome]) -> CellASHA:
-        racing, recipe = self.plan.space.racing, self.plan.space.recipe({})
-        num_evaluations = -(-recipe.max_steps // recipe.eval_interval)
-        scheduler = CellASHA(num_evaluations, racing.grace_evaluations, racing.reduction_factor)
-        for trial_id, outcome in known.items():
-            scheduler.show_recorded(outcome.cell_id, trial_id, outcome.curve)
-        return scheduler
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _resources(device: str, num_workers: int) -> dict[str, float]:
@@ -247,7 +239,12 @@ def ray_session(options: RunOptions) -> Iterator[int]:
             f"--address must be a running Ray cluster, but {options.address} did not answer: {error}. Start one with "
             "`ray start --head`, or leave --address out."
         ) from error
+    signal.signal(signal.SIGTERM, _interrupt)  # after ray.init, which puts a handler of its own
     try:
         yield options.num_workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:
         ray.shutdown()
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt

@@ -2,7 +2,6 @@
 
 import logging
 import shlex
-import signal
 import sys
 import uuid
 from dataclasses import dataclass
@@ -50,7 +49,6 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
         _log_to_file(store)
         for warning in manifest["warnings"]:
             console.print(f"warning: {warning}", style="yellow", highlight=False)
-        signal.signal(signal.SIGTERM, _interrupt)
         try:
             _run_trials(plan, store, location, manifest, request, console)
         except KeyboardInterrupt:
@@ -89,8 +87,10 @@ def _run_trials(
     with accounted_run(store, manifest, request.options.num_workers) as run:
         manifest["split"]["near_copies"] = near_copies(plan)
         record_infeasible(plan, store)
-        progress = Progress(console, expected_work(plan))
-        run["num_trials"] = len(run_study(plan, store, location, request.options, progress))
+        done = store.read("trials")
+        done_work = [work_of(*entry) for entry in zip(done.stage, done.context_length, strict=True)]
+        progress = Progress(console, expected_work(plan), num_before=len(done), work_before=sum(done_work))
+        run["num_trials"] = run_study(plan, store, location, request.options, progress)
 
 
 def record_infeasible(plan: Plan, store: RecordStore) -> None:
@@ -101,15 +101,11 @@ def record_infeasible(plan: Plan, store: RecordStore) -> None:
         store.write_trial({**base_row(spec), "status": "infeasible", "error": cell.reason + needed}, [], None)
 
 
-def expected_work(plan: Plan) -> dict[str, list[float]]:
-    """Return the work of every trial of each stage, for the time left."""
-    models = [work_of("confirm", group.context_length) for group in plan.groups]
-    baselines = [work_of(spec.stage, spec.context_length) for job in plan.baseline_jobs() for spec in job]
-    return {
-        "search": models * plan.space.racing.num_configs + baselines,
-        "baselines": baselines,
-        "confirm": models * plan.space.replicates,
-    }
+def expected_work(plan: Plan) -> list[float]:
+    """Return the work of every trial of the whole study, for the time left."""
+    per_group = (plan.space.racing.num_configs if plan.searches else 0) + plan.space.replicates
+    models = [work_of("confirm", group.context_length) for group in plan.groups for _ in range(per_group)]
+    return models + [work_of(spec.stage, spec.context_length) for job in plan.baseline_jobs() for spec in job]
 
 
 def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest, console: Console) -> int:
@@ -137,7 +133,3 @@ def _log_to_file(store: RecordStore) -> None:
         handler = logging.FileHandler(Path(store.root) / "study.log", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(handler)
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt

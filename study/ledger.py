@@ -22,12 +22,12 @@ class OpenTrial:
 class Ledger:
     """Keeps running trials in memory and writes a trial when it has ended. A key is a trial's content, not its run.
 
-    recorded: ids that have a record; a second record of the same id is never written.
+    recorded: ids that have a record; a second record of the same id is never written. outcomes: of search trials.
     """
 
-    def __init__(self, store: RecordStore, recorded: set[str]):
+    def __init__(self, store: RecordStore, recorded: set[str], outcomes: dict[str, Outcome] | None = None):
         self.store, self.recorded = store, set(recorded)
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes = dict(outcomes or {})
         self.rows: list[dict] = []
         self._open: dict[str, OpenTrial] = {}
 
@@ -67,7 +67,12 @@ class Ledger:
         self.store.write_trial(trial.row, trial.curve, trial.ranks)
         self.recorded.add(trial_id)
         self.rows.append(trial.row)
-        curve = tuple((point["eval_index"], point["val_hit_at_5"]) for point in trial.curve)
-        row = trial.row
-        self.outcomes[trial_id] = Outcome(row["cell_id"], row["status"], row.get("val_hit_at_5"), curve)
+        if trial.row["stage"] == "search":
+            self.outcomes[trial_id] = _outcome(trial)
         return trial.row
+
+
+def _outcome(trial: OpenTrial) -> Outcome:
+    curve = tuple((point["eval_index"], point["val_hit_at_5"]) for point in trial.curve)
+    row = trial.row
+    return Outcome(row["cell_id"], row["status"], row.get("val_hit_at_5"), curve, row["config"])

@@ -4,10 +4,10 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
 from study.spec import TrialSpec
@@ -27,35 +27,36 @@ def work_of(stage: str, context_length: int) -> float:
 
 @dataclass
 class Progress:
-    """Counts trials and tells where the study is. `expected` maps a stage to the work of all its trials."""
+    """Counts trials and tells where the study is. expected: the work of every trial of the whole study.
+
+    num_before, work_before: what earlier runs have recorded.
+    """
 
     console: Console
-    expected: dict[str, list[float]] = field(default_factory=dict)
+    expected: list[float]
+    num_before: int = 0
+    work_before: float = 0.0
     num_running: int = 0
     num_done: int = 0
     done_work: float = 0.0
     best: dict | None = None
-    _stage: str = ""
     _bar: Bar | None = None
+    _task: TaskID | None = None
     _started: float = 0.0
     _last_line: float = 0.0
 
     @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Show one stage from its first to its last trial."""
-        self._stage, self._started = name, time.monotonic()
-        self.num_running = self.num_done = 0
-        self.done_work = 0.0
-        log.info("stage %s: %d trials expected", name, len(self.expected.get(name, ())))
+    def shown(self) -> Iterator[None]:
+        """Show progress from the first to the last trial."""
+        self._started = self._last_line = time.monotonic()
+        log.info("%d trials expected, %d recorded before", len(self.expected), self.num_before)
         if not self.console.is_terminal:
             yield
             self._line()
             return
-        words = TextColumn("{task.description}"), TextColumn("{task.fields[note]}")
-        with Bar(
-            SpinnerColumn(), words[0], BarColumn(), MofNCompleteColumn(), words[1], console=self.console, transient=True
-        ) as bar:
-            self._bar, self._task = bar, bar.add_task(name, total=len(self.expected.get(name, ())) or None, note="")
+        note = TextColumn("{task.fields[note]}")
+        with Bar(SpinnerColumn(), BarColumn(), MofNCompleteColumn(), note, console=self.console, transient=True) as bar:
+            self._bar, self._task = bar, bar.add_task("trials", total=len(self.expected), note="starting")
             try:
                 yield
             finally:
@@ -96,22 +97,22 @@ class Progress:
 
     def _show(self) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=self.num_done, note=self.note())
+            self._bar.update(self._task, completed=self.num_before + self.num_done, note=self.note())
         elif time.monotonic() - self._last_line > LINE_EVERY_S and self.num_done:
             self._line()
 
     def _line(self) -> None:
         self._last_line = time.monotonic()
-        total = len(self.expected.get(self._stage, ()))
-        self.console.print(f"{self._stage}: {self.num_done}/{total} done, {self.note()}", highlight=False)
+        done = self.num_before + self.num_done
+        self.console.print(f"{done}/{len(self.expected)} trials done, {self.note()}", highlight=False)
 
     def note(self) -> str:
-        """Return running trials, the best so far and the time left in this stage."""
+        """Return running trials, the best so far and the time left."""
         parts = [f"{self.num_running} running"]
         if self.best is not None:
             parts.append(f"best {self.best['val_hit_at_5']:.3f} at {self.best['cell_id']} (validation Hit@5)")
-        total = sum(self.expected.get(self._stage, ()))
-        left = total - self.done_work
+        total = sum(self.expected)
+        left = total - self.work_before - self.done_work
         if self.done_work > 0.05 * total and left > 0:
             parts.append(f"about {duration((time.monotonic() - self._started) * left / self.done_work)} left")
         return ", ".join(parts)

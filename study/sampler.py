@@ -25,12 +25,20 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a search trial ended. curve: (eval_index, validation Hit@5) pairs; value: the best of them."""
+    """How a search trial ended. curve: (eval_index, validation Hit@5) pairs; value: the best of them.
+
+    config: the whole configuration, as JSON.
+    """
 
     cell_id: str
     status: str
     value: float | None
     curve: tuple[tuple[int, float], ...] = ()
+    config: str = "{}"
+
+    @property
+    def is_completed(self) -> bool:
+        return self.status == "completed" and self.value is not None
 
 
 def distribution(key: str, domain: Domain) -> BaseDistribution:
@@ -61,7 +69,7 @@ class CellStudy:
 
     @property
     def is_open(self) -> bool:
-        return not self.used_up and self.dealt < self.plan.space.racing.num_configs
+        return self.plan.searches and not self.used_up and self.dealt < self.plan.space.racing.num_configs
 
     def next(self) -> TrialSpec | None:
         """Return the next configuration that has no record; tell Optuna of those that have one."""
@@ -125,6 +133,16 @@ class CellSampler:
     def finished(self) -> bool:
         return not any(cell.is_open or cell.running for cell in self.cells.values())
 
+    def is_over(self, cell_id: str) -> bool:
+        """Whether a cell has no search trial running or to come."""
+        cell = self.cells[cell_id]
+        return not cell.is_open and not cell.running
+
+    def close(self) -> None:
+        """Begin no further search trial in any cell."""
+        for cell in self.cells.values():
+            cell.used_up = True
+
     def tell(self, spec: TrialSpec, outcome: Outcome) -> None:
         """Pass an outcome on to its cell."""
         self.cells[spec.cell_id].tell(spec.trial_id, outcome)
@@ -135,7 +153,9 @@ def recorded_outcomes(trials: pd.DataFrame, curves: pd.DataFrame) -> dict[str, O
     search = trials[(trials.stage == "search") & (trials.status != "infeasible")].sort_values("started_at")
     by_trial: Callable[[str], Iterable[tuple[int, float]]] = _curve_reader(curves)
     return {
-        row.trial_id: Outcome(row.cell_id, row.status, _number(row.val_hit_at_5), tuple(by_trial(row.trial_id)))
+        row.trial_id: Outcome(
+            row.cell_id, row.status, _number(row.val_hit_at_5), tuple(by_trial(row.trial_id)), row.config
+        )
         for row in search.itertuples()
     }
 

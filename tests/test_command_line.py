@@ -52,7 +52,7 @@ def test_a_wrong_command_gets_one_sentence_and_leaves_no_study(
 ):
     out = bad_files / "results"
     command = [tiny_space, "--corpus", small_file, "--out", str(out), *arguments]
-    assert run.main([part.format(dir=bad_files) for part in command]) == 2
+    assert run.main([part.replace("{dir}", str(bad_files)) for part in command]) == 2
     said = capsys.readouterr()
     assert message in said.err
     assert said.err.count("\n") == 1 and said.err.startswith("error: ")

@@ -88,6 +88,8 @@ def update(trial_id: str, index: int, final: bool = False, ranks=None) -> TrialU
     row = {
         "trial_id": trial_id,
         "cell_id": "C1_N20",
+        "stage": "search",
+        "config": "{}",
         "val_hit_at_5": 0.1 * index,
         "status": "completed" if final else None,
     }

@@ -49,7 +49,7 @@ def interval(resampled: np.ndarray) -> tuple[float, float]:
 
 
 def clustered_standard_error(values: np.ndarray, chain_ids: np.ndarray) -> float:
-    """Return the standard error of a mean over queries with chains as clusters (Liang and Zeger, 1986). [Q] -> float."""
+    """Return the standard error of a mean over queries, chains as clusters (Liang and Zeger, 1986). [Q] -> float."""
     _, chain = np.unique(chain_ids, return_inverse=True)
     sums = np.bincount(chain, values - values.mean())
     count = len(sums)

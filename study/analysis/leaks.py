@@ -1,5 +1,6 @@
 """Find results that cannot be: a trial above the oracle beyond chance has seen what it should not."""
 
+import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
@@ -28,6 +29,6 @@ def _excess_z(study: StudyRecords, trial_id: str, oracle_id: str) -> float:
     values, chain_ids = per_query(study, [trial_id, oracle_id])
     difference = values[0] - values[1]
     error = clustered_standard_error(difference, chain_ids)
-    return (
-        difference.mean() / error if error > 0 else float("inf") * (difference.mean() > 0) if difference.any() else 0.0
-    )
+    if error == 0:  # every chain differs alike: no difference at all, or one beyond any doubt
+        return 0.0 if difference.mean() == 0 else float(np.sign(difference.mean()) * np.inf)
+    return float(difference.mean() / error)
