@@ -45,7 +45,7 @@ class Baselines:
 
     def oracle(self) -> BaselineResult:
         """Measure the best possible prediction, where the process behind the corpus is known."""
-        model = self.dataset.corpus.oracle
+        model = self.dataset.oracle
         assert model is not None, "only a corpus with a known process has an oracle"
 
         def predict(queries: QuerySet, _: dict) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def read(files: list[Path]) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
             vectors, chain_ids, titles = _read_npz(path)
         else:
             vectors, chain_ids, titles = _read_parquet(path)
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"a corpus must be readable as {path.suffix}, but {path} is not: {error}") from error

@@ -7,6 +7,7 @@ import numpy as np
 
 from lvm_core.corpus import Corpus
 from lvm_core.errors import InputError
+from lvm_core.kalman import KalmanModel
 from lvm_core.seeds import child_generator
 from lvm_core.split import PARTS, LeakAudit, Split, audit_leaks, split_by_chain
 from lvm_core.windows import Stream, coherence
@@ -72,6 +73,11 @@ class Dataset:
             digest.update(self.queries[part].target_rows.tobytes())
             digest.update(self.queries[part].pool_rows.tobytes())
         return digest.hexdigest()
+
+    @property
+    def oracle(self) -> KalmanModel | None:
+        """The process behind the corpus, where it is known and a window is one stretch of it."""
+        return self.corpus.oracle if self.config.boundary == "within" else None
 
     def audit(self) -> LeakAudit:
         """Audit every window that any cell and replicate can draw: all targets, at the longest context."""

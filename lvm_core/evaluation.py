@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from lvm_core.dataset import Dataset
+from lvm_core.dataset import Dataset, QuerySet
 from lvm_core.devices import VectorSource
+from lvm_core.errors import DivergedError
 from lvm_core.losses import losses
 from lvm_core.ranks import hit_at_k, reciprocal_rank
 from lvm_core.retrieval import Pool
+from lvm_core.seeds import child_generator
 
 if TYPE_CHECKING:
     from lvm_core.trainer import TrainConfig
@@ -87,23 +89,41 @@ class Evaluator:
     def measure(self, model: torch.nn.Module, part: str) -> Measurement:
         """Measure a model in evaluation mode; its losses use the same number of negatives as training."""
         model.eval()
-        queries, config = self.queries[part], self.config
+        queries = self.queries[part]
         prediction = torch.cat(list(self._predict(model, part))).float()
+        if not torch.isfinite(prediction).all():
+            raise DivergedError(f"a prediction on {part} is not finite: the weights have diverged")
         pool = self.pool(part)
         ranked = measure_predictions(prediction.cpu().numpy(), pool.vectors[: len(prediction)], pool)
-        targets = self.source.gather(queries.target_rows)
-        ids = torch.from_numpy(queries.target_rows).to(self.source.device)
-        terms = losses(
-            prediction,
-            targets,
-            ids,
-            slice(0, len(targets)),
-            alpha=config.alpha,
-            num_negatives=min(config.num_negatives, len(targets) - 1),
-            temperature=config.temperature,
-        )
-        loss, infonce = float(terms.total), float(terms.infonce)
+        loss, infonce = self._mean_losses(prediction, queries)
         return Measurement(ranked.rank, ranked.num_ties, ranked.cosine, loss=loss, infonce=infonce)
+
+    def _mean_losses(self, prediction: torch.Tensor, queries: QuerySet) -> tuple[float, float]:
+        """Return the mean loss and InfoNCE over all queries, a block of rows at a time to stay small.
+
+        Queries are shuffled, always alike: in reading order a row's negatives would be its own document.
+        """
+        config, count = self.config, len(prediction)
+        order = child_generator(count, "loss order").permutation(count)
+        rows_of = queries.target_rows[order]
+        prediction, targets = prediction[torch.from_numpy(order).to(prediction.device)], self.source.gather(rows_of)
+        ids = torch.from_numpy(rows_of).to(self.source.device)
+        total = infonce = 0.0
+        for start in range(0, count, EVAL_BLOCK):
+            rows = slice(start, min(start + EVAL_BLOCK, count))
+            terms = losses(
+                prediction[rows],
+                targets,
+                ids,
+                rows,
+                alpha=config.alpha,
+                num_negatives=min(config.num_negatives, count - 1),
+                temperature=config.temperature,
+            )
+            share = (rows.stop - rows.start) / count
+            total += share * float(terms.total)
+            infonce += share * float(terms.infonce)
+        return total, infonce
 
     def _predict(self, model: torch.nn.Module, part: str):
         """Yield predictions, a block of queries at a time. [block, D]."""

@@ -11,6 +11,7 @@ import torch
 from lvm_core.batches import TrainingBatches
 from lvm_core.dataset import Dataset
 from lvm_core.devices import VectorSource
+from lvm_core.errors import DivergedError
 from lvm_core.evaluation import Evaluation, Evaluator, mean_losses
 from lvm_core.losses import losses
 from lvm_core.models import LatentVectorModel, ModelConfig, build_model
@@ -18,10 +19,6 @@ from lvm_core.seeds import child_seed
 
 MICRO_BATCH_BYTES = {"cpu": 60_000_000, "cuda": 1 << 30, "mps": 256 << 20}  # widest activation; benchmarks/ measured it
 FINAL_LEARNING_RATE = 0.1  # the cosine schedule ends at a tenth, as published
-
-
-class DivergedError(RuntimeError):
-    """A loss or gradient that is not finite, found before the optimizer step that it would have spoiled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +32,7 @@ class TrainConfig:
     learning_rate: float = 1e-4
     weight_decay: float = 1e-4
     batch_size: int = 256
-    num_negatives: int = 240
+    num_negatives: int = 224
     micro_batch_size: int | None = None
     grad_clip: float = 1.0
     max_steps: int = 2000

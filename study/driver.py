@@ -7,7 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # Read by Ray when it is imported or started. Its chatter stays out of the way, and Ctrl-C reaches us.
 QUIET = {
@@ -22,6 +22,7 @@ QUIET = {
     "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # a stopped trial may take a while to unwind
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "MALLOC_ARENA_MAX": "2",  # every trial has a thread of its own; each would keep a heap, 1 GB in all after 20 trials
 }
 for _name, _value in QUIET.items():
     os.environ.setdefault(_name, _value)
@@ -38,7 +39,7 @@ from study.records import RecordStore  # noqa: E402
 from study.sampler import Outcome, recorded_outcomes  # noqa: E402
 from study.scheduler import METRIC, CellASHA  # noqa: E402
 from study.spec import TrialSpec  # noqa: E402
-from study.stages import StudyTrials  # noqa: E402
+from study.stages import StudyTrials, confirmed_params  # noqa: E402
 from study.trial import run_trial  # noqa: E402
 
 OBJECT_STORE_BYTES = 100 << 20  # trials share the corpus as a mapped file; only small reports pass through
@@ -58,9 +59,9 @@ class RunOptions:
 class Dealer(Searcher):
     """Hands the study's trials to Tune until all are dealt or the deadline has passed."""
 
-    def __init__(self, source: StudyTrials, progress: Progress, deadline: float | None):
+    def __init__(self, source: StudyTrials, recorder: "Recorder", progress: Progress, deadline: float | None):
         super().__init__(metric=METRIC, mode="max")
-        self._source, self._progress, self._deadline = source, progress, deadline
+        self._source, self._recorder, self._progress, self._deadline = source, recorder, progress, deadline
         self._running: dict[str, list[TrialSpec]] = {}
 
     def __getstate__(self) -> dict:
@@ -68,7 +69,8 @@ class Dealer(Searcher):
 
     def suggest(self, trial_id: str) -> dict | str | None:
         """Return the next job as a Tune config, None to wait, FINISHED at the end."""
-        if self._deadline is not None and time.monotonic() > self._deadline:
+        late = self._deadline is not None and time.monotonic() > self._deadline
+        if late or self._recorder.failure is not None:
             return Searcher.FINISHED
         specs = self._source.next()
         if specs is None:
@@ -78,8 +80,9 @@ class Dealer(Searcher):
         return {"specs": [spec.as_dict() for spec in specs]}
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
-        """Tell the source how a job ended."""
-        self._source.ended(self._running.pop(trial_id))
+        """Tell the source how a job ended, unless the study stops because a record could not be written."""
+        if self._recorder.failure is None:
+            self._source.ended(self._running.pop(trial_id))
 
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: the records are the state."""
@@ -101,19 +104,25 @@ class Recorder(tune.Callback):
     def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
         """Take a report out of Tune's result, so that Tune does not keep it, and record what has ended."""
         update = result.pop("update", None)
-        if update is None:
+        if update is None or self.failure is not None:
+            return
+        if update.refusal is not None:
+            self.failure = InputError(update.refusal)
             return
         with self._caught():
-            row = self._ledger.update(update, raced_out=trial.trial_id in self._scheduler.raced_out)
+            raced_out, attempt = trial.trial_id in self._scheduler.raced_out, 1 + trial.num_failures
+            row = self._ledger.update(update, raced_out=raced_out, attempt=attempt)
             self._progress.reported(update, row)
 
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
         """Record a trial that was lost with its worker more often than it is retried."""
+        if self.failure is not None:
+            return
         with self._caught():
+            error = str(trial.get_error() or "its worker died")
             for values in trial.config["specs"]:
-                spec = replace(TrialSpec(**values), attempt=1 + MAX_WORKER_LOSSES)
-                error = str(trial.get_error() or "its worker died")
-                self._progress.lost(spec, self._ledger.fail(spec, error))
+                spec = TrialSpec(**values)
+                self._progress.lost(spec, self._ledger.fail(spec, error, attempt=trial.num_failures))
 
     def stop(self, trial_id: str, result: dict) -> bool:
         """Tell Tune to stop everything once a record could not be written."""
@@ -154,12 +163,12 @@ def run_study(plan: Plan, store: RecordStore, store_uri: str, options: RunOption
     started = time.monotonic()
     trials = store.read("trials")
     known = recorded_outcomes(trials, store.read("curves"))
-    ledger = Ledger(store, set(trials.trial_id), known)
-    todo = StudyTrials(plan, ledger, _deadline(started, options, SEARCH_SHARE))
-    if not todo.finished:
+    ledger = Ledger(store, trials, known)
+    todo = StudyTrials(plan, ledger, confirmed_params(plan, trials), _deadline(started, options, SEARCH_SHARE))
+    if todo.has_work():
         scheduler = race_for(plan, known)
         recorder = Recorder(ledger, scheduler, progress)
-        dealer = Dealer(todo, progress, _deadline(started, options, 1.0))
+        dealer = Dealer(todo, recorder, progress, _deadline(started, options, 1.0))
         with ray_session(options) as num_workers, progress.shown():
             fit(
                 trainable_for(store_uri), dealer, scheduler, recorder, _resources(plan.device, num_workers), num_workers
@@ -232,19 +241,28 @@ def ray_session(options: RunOptions) -> Iterator[int]:
     where = {"address": options.address} if options.address else {**local, "include_dashboard": False}
     try:
         ray.init(**where, log_to_driver=False, logging_level="error", runtime_env={"env_vars": QUIET})
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        if options.address is None:
-            raise
+    except (OSError, ValueError, RuntimeError) as error:
+        place = f"the cluster at {options.address}" if options.address else "a local Ray"
         raise InputError(
-            f"--address must be a running Ray cluster, but {options.address} did not answer: {error}. Start one with "
-            "`ray start --head`, or leave --address out."
+            f"the study needs {place}, but it did not answer: {error}. Start one with `ray start --head`, or leave "
+            "--address out."
         ) from error
     signal.signal(signal.SIGTERM, _interrupt)  # after ray.init, which puts a handler of its own
     try:
-        yield options.num_workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        yield options.num_workers or _all_cpus()
     finally:
         ray.shutdown()
 
 
 def _interrupt(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
+
+
+def _all_cpus() -> int:
+    """Return the CPUs of the cluster. Raises: InputError where it has none yet, since nobody could say how many."""
+    count = int(ray.cluster_resources().get("CPU", 0))
+    if count < 1:
+        raise InputError(
+            "--workers must be given where the cluster has no CPU yet and grows on demand. Add --workers N."
+        )
+    return count

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+import shutil
 import sys
 import uuid
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from study.driver import RunOptions, run_study
 from study.manifest import MANIFEST, accounted_run, check_continues, describe, locked, near_copies
 from study.plan import SEARCH_REPLICATE, Group, Plan
 from study.progress import Progress, work_of
-from study.records import RecordStore
+from study.records import RecordStore, join
 from study.trial_rows import base_row
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -38,8 +39,9 @@ class RunRequest:
 
 def execute(plan: Plan, request: RunRequest, console: Console) -> int:
     """Run what is missing of a study, then print and report it. Returns the exit status."""
-    location = f"{request.out.rstrip('/')}/{plan.study}"
+    location = join(request.out, plan.study)
     store = RecordStore.at(location)
+    is_new = not store.exists(MANIFEST)
     manifest = open_manifest(plan, store, request)
     leaked = manifest["split"]["audit"]["num_leaked_vectors"]
     if leaked:
@@ -54,6 +56,14 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
         except KeyboardInterrupt:
             print(f"\ninterrupted; nothing is lost. Continue with:\n  {request.command(resume=True)}", file=sys.stderr)
             return INTERRUPTED
+        except InputError:
+            if (
+                is_new
+                and store.is_local
+                and store.read("trials", ["stage"]).stage.isin(["search"]).sum() == len(plan.infeasible)
+            ):
+                shutil.rmtree(store.root, ignore_errors=True)  # wrong before any trial ended: leave no study behind
+            raise
         return _conclude(plan, store, location, request, console)
 
 
@@ -88,6 +98,7 @@ def _run_trials(
         manifest["split"]["near_copies"] = near_copies(plan)
         record_infeasible(plan, store)
         done = store.read("trials")
+        done = done[done.status != "failed"]
         done_work = [work_of(*entry) for entry in zip(done.stage, done.context_length, strict=True)]
         progress = Progress(console, expected_work(plan), num_before=len(done), work_before=sum(done_work))
         run["num_trials"] = run_study(plan, store, location, request.options, progress)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import pandas as pd
+
 from study.records import RecordStore
 from study.sampler import Outcome
 from study.spec import TrialSpec
@@ -15,6 +17,7 @@ class OpenTrial:
     """What a running trial has reported so far."""
 
     row: dict
+    attempt: int = 1
     curve: list[dict] = field(default_factory=list)
     ranks: dict | None = None
 
@@ -22,21 +25,24 @@ class OpenTrial:
 class Ledger:
     """Keeps running trials in memory and writes a trial when it has ended. A key is a trial's content, not its run.
 
-    recorded: ids that have a record; a second record of the same id is never written. outcomes: of search trials.
+    recorded: ids with a record that stands; none of them is written again. A `failed` record does not stand: its trial
+    is run again when the study is resumed, and the new record replaces it. outcomes: of search trials.
     """
 
-    def __init__(self, store: RecordStore, recorded: set[str], outcomes: dict[str, Outcome] | None = None):
-        self.store, self.recorded = store, set(recorded)
+    def __init__(self, store: RecordStore, trials: pd.DataFrame, outcomes: dict[str, Outcome] | None = None):
+        failed = trials[trials.status == "failed"]
+        self.store, self.recorded = store, set(trials.trial_id) - set(failed.trial_id)
+        self.attempts_before = dict(zip(failed.trial_id, failed.attempt.fillna(1).astype(int), strict=True))
         self.outcomes = dict(outcomes or {})
         self.rows: list[dict] = []
         self._open: dict[str, OpenTrial] = {}
 
-    def update(self, update: TrialUpdate, *, raced_out: bool) -> dict | None:
+    def update(self, update: TrialUpdate, *, raced_out: bool, attempt: int = 1) -> dict | None:
         """Take a report in; return the row if the trial ended with it. Raises: OSError where it cannot be written."""
         trial = self._open.get(update.trial_id)
-        if trial is None or (update.evaluation is not None and update.evaluation["eval_index"] == 1):
-            trial = self._open[update.trial_id] = OpenTrial(update.row)  # the first report, or a retry after a loss
-        trial.row = update.row
+        if trial is None or attempt > trial.attempt:  # the first report, or the first after a lost worker
+            trial = self._open[update.trial_id] = OpenTrial(update.row, attempt)
+        trial.row = {**update.row, "attempt": attempt + self.attempts_before.get(update.trial_id, 0)}
         trial.curve += [update.evaluation] if update.evaluation is not None else []
         trial.ranks = update.ranks if update.ranks is not None else trial.ranks
         if update.final:
@@ -46,13 +52,14 @@ class Ledger:
             return self._write(trial)
         return None
 
-    def fail(self, spec: TrialSpec, error: str) -> dict | None:
+    def fail(self, spec: TrialSpec, error: str, attempt: int) -> dict | None:
         """Record a trial whose worker was lost; what it reported before stays in its curve."""
         if spec.trial_id in self.recorded:
             return None
         trial = self._open.get(spec.trial_id) or OpenTrial(base_row(spec))
         trial.row |= {"status": "failed", "stop_reason": "worker_lost", "error": error}
-        trial.row |= {"attempt": spec.attempt, "finished_at": datetime.now(UTC)}
+        attempt += self.attempts_before.get(spec.trial_id, 0)
+        trial.row |= {"attempt": attempt, "finished_at": datetime.now(UTC)}
         return self._write(trial)
 
     def outcome(self, spec: TrialSpec) -> Outcome:

@@ -1,6 +1,5 @@
 """Plan a study: which cells the corpus can fill, on which shared data, and the trials of every stage."""
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -74,7 +73,7 @@ class Plan:
 
     def baseline_jobs(self) -> list[list[TrialSpec]]:
         """Return the baselines as jobs, costliest first: the training-free ones of a context, then each cell's."""
-        free = TRAINING_FREE + ((ORACLE,) if self.corpus.oracle else ())
+        free = TRAINING_FREE + ((ORACLE,) if self.dataset.oracle else ())
         sizes = {(group.context_length, group.num_sequences) for group in self.groups}
         trained = [
             [
@@ -225,23 +224,11 @@ def _arm_values(space: Space) -> list[tuple[tuple[str, Any], ...]]:
 
 def _check_negatives(space: Space, smallest: int) -> None:
     """Refuse a number of negatives that some batch of the smallest cell would not have."""
-    for values in [{}, *({key: value} for key in ("batch_size", "num_negatives") for value in _all_values(space, key))]:
-        recipe = space.recipe(values)
-        most = max_num_negatives(recipe.batch_size, smallest)
-        if recipe.num_negatives > most:
-            raise InputError(
-                f"num_negatives <= batch_size - ceil(batch_size / smallest num_sequences) - 1 = {most} must hold, so "
-                f"that every cell has the same number, but got {recipe.num_negatives} (batch_size {recipe.batch_size}, "
-                f"num_sequences {smallest}). Lower fixed.num_negatives or raise fixed.batch_size."
-            )
-
-
-def _all_values(space: Space, key: str) -> list[Any]:
-    domain = space.search.get(key)
-    values = [] if domain is None else list(domain.choices or (domain.low, domain.high))
-    return values + list(space.arms.get(key, ()))
-
-
-def space_fingerprint(space: Space) -> str:
-    """Return the space as canonical JSON, to tell whether a study on disk has the same configuration."""
-    return json.dumps(space.model_dump(mode="json"), sort_keys=True)
+    recipe = space.recipe({})
+    most = max_num_negatives(recipe.batch_size, smallest)
+    if recipe.num_negatives > most:
+        raise InputError(
+            f"num_negatives <= batch_size - ceil(batch_size / smallest num_sequences) - 1 = {most} must hold, so "
+            f"that every cell has the same number, but got {recipe.num_negatives} (batch_size {recipe.batch_size}, "
+            f"num_sequences {smallest}). Lower fixed.num_negatives or raise fixed.batch_size."
+        )

@@ -89,11 +89,11 @@ class Progress:
 
     def lost(self, spec: TrialSpec, row: dict | None) -> None:
         """Count a trial whose worker was lost for good."""
+        if row is None:
+            return  # recorded before its worker was lost
         self.num_running -= 1
+        self.num_done += 1
         log.error("worker lost: %s %s", spec.cell_id, spec.trial_id)
-        if row is not None:
-            self.num_done += 1
-        self._show()
 
     def _show(self) -> None:
         if self._bar is not None:

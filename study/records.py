@@ -15,6 +15,14 @@ from lvm_core.errors import InputError
 from study.schema import TABLES
 
 
+def join(out: str, study: str) -> str:
+    """Return the location of a study under a folder or URI; a URI's options stay at its end."""
+    if "://" not in out:
+        return str(Path(out).resolve() / study)
+    path, mark, options = out.partition("?")
+    return f"{path.rstrip('/')}/{study}{mark}{options}"
+
+
 @dataclass(frozen=True)
 class RecordStore:
     """The folder of one study, local or on any pyarrow filesystem (`s3://bucket/…`)."""
@@ -27,7 +35,12 @@ class RecordStore:
         """Open a folder or URI; nothing is created yet."""
         text = str(location)
         if "://" in text:
-            filesystem, root = pafs.FileSystem.from_uri(text)
+            try:
+                filesystem, root = pafs.FileSystem.from_uri(text)
+            except (ValueError, OSError) as error:
+                raise InputError(
+                    f"a location must be a folder or a URI such as s3://bucket/x, but {text}: {error}"
+                ) from error
             return cls(filesystem, root.rstrip("/"))
         return cls(pafs.LocalFileSystem(), str(Path(text).resolve()))
 

@@ -11,7 +11,7 @@ from lvm_core.corpus import open_corpus
 from lvm_core.errors import InputError
 from study.driver import RunOptions
 from study.estimate import print_plan
-from study.execute import DONE, WRONG, RunRequest, execute
+from study.execute import DONE, INTERRUPTED, WRONG, RunRequest, execute
 from study.plan import Plan, make_plan
 from study.space_file import list_spaces, load_space
 
@@ -56,8 +56,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return WRONG
     except OSError as error:
-        print(f"error: {error}. What is recorded is safe; mend the cause and add --resume.", file=sys.stderr)
+        print(
+            f"error: {error}. Mend the cause and run it again, with --resume if the study has begun.", file=sys.stderr
+        )
         return WRONG
+    except KeyboardInterrupt:
+        print("\ninterrupted before or after the trials; nothing is lost.", file=sys.stderr)
+        return INTERRUPTED
 
 
 def run(options: argparse.Namespace) -> int:

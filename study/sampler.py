@@ -1,5 +1,6 @@
 """Suggest configurations: one Optuna study per cell, so that no cell's results steer another's."""
 
+import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -58,7 +59,6 @@ class CellStudy:
     plan: Plan
     known: dict[str, Outcome]
     study: optuna.Study = field(init=False)
-    dealt: int = 0
     used_up: bool = False
     running: dict[str, optuna.trial.Trial] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
@@ -66,47 +66,74 @@ class CellStudy:
     def __post_init__(self) -> None:
         self.study = optuna.create_study(direction="maximize")
         self.space = {key: distribution(key, domain) for key, domain in self.plan.space.search.items()}
+        own = {trial_id: o for trial_id, o in self.known.items() if o.cell_id == self.group.cell_id}
+        self.seen = set(own)
+        self.again = [o for o in own.values() if o.status == "failed"]
+        for outcome in own.values():
+            if outcome.status != "failed":
+                self.study.add_trial(self._as_told(outcome))
 
     @property
     def is_open(self) -> bool:
-        return self.plan.searches and not self.used_up and self.dealt < self.plan.space.racing.num_configs
+        """Whether this cell has a trial to begin, now or once others have ended."""
+        to_come = not self.used_up and len(self.seen) < self.plan.space.racing.num_configs
+        return self.plan.searches and bool(self.again or to_come)
 
     def next(self) -> TrialSpec | None:
-        """Return the next configuration that has no record; tell Optuna of those that have one."""
+        """Return a failed trial to run again, or the next new configuration; None where there is none."""
+        if self.again:
+            return self._begin(self._ask_for(self._params(self.again.pop(0))))
         repeats = 0
         while self.is_open:
-            trial = self._ask()
+            trial = self._suggest(len(self.seen) + repeats)
             spec = self.plan.spec(self.group, "search", SEARCH_REPLICATE, trial.params)
-            is_new = spec.trial_id not in self.seen
-            self.dealt += is_new
-            self.seen.add(spec.trial_id)
-            if is_new and spec.trial_id not in self.known:
-                self.running[spec.trial_id] = trial
-                return spec
-            self._tell(trial, self.known.get(spec.trial_id, Outcome(self.group.cell_id, "failed", None)))
-            repeats = 0 if is_new else repeats + 1
+            if spec.trial_id not in self.seen:
+                return self._begin(trial)
+            self.study.tell(trial, state=TrialState.FAIL)  # known already: TPE passes over it
+            repeats += 1
             self.used_up = repeats >= MAX_REPEATS
         return None
 
+    def _begin(self, trial: optuna.trial.Trial) -> TrialSpec:
+        spec = self.plan.spec(self.group, "search", SEARCH_REPLICATE, trial.params)
+        self.seen.add(spec.trial_id)
+        self.running[spec.trial_id] = trial
+        return spec
+
     def tell(self, trial_id: str, outcome: Outcome) -> None:
         """Tell Optuna how a running trial ended, pruned trials as pruned."""
-        self.known[trial_id] = outcome
-        self._tell(self.running.pop(trial_id), outcome)
-
-    def _ask(self) -> optuna.trial.Trial:
-        """Ask with a sampler seeded for this suggestion, after the start points."""
-        number = len(self.study.trials)
-        seed = child_seed(self.plan.space.seed, "search", self.group.cell_id, number) % 2**32
-        self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=5, constant_liar=True)
-        if number < len(self.plan.space.start):
-            self.study.enqueue_trial(self.plan.space.start_params(number))
-        return self.study.ask(self.space)
-
-    def _tell(self, trial: optuna.trial.Trial, outcome: Outcome) -> None:
+        trial = self.running.pop(trial_id)
         for step, value in outcome.curve:
             trial.report(value, step)
         state = STATES.get(outcome.status, TrialState.FAIL)
         self.study.tell(trial, outcome.value if state == TrialState.COMPLETE else None, state=state)
+
+    def _suggest(self, number: int) -> optuna.trial.Trial:
+        """Ask with a sampler seeded for this suggestion; the start points come first."""
+        seed = child_seed(self.plan.space.seed, "search", self.group.cell_id, number) % 2**32
+        self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=5, constant_liar=True)
+        if number < len(self.plan.space.start):
+            return self._ask_for(self.plan.space.start_params(number))
+        return self.study.ask(self.space)
+
+    def _ask_for(self, params: dict[str, Any]) -> optuna.trial.Trial:
+        self.study.enqueue_trial(params)
+        return self.study.ask(self.space)
+
+    def _params(self, outcome: Outcome) -> dict[str, Any]:
+        config = json.loads(outcome.config)
+        return {key: config[key] for key in self.space}
+
+    def _as_told(self, outcome: Outcome) -> optuna.trial.FrozenTrial:
+        """Return a recorded trial as Optuna would have it, had it been told live."""
+        state = STATES.get(outcome.status, TrialState.FAIL)
+        return optuna.trial.create_trial(
+            state=state,
+            value=outcome.value if state == TrialState.COMPLETE else None,
+            params=self._params(outcome),
+            distributions=self.space,
+            intermediate_values=dict(outcome.curve),
+        )
 
 
 class CellSampler:
@@ -124,7 +151,7 @@ class CellSampler:
     def next(self) -> TrialSpec | None:
         """Return the next trial to run, or None where every cell is busy or done."""
         free = [cell for cell in self.cells.values() if cell.is_open and len(cell.running) < self.limit]
-        for cell in sorted(free, key=lambda cell: cell.dealt):
+        for cell in sorted(free, key=lambda cell: len(cell.seen)):
             if spec := cell.next():
                 return spec
         return None
@@ -138,10 +165,11 @@ class CellSampler:
         cell = self.cells[cell_id]
         return not cell.is_open and not cell.running
 
-    def close(self) -> None:
-        """Begin no further search trial in any cell."""
-        for cell in self.cells.values():
-            cell.used_up = True
+    def close(self, cell_ids: Iterable[str]) -> None:
+        """Begin no further search trial in these cells."""
+        for cell_id in cell_ids:
+            self.cells[cell_id].used_up = True
+            self.cells[cell_id].again.clear()
 
     def tell(self, spec: TrialSpec, outcome: Outcome) -> None:
         """Pass an outcome on to its cell."""

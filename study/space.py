@@ -11,6 +11,13 @@ from study.wording import explain, nearest
 PositiveInts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 
+# equal in every cell, or the map compares more than C and N
+ONE_FOR_ALL = (
+    *("max_steps", "warmup_steps", "eval_interval", "batch_size", "num_negatives", "micro_batch_size"),
+    *("device", "precision"),
+)
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -99,7 +106,7 @@ class Space(Strict):
     cells: Cells
     data: Data = Data()
     fixed: dict[str, Any] = {}
-    start: tuple[dict[str, Any], ...] = ({},)
+    start: tuple[dict[str, Any], ...] = Field(({},), min_length=1)
     search: dict[str, Domain] = {}
     arms: dict[str, tuple[Any, ...]] = {}
     patience: Patience = Patience(replay=(3,))
@@ -112,9 +119,9 @@ class Space(Strict):
             for key in getattr(self, place):
                 _known(key, place)
         self.recipe({})
-        for key in ("device", "precision"):
+        for key in ONE_FOR_ALL:
             if key in self.search or key in self.arms:
-                raise ValueError(f"{key} is one for a whole study; set fixed.{key}")
+                raise ValueError(f"{key} must be the same in every trial of a study; set fixed.{key}")
         twice = (set(self.fixed) & set(self.search)) | (set(self.arms) & (set(self.fixed) | set(self.search)))
         if twice:
             raise ValueError(f"a value is either fixed, searched or an arm, but {sorted(twice)[0]} is given twice")

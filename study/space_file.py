@@ -25,7 +25,9 @@ def load_space(name: str, preset: str | None, settings: list[str], overrides: di
     """
     path = _find(name)
     content = _read_yaml(path)
-    presets = content.pop("presets", {})
+    presets = content.pop("presets", None) or {}
+    if not isinstance(presets, dict) or not all(isinstance(key, str) for key in content):
+        raise InputError(f"{path.name} must have text keys, and `presets` must map names to changes.")
     if preset is not None:
         if preset not in presets:
             raise InputError(f"--preset must be one of {', '.join(presets)} for {path.name}, but got {preset}.")

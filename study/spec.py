@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from lvm_core.dataset import DataConfig
@@ -46,11 +46,10 @@ class TrialSpec:
     data: dict[str, Any]
     split_fingerprint: str
     trainer_version: str
-    attempt: int = 1
 
     @property
     def trial_id(self) -> str:
-        """16 hex digits over all that determines the result; the study's name, paths and attempts do not."""
+        """16 hex digits over all that determines the result; the study's name and paths do not."""
         identity = {key: getattr(self, key) for key in IDENTITY}
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -65,6 +64,3 @@ class TrialSpec:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-    def next_attempt(self) -> "TrialSpec":
-        return replace(self, attempt=self.attempt + 1)

@@ -4,6 +4,8 @@ import json
 import time
 from typing import Any
 
+import pandas as pd
+
 from study.ledger import Ledger
 from study.plan import Group, Plan
 from study.sampler import CellSampler, Outcome
@@ -26,13 +28,23 @@ def choose_winner(plan: Plan, group: Group, outcomes: dict[str, Outcome]) -> dic
     return {key: config[key] for key in plan.space.search}
 
 
+def confirmed_params(plan: Plan, trials: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the searched values of the recorded confirm trials, by cell id."""
+    confirm = trials[trials.stage == "confirm"].drop_duplicates("cell_id")
+    configs = {row.cell_id: json.loads(row.config) for row in confirm.itertuples()}
+    return {cell: {key: config[key] for key in plan.space.search} for cell, config in configs.items()}
+
+
 class StudyTrials:
     """Deals what the records lack. Any free worker gets the next trial of the first kind that has one to give.
 
-    search_deadline: time.monotonic() after which no cell begins another search trial.
+    confirmed: searched values by cell id where a confirm trial is recorded; such a cell's search is over, or two
+    configurations would meet in one cell. search_deadline: time.monotonic() after which no search trial begins.
     """
 
-    def __init__(self, plan: Plan, ledger: Ledger, search_deadline: float | None = None):
+    def __init__(
+        self, plan: Plan, ledger: Ledger, confirmed: dict[str, dict[str, Any]], search_deadline: float | None = None
+    ):
         self.plan, self.ledger, self.search_deadline = plan, ledger, search_deadline
         self.sampler = CellSampler(plan, ledger.outcomes)
         lacking = [[s for s in job if s.trial_id not in ledger.recorded] for job in plan.baseline_jobs()]
@@ -40,28 +52,30 @@ class StudyTrials:
         costly_first = sorted(plan.groups, key=lambda group: -group.context_length)
         # replicate by replicate, so that a study that is cut short has a whole map
         self._to_confirm = [(group, replicate) for replicate in plan.confirm_replicates for group in costly_first]
-        self._winners: dict[str, dict[str, Any]] = {}
+        self._winners = dict(confirmed)
+        self.sampler.close(confirmed)
+        self._first: list[TrialSpec] | None = None
+
+    def has_work(self) -> bool:
+        """Whether the records lack anything; called once, before workers are started."""
+        self._first = self.next()
+        return self._first is not None
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to deal, now or later."""
-        self._skip_recorded()
         return self.sampler.finished and not self._baselines and not self._to_confirm
 
     def next(self) -> list[TrialSpec] | None:
         """Return a list of trials to run one after the other, or None where a worker has to wait."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         if self.search_deadline is not None and time.monotonic() > self.search_deadline:
-            self.sampler.close()
+            self.sampler.close(self.sampler.cells)
         if spec := self.sampler.next():
             return [spec]
-        if self._baselines:
-            return self._baselines.pop(0)
-        self._skip_recorded()
-        for entry in self._to_confirm:
-            if self.sampler.is_over(entry[0].cell_id):
-                self._to_confirm.remove(entry)
-                return [self._confirm_spec(*entry)]
-        return None
+        return self._baselines.pop(0) if self._baselines else self._next_confirm()
 
     def ended(self, specs: list[TrialSpec]) -> None:
         """Tell the search how its trials ended."""
@@ -69,16 +83,17 @@ class StudyTrials:
             if spec.stage == "search":
                 self.sampler.tell(spec, self.ledger.outcome(spec))
 
-    def _confirm_spec(self, group: Group, replicate: int) -> TrialSpec:
+    def _next_confirm(self) -> list[TrialSpec] | None:
+        """Return the first confirm trial without a record, of the cells whose search is over."""
+        for group, replicate in list(self._to_confirm):
+            if self.sampler.is_over(group.cell_id):
+                self._to_confirm.remove((group, replicate))
+                spec = self.plan.spec(group, "confirm", replicate, self._winner(group))
+                if spec.trial_id not in self.ledger.recorded:
+                    return [spec]
+        return None
+
+    def _winner(self, group: Group) -> dict[str, Any]:
         if group.cell_id not in self._winners:
             self._winners[group.cell_id] = choose_winner(self.plan, group, self.ledger.outcomes)
-        return self.plan.spec(group, "confirm", replicate, self._winners[group.cell_id])
-
-    def _skip_recorded(self) -> None:
-        """Forget the confirm trials that have a record, of the cells whose winner is known."""
-        self._to_confirm = [
-            entry
-            for entry in self._to_confirm
-            if not self.sampler.is_over(entry[0].cell_id)
-            or self._confirm_spec(*entry).trial_id not in self.ledger.recorded
-        ]
+        return self._winners[group.cell_id]

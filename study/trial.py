@@ -1,5 +1,6 @@
 """Run one trial on a worker and hand out its record as it grows. Knows nothing of Ray."""
 
+import gc
 import json
 import socket
 import time
@@ -17,10 +18,10 @@ from lvm_core.baselines import ORACLE, TRAINING_FREE, BaselineResult, Baselines
 from lvm_core.checkpoint import model_files
 from lvm_core.corpus import open_corpus
 from lvm_core.dataset import DataConfig, Dataset, build_dataset
-from lvm_core.errors import InputError
+from lvm_core.errors import DivergedError, InputError
 from lvm_core.evaluation import Measurement
 from lvm_core.ranks import chance_hit_at_k
-from lvm_core.trainer import DivergedError, Trainer
+from lvm_core.trainer import Trainer
 from lvm_core.version import trainer_version
 from study.machine import peak_rss_bytes, reset_peak_rss
 from study.recipe import Recipe
@@ -35,7 +36,8 @@ LATENCY_CALLS, LATENCY_WARM_UP = 40, 5
 class TrialUpdate:
     """A trial's record so far. `row` is complete but for a status that the driver may yet decide (raced_out).
 
-    evaluation: this evaluation's row of `curves`. ranks: columns of `ranks`, when they are new.
+    evaluation: this evaluation's row of `curves`. ranks: columns of `ranks`, when they are new. refusal: why this node
+    cannot run any trial of the study; nothing is recorded then, and the study stops.
     """
 
     trial_id: str
@@ -43,11 +45,13 @@ class TrialUpdate:
     evaluation: dict | None = None
     ranks: dict | None = None
     final: bool = False
+    refusal: str | None = None
 
 
 def run_trial(spec: TrialSpec, store: RecordStore | None = None) -> Iterator[TrialUpdate]:
     """Yield an update after every evaluation; the last one is final. Any error becomes a final `failed` row."""
     started = time.perf_counter()
+    gc.collect()  # a trial before this one may have left cycles with its weights
     reset_peak_rss()
     row = base_row(spec)
     last: TrialUpdate | None = None
@@ -55,17 +59,23 @@ def run_trial(spec: TrialSpec, store: RecordStore | None = None) -> Iterator[Tri
         for update in _work(spec, row, started, store):
             last = update
             yield update
+    except InputError as error:
+        yield TrialUpdate(spec.trial_id, row, refusal=str(error))
     except DivergedError as error:
         yield _ended(spec, last, row, "diverged", "nan", str(error), started)
     except Exception as error:
         # the one place where a trial's exception becomes a row
         reason = "oom" if _is_out_of_memory(error) else "error"
-        text = str(error) if isinstance(error, InputError) else traceback.format_exc()
-        yield _ended(spec, last, row, "failed", reason, text, started)
+        yield _ended(spec, last, row, "failed", reason, traceback.format_exc(), started)
 
 
 def _work(spec: TrialSpec, row: dict, started: float, store: RecordStore | None) -> Iterator[TrialUpdate]:
     one_thread()
+    if store is not None and not store.exists("manifest.json"):
+        raise InputError(
+            f"every node must see the study's folder, but {store.root} is not there on {socket.gethostname()}. "
+            "Give --out a shared folder or s3://…"
+        )
     dataset = load_dataset(spec)
     row |= _shared_facts(spec, dataset)
     if spec.stage == "baseline":
@@ -114,7 +124,7 @@ def _oracle(dataset: Dataset, context_length: int) -> BaselineResult:
 def _shared_facts(spec: TrialSpec, dataset: Dataset) -> dict:
     queries = dataset.queries["test"]
     pool_size = len(queries.pool_rows)
-    measured = dataset.corpus.oracle is not None and spec.stage != "search"
+    measured = dataset.oracle is not None and spec.stage != "search"
     oracle = _oracle(dataset, spec.context_length).test.hit_at(5) if measured else None
     return {
         "num_queries": len(queries.positions),

@@ -22,10 +22,11 @@ def base_row(spec: TrialSpec) -> dict:
     """Return what is known of a trial before it runs; every other column is null."""
     now = datetime.now(UTC)
     return {
-        **{key: getattr(spec, key) for key in ("study", "trial_id", "attempt", "stage", "protocol", "cell_id")},
+        **{key: getattr(spec, key) for key in ("study", "trial_id", "stage", "protocol", "cell_id")},
         **{key: getattr(spec, key) for key in ("context_length", "num_sequences", "replicate", "patience")},
         **{key: spec.recipe.get(key) for key in OWN_COLUMNS},
         "seed": spec.replicate_seed if spec.replicate is not None else spec.seed,
+        "attempt": 1,
         "config": json.dumps(spec.recipe, sort_keys=True),
         "corpus": spec.corpus_name,
         "corpus_fingerprint": spec.corpus_fingerprint,

@@ -11,11 +11,13 @@ import pytest
 from lvm_core.errors import InputError
 from study.ledger import Ledger
 from study.plan import make_plan
-from study.records import RecordStore
+from study.records import RecordStore, join
 from study.schema import TABLES
 from study.space_file import load_space
 from study.trial import TrialUpdate, run_trial
 from study.trial_rows import base_row
+
+NOTHING = TABLES["trials"].empty_table().to_pandas()
 
 
 @pytest.fixture
@@ -29,7 +31,8 @@ def spec(plan):
 
 
 def record(store, spec) -> dict:
-    ledger = Ledger(store, set())
+    store.write_json("manifest.json", {})
+    ledger = Ledger(store, NOTHING)
     for update in run_trial(spec, store):
         row = ledger.update(update, raced_out=False)
     return row
@@ -99,7 +102,8 @@ def update(trial_id: str, index: int, final: bool = False, ranks=None) -> TrialU
 
 
 def test_a_second_record_of_the_same_trial_is_never_written(tmp_path):
-    ledger = Ledger(RecordStore.at(tmp_path), {"old"})
+    earlier = pd.DataFrame({"trial_id": ["old"], "status": ["completed"], "attempt": [1]})
+    ledger = Ledger(RecordStore.at(tmp_path), earlier)
     assert ledger.update(update("old", 1, final=True), raced_out=False) is None
     assert ledger.update(update("new", 1, final=True), raced_out=False) is not None
     assert ledger.update(update("new", 1, final=True), raced_out=False) is None
@@ -107,14 +111,15 @@ def test_a_second_record_of_the_same_trial_is_never_written(tmp_path):
 
 
 def test_a_retry_after_a_lost_worker_begins_its_curve_anew(tmp_path):
-    ledger = Ledger(RecordStore.at(tmp_path), set())
-    for index, final in ((1, False), (2, False), (1, False), (2, True)):
-        ledger.update(update("t", index, final), raced_out=False)
+    ledger = Ledger(RecordStore.at(tmp_path), NOTHING)
+    for index, final, attempt in ((1, False, 1), (2, False, 1), (1, False, 2), (2, True, 2)):
+        row = ledger.update(update("t", index, final), raced_out=False, attempt=attempt)
+    assert row["attempt"] == 2
     assert pd.read_parquet(tmp_path / "curves").eval_index.tolist() == [1, 2]
 
 
 def test_a_raced_out_trial_keeps_its_best_ranks_and_its_figures(tmp_path):
-    ledger = Ledger(RecordStore.at(tmp_path), set())
+    ledger = Ledger(RecordStore.at(tmp_path), NOTHING)
     ranks = {
         "trial_id": np.array(["t"]), "split": np.array(["validation"]), "query_id": np.array([5]),
         "chain_id": np.array([1]), "rank": np.array([2], np.int32), "num_ties": np.array([0], np.int32),
@@ -127,10 +132,10 @@ def test_a_raced_out_trial_keeps_its_best_ranks_and_its_figures(tmp_path):
 
 
 def test_a_lost_worker_leaves_a_failed_row_without_figures(tmp_path, spec):
-    ledger = Ledger(RecordStore.at(tmp_path), set())
-    ledger.fail(spec, "killed")
+    ledger = Ledger(RecordStore.at(tmp_path), NOTHING)
+    ledger.fail(spec, "killed", attempt=3)
     row = pd.read_parquet(tmp_path / "trials").iloc[0]
-    assert (row.status, row.stop_reason, row.error) == ("failed", "worker_lost", "killed")
+    assert (row.status, row.stop_reason, row.error, row.attempt) == ("failed", "worker_lost", "killed", 3)
     assert pd.isna(row.val_hit_at_5) and pd.isna(row.test_hit_at_5)
 
 
@@ -164,6 +169,27 @@ def test_another_corpus_or_trainer_on_a_node_is_refused(spec):
         ({"corpus_fingerprint": "0" * 16}, "every node must have the same corpus"),
         ({"trainer_version": "older"}, "every node must have the same trainer"),
     ):
-        row = list(run_trial(type(spec)(**{**spec.as_dict(), **change})))[-1].row
-        assert row["status"] == "failed"
-        assert message in row["error"]
+        last = list(run_trial(type(spec)(**{**spec.as_dict(), **change})))[-1]
+        assert message in last.refusal
+        assert not last.final, "nothing is recorded of a node that cannot run the study"
+
+
+def test_a_failed_record_does_not_stand_and_its_next_attempt_is_counted(tmp_path):
+    earlier = pd.DataFrame({"trial_id": ["t"], "status": ["failed"], "attempt": [3]})
+    ledger = Ledger(RecordStore.at(tmp_path), earlier)
+    assert not ledger.recorded
+    assert ledger.update(update("t", 1, final=True), raced_out=False)["attempt"] == 4
+
+
+def test_a_node_that_does_not_see_the_study_is_refused(tmp_path, spec):
+    last = list(run_trial(spec, RecordStore.at(tmp_path / "elsewhere")))[-1]
+    assert "every node must see the study's folder" in last.refusal
+
+
+def test_a_uri_keeps_its_options_when_a_study_is_put_under_it(tmp_path):
+    assert (
+        join("s3://bucket/x?endpoint_override=http://h:9000", "s") == "s3://bucket/x/s?endpoint_override=http://h:9000"
+    )
+    assert join(str(tmp_path), "s") == str(tmp_path / "s")
+    with pytest.raises(InputError, match="must be a folder or a URI"):
+        RecordStore.at("foo://x")

@@ -1,6 +1,8 @@
 """Suggestions and races stay inside their cell, and follow from what was recorded."""
 
+import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,7 +33,9 @@ def search(plan, recorded=None, stop_after=None, order=None) -> dict[str, Outcom
         if not running:
             continue
         spec = running.pop(order.randrange(len(running)) if order else 0)
-        outcomes[spec.trial_id] = Outcome(spec.cell_id, "completed", value_of(spec), ((1, value_of(spec)),))
+        outcomes[spec.trial_id] = Outcome(
+            spec.cell_id, "completed", value_of(spec), ((1, value_of(spec)),), json.dumps(spec.recipe)
+        )
         sampler.tell(spec, outcomes[spec.trial_id])
     return outcomes
 
@@ -67,6 +71,26 @@ def test_the_set_of_trials_depends_neither_on_arrival_order_nor_on_interruption(
     for stop in (1, 7, 20, 35):
         resumed = search(plan, recorded=search(plan, stop_after=stop))
         assert set(resumed) == set(undisturbed)
+
+
+def test_with_several_in_flight_a_resumed_search_repeats_nothing_and_keeps_its_count(tiny_space, small_corpus):
+    settings = ["racing.num_configs=9", "racing.in_flight_per_cell=3"]
+    plan = make_plan("s", load_space(tiny_space, None, settings, {}), small_corpus)
+    begun = search(plan, stop_after=20)
+    resumed = search(plan, recorded=begun)
+    assert set(begun) <= set(resumed)
+    assert len(resumed) == 9 * len(plan.groups)
+    assert CellSampler(plan, resumed).next() is None
+
+
+def test_a_failed_trial_is_run_again_with_its_own_configuration(plan):
+    outcomes = search(plan)
+    lost = next(trial_id for trial_id, outcome in outcomes.items() if outcome.cell_id == "C4_N60")
+    outcomes[lost] = replace(outcomes[lost], status="failed", value=None)
+    sampler = CellSampler(plan, outcomes)
+    assert not sampler.is_over("C4_N60")
+    assert sampler.next().trial_id == lost
+    assert sampler.next() is None
 
 
 def test_suggestions_learn_from_their_own_cell(tiny_space, small_corpus):

@@ -68,7 +68,10 @@ BAD_SETTINGS = {
     "fixed.dropout=.nan": r"dropout: .*finite",
     "fixed.dropout=1.5": r"dropout: .*less than 1, but got 1\.5",
     "arms.temperature=[]": r"arms\.temperature has no value",
-    "arms.device=[cpu, cuda]": r"device is one for a whole study; set fixed\.device",
+    "arms.device=[cpu, cuda]": r"device must be the same in every trial of a study; set fixed\.device",
+    "search.max_steps={low: 10, high: 20}": "max_steps must be the same in every trial",
+    "arms.batch_size=[8, 16]": "batch_size must be the same in every trial",
+    "start=[]": "start: .*at least 1 item",
     "start=[{learning_rate: 5}]": r"learning_rate = 5.* is outside search\.learning_rate",
     "start=[{dropout: 0.5}]": "may set searched values only, but sets dropout",
     "data.fractions=[0.5, 0.5, 0.5]": "sum to 1",
@@ -99,6 +102,12 @@ def test_unknown_studies_presets_and_malformed_settings_are_refused(tmp_path):
     broken.write_text("!!python/object/apply:os.system ['touch /tmp/never']")
     with pytest.raises(InputError, match="must be readable YAML"):
         load_space(str(broken), None, [], {})
+    broken.write_text("1: 2")
+    with pytest.raises(InputError, match="must have text keys"):
+        load_space(str(broken), None, [], {})
+    broken.write_text("presets:")
+    with pytest.raises(InputError, match="--preset must be one of"):
+        load_space(str(broken), "quick", [], {})
     broken.write_text("- a list")
     with pytest.raises(InputError, match="must be a YAML mapping"):
         load_space(str(broken), None, [], {})
@@ -156,7 +165,7 @@ def test_a_trial_id_changes_with_all_that_determines_its_numbers_and_nothing_els
     group = Group(4, 60)
     spec = plan.spec(group, "confirm", 1, {"alpha": 0.3})
     same = plan.spec(group, "confirm", 1, {"alpha": 0.3})
-    renamed = TrialSpec(**{**spec.as_dict(), "study": "other", "corpus": "elsewhere.npz", "attempt": 3})
+    renamed = TrialSpec(**{**spec.as_dict(), "study": "other", "corpus": "elsewhere.npz"})
     assert spec.trial_id == same.trial_id == renamed.trial_id
     others = [
         plan.spec(group, "confirm", 2, {"alpha": 0.3}),

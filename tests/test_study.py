@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from lvm_core.checkpoint import load_model
@@ -199,10 +200,18 @@ def test_an_interrupted_study_resumes_to_the_same_trials_none_twice_none_missing
     finished, space, small_file, tmp_path, signal_sent, status
 ):
     process = subprocess.Popen(
-        command(space, small_file, tmp_path), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(space, small_file, tmp_path),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     wait_for_records(tmp_path / "tiny", 9)
-    os.kill(process.pid, signal_sent)
+    if signal_sent == signal.SIGINT:
+        os.killpg(process.pid, signal_sent)  # Ctrl-C in a terminal reaches Ray's processes too
+    else:
+        os.kill(process.pid, signal_sent)
     _, err = process.communicate(timeout=60)
     assert process.returncode == status
     if status == 130:
@@ -213,6 +222,29 @@ def test_an_interrupted_study_resumes_to_the_same_trials_none_twice_none_missing
     complete(space, small_file, tmp_path, "--resume")
     pd.testing.assert_frame_equal(identity(tmp_path / "tiny"), identity(finished[0]))
     pd.testing.assert_frame_equal(sorted_ranks(tmp_path / "tiny"), sorted_ranks(finished[0]))
+
+
+@pytest.mark.slow
+def test_a_trial_whose_worker_is_killed_runs_again_to_the_same_numbers(finished, space, small_file, tmp_path):
+    line = command(space, small_file, tmp_path)
+    process = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for_records(tmp_path / "tiny", 5)
+    workers = [child for child in psutil.Process(process.pid).children(recursive=True) if _is_trial_worker(child)]
+    assert workers
+    workers[0].kill()
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    pd.testing.assert_frame_equal(identity(tmp_path / "tiny"), identity(finished[0]))
+    pd.testing.assert_frame_equal(sorted_ranks(tmp_path / "tiny"), sorted_ranks(finished[0]))
+    attempts = pd.read_parquet(tmp_path / "tiny" / "trials").attempt
+    assert 1 <= (attempts == 2).sum() <= 4  # one trial, or what was left of one job of baselines
+
+
+def _is_trial_worker(process: psutil.Process) -> bool:
+    try:
+        return "train" in " ".join(process.cmdline()) and "ray::" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
 
 
 @pytest.mark.slow
@@ -255,7 +287,31 @@ def test_a_budget_ends_a_study_early_and_says_what_is_missing(space, small_file,
     assert study.missing_confirm
     assert "not measured: 2 of 2 replicates of" in done.stdout
     complete(space, small_file, tmp_path, "--resume")
-    assert not load_study(str(tmp_path / "tiny")).missing_confirm
+    study = load_study(str(tmp_path / "tiny"))
+    assert not study.missing_confirm
+    confirm = study.measured("confirm").groupby("cell_id")
+    assert set(confirm.config.nunique()) == {1}, "two configurations must never meet in one cell"
+    assert set(confirm.size()) == {2}
+
+
+def test_a_record_that_cannot_be_written_stops_the_study_at_once(space, small_file, tmp_path):
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "curves").write_text("a file where a folder must be")
+    line = command(space, small_file, tmp_path)
+    stopped = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert stopped.returncode == 2
+    assert "curves" in stopped.stderr and "Mend the cause and run it again" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    started = (tmp_path / "tiny" / "study.log").read_text().count("started search")
+    assert started <= 6, "no trial begins after the first record that could not be written"
+
+
+def test_a_cluster_that_is_not_there_is_refused_and_leaves_no_study(space, small_file, tmp_path):
+    line = command(space, small_file, tmp_path, "--address", "127.0.0.1:1")
+    refused = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert refused.returncode == 2
+    assert "the study needs the cluster at 127.0.0.1:1" in refused.stderr
+    assert not (tmp_path / "tiny").exists()
 
 
 @pytest.mark.slow

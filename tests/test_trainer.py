@@ -10,9 +10,9 @@ from lvm_core.baselines import Baselines
 from lvm_core.batches import TrainingBatches, max_num_negatives
 from lvm_core.checkpoint import encode, load_model, model_files, write_folder
 from lvm_core.devices import resolve_device, resolve_precision
-from lvm_core.errors import InputError
+from lvm_core.errors import DivergedError, InputError
 from lvm_core.models import ModelConfig
-from lvm_core.trainer import DivergedError, TrainConfig, Trainer
+from lvm_core.trainer import TrainConfig, Trainer
 from lvm_core.training_state import load_training_state, save_training_state
 
 MODEL = ModelConfig(dim=16, hidden_dim=16, num_layers=2, dropout=0.2)

@@ -15,15 +15,16 @@ COUNTS = ("num_replicates", "num_queries", "num_chains", "pool_size")
 def best_configs(study: StudyRecords, table: pd.DataFrame | None = None) -> dict:
     """Return the best configuration of each cell, of each context length, and overall, as plain values.
 
-    Cells are ordered by test Hit@5 of their confirmed winners; a lead inside the intervals is no proof of a lead.
+    Validation chooses, by the mean of a cell's confirm trials; test only measures what was chosen. A lead inside the
+    intervals is no proof of a lead.
     """
     table = cells(study) if table is None else table
     if table.empty:
         return {"overall": None, "by_context_length": {}, "cells": {}}
     entries = {row["cell_id"]: _entry(study, row) for row in table.to_dict("records")}
-    by_context = table.loc[table.groupby("context_length").hit_at_5.idxmax()]
+    by_context = table.loc[table.groupby("context_length").val_hit_at_5.idxmax()]
     return {
-        "overall": entries[table.loc[table.hit_at_5.idxmax(), "cell_id"]],
+        "overall": entries[table.loc[table.val_hit_at_5.idxmax(), "cell_id"]],
         "by_context_length": {str(row.context_length): entries[row.cell_id] for row in by_context.itertuples()},
         "cells": entries,
     }

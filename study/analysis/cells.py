@@ -50,10 +50,11 @@ def best_baseline(study: StudyRecords, context_length: int, num_sequences: int) 
     if usable.empty:
         return None
     best = usable.groupby("model").val_hit_at_5.mean().idxmax()
-    return usable[usable.model == best]
+    return usable[usable.model == best].sort_values("replicate")
 
 
 def _cell_row(study: StudyRecords, key: tuple, trials: pd.DataFrame) -> dict:
+    trials = trials.sort_values("replicate")  # in the order of the baselines' replicates: same draw, same row
     trial_ids = trials.trial_id.tolist()
     hits, chain_ids = per_query(study, trial_ids)
     resampler = Resampler.for_chains(chain_ids)
@@ -63,6 +64,7 @@ def _cell_row(study: StudyRecords, key: tuple, trials: pd.DataFrame) -> dict:
         "num_chains": resampler.weights.shape[1],
         "pool_size": int(trials.pool_size.iloc[0]),
         "chance_hit_at_5": float(trials.chance_hit_at_5.iloc[0]),
+        "val_hit_at_5": float(trials.val_hit_at_5.mean()),
         "tie_rate": float(np.mean([(study.test_ranks[i].num_ties > 0).mean() for i in trial_ids])),
     }
     for figure in FIGURES:

@@ -35,8 +35,19 @@ class StudyRecords:
 
     @property
     def failed(self) -> pd.DataFrame:
-        """Rows of the trials that broke off by themselves."""
-        return self.trials[self.trials.status.isin(["failed", "diverged", "timeout"])]
+        """Rows of the trials that broke off; a search trial that diverged is a finding of the search, no failure."""
+        broken = self.trials.status.isin(["failed", "timeout"])
+        return self.trials[broken | ((self.trials.status == "diverged") & (self.trials.stage != "search"))]
+
+    @property
+    def missing_search(self) -> dict[str, int]:
+        """Configurations that were searched, by cell, where they are fewer than asked for."""
+        if not self.manifest["space"].get("search"):
+            return {}
+        search = self.trials[(self.trials.stage == "search") & (self.trials.status != "infeasible")]
+        tried = search.groupby("cell_id").size()
+        wanted = int(self.manifest["space"]["racing"]["num_configs"])
+        return {cell: int(tried.get(cell, 0)) for cell in self.manifest["cells"] if tried.get(cell, 0) < wanted}
 
     def counts(self) -> pd.DataFrame:
         """Count trials by stage (rows) and status (columns)."""

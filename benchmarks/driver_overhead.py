@@ -1,0 +1,29 @@
+"""Say what share of a finished study's wall time was neither a trial's nor unavoidable: the cost of driver and Ray.
+
+    python -m benchmarks.driver_overhead results/<study> --workers 2
+
+Wall seconds of all trials, summed, against the wall seconds of the study times its workers. What is left is starting
+and stopping, dealing, recording, and workers that wait at the end.
+"""
+
+import argparse
+
+from study.analysis.load import load_study
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("study")
+    parser.add_argument("--workers", type=int, required=True)
+    options = parser.parse_args()
+    study = load_study(options.study)
+    wall_s = study.manifest["wall_s"]
+    trial_s = float(study.trials.wall_s.sum())
+    capacity_s = wall_s * options.workers
+    print(f"machine: {study.manifest['hardware']['processor']}, {options.workers} workers")
+    print(f"{study.manifest['study']}: {len(study.trials)} trials, {wall_s:.0f} s of wall time")
+    print(f"trials {trial_s:.0f} s of {capacity_s:.0f} worker seconds; overhead {1 - trial_s / capacity_s:.1%}")
+
+
+if __name__ == "__main__":
+    main()
