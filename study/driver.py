@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -240,6 +241,7 @@ def ray_session(options: RunOptions) -> Iterator[int]:
     local = {"address": "local", "num_cpus": options.num_workers, "object_store_memory": OBJECT_STORE_BYTES}
     where = {"address": options.address} if options.address else {**local, "include_dashboard": False}
     try:
+        _check_reachable(options.address)
         ray.init(**where, log_to_driver=False, logging_level="error", runtime_env={"env_vars": QUIET})
     except (OSError, ValueError, RuntimeError) as error:
         place = f"the cluster at {options.address}" if options.address else "a local Ray"
@@ -256,6 +258,13 @@ def ray_session(options: RunOptions) -> Iterator[int]:
 
 def _interrupt(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
+
+
+def _check_reachable(address: str | None) -> None:
+    """Knock at HOST:PORT first: Ray tries an address where nobody answers for minutes. Raises: OSError."""
+    host, colon, port = (address or "").rpartition(":")
+    if colon and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _all_cpus() -> int:

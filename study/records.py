@@ -100,9 +100,18 @@ class RecordStore:
         self.write_part("trials", row["trial_id"], [row])
 
     def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
-        """Read one table; an empty frame with its columns where nothing is recorded yet."""
+        """Read one table; an empty frame with its columns where nothing is recorded yet.
+
+        Raises: InputError where a part is damaged or foreign.
+        """
         schema = TABLES[table]
         if not self.exists(table):
             return schema.empty_table().select(columns or schema.names).to_pandas()
-        source = pq.ParquetDataset(self.path(table), filesystem=self.filesystem, schema=schema)
-        return source.read(columns=columns).to_pandas()
+        try:
+            source = pq.ParquetDataset(self.path(table), filesystem=self.filesystem, schema=schema)
+            return source.read(columns=columns).to_pandas()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(
+                f"the records must be Parquet parts of this tool, but one in {self.path(table)} is not: {error} "
+                "Move that file away and --resume: its trial runs again."
+            ) from error

@@ -81,6 +81,15 @@ def test_reading_before_anything_is_recorded_gives_an_empty_frame(tmp_path):
     assert empty.columns.tolist() == TABLES["trials"].names
 
 
+def test_a_damaged_part_is_named_with_what_to_do(tmp_path, spec):
+    store = RecordStore.at(tmp_path)
+    store.write_part("trials", spec.trial_id, [base_row(spec)])
+    part = tmp_path / "trials" / f"{spec.trial_id}.parquet"
+    part.write_bytes(part.read_bytes()[:-30])
+    with pytest.raises(InputError, match=rf"{spec.trial_id}.*Move that file away and --resume"):
+        store.read("trials")
+
+
 def test_a_damaged_manifest_is_named(tmp_path):
     (tmp_path / "manifest.json").write_text("{ half")
     with pytest.raises(InputError, match=r"must have a readable manifest\.json"):

@@ -296,11 +296,11 @@ def test_a_budget_ends_a_study_early_and_says_what_is_missing(space, small_file,
 
 def test_a_record_that_cannot_be_written_stops_the_study_at_once(space, small_file, tmp_path):
     (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny" / "curves").write_text("a file where a folder must be")
+    (tmp_path / "tiny" / "ranks").write_text("a file where a folder must be")
     line = command(space, small_file, tmp_path)
     stopped = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     assert stopped.returncode == 2
-    assert "curves" in stopped.stderr and "Mend the cause and run it again" in stopped.stderr
+    assert "ranks" in stopped.stderr and "Mend the cause and run it again" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     started = (tmp_path / "tiny" / "study.log").read_text().count("started search")
     assert started <= 6, "no trial begins after the first record that could not be written"
