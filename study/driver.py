@@ -97,7 +97,7 @@ class Recorder(tune.Callback):
 
     def __init__(self, ledger: Ledger, scheduler: CellASHA, progress: Progress):
         self._ledger, self._scheduler, self._progress = ledger, scheduler, progress
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def __getstate__(self) -> dict:
         return {}
@@ -170,12 +170,9 @@ def run_study(plan: Plan, store: RecordStore, store_uri: str, options: RunOption
         scheduler = race_for(plan, known)
         recorder = Recorder(ledger, scheduler, progress)
         dealer = Dealer(todo, recorder, progress, _deadline(started, options, 1.0))
-        with ray_session(options) as num_workers, progress.shown():
-            fit(
-                trainable_for(store_uri), dealer, scheduler, recorder, _resources(plan.device, num_workers), num_workers
-            )
-        if recorder.failure is not None:
-            raise recorder.failure
+        with ray_session(options) as num_workers, stopped_by_signals(recorder), progress.shown():
+            resources = _resources(plan.device, num_workers)
+            fit(trainable_for(store_uri), dealer, scheduler, recorder, resources, num_workers)
     return len(ledger.rows)
 
 
@@ -224,8 +221,28 @@ def fit(
                 failure_config=tune.FailureConfig(max_failures=MAX_WORKER_LOSSES),
             ),
         ).fit()
+    except Exception as error:
+        raise recorder.failure or error from None  # a signal also reaches Ray's own processes, which then fail loudly
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    if recorder.failure is not None:
+        raise recorder.failure
+
+
+@contextlib.contextmanager
+def stopped_by_signals(recorder: Recorder) -> Iterator[None]:
+    """Stop the study on SIGINT and SIGTERM, also where the exception is lost inside Ray: what is noted here counts."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        recorder.failure = KeyboardInterrupt()
+        raise recorder.failure
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _resources(device: str, num_workers: int) -> dict[str, float]:
@@ -249,15 +266,10 @@ def ray_session(options: RunOptions) -> Iterator[int]:
             f"the study needs {place}, but it did not answer: {error}. Start one with `ray start --head`, or leave "
             "--address out."
         ) from error
-    signal.signal(signal.SIGTERM, _interrupt)  # after ray.init, which puts a handler of its own
     try:
         yield options.num_workers or _all_cpus()
     finally:
         ray.shutdown()
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _check_reachable(address: str | None) -> None:
