@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="every cell's best configuration, as JSON")
     options = parser.parse_args(arguments)
     try:
-        findings = Findings.of(load_study(options.study))
+        findings = Findings(load_study(options.study))
         if findings.best["overall"] is None:
             raise InputError(f"a study must have a completed confirm trial, but {options.study} has none. Resume it.")
     except (InputError, OSError) as error:

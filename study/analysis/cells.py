@@ -5,7 +5,7 @@ import pandas as pd
 
 from lvm_core.errors import InputError
 from lvm_core.ranks import hit_at_k, reciprocal_rank
-from study.analysis.intervals import Resampler, interval
+from study.analysis.intervals import Resampler, interval, wilson
 from study.analysis.load import KEY, StudyRecords
 
 ORACLE = "oracle"
@@ -20,7 +20,8 @@ FIGURES = {
 def cells(study: StudyRecords) -> pd.DataFrame:
     """Return one row a cell, sorted by C and N: figures with 95 % intervals and counts, lift, share of the oracle.
 
-    Intervals resample replicates and chains. The best baseline is chosen on validation and measured on test, and the
+    Intervals resample replicates and chains; Wilson's, beside that of Hit@5, takes every query of every replicate for
+    independent and is the naive bound. The best baseline is chosen on validation and measured on test, and the
     lift over it is paired on queries. Empty where no confirm trial is recorded.
     """
     confirm = study.measured("confirm")
@@ -69,6 +70,7 @@ def _cell_row(study: StudyRecords, key: tuple, trials: pd.DataFrame) -> dict:
     }
     for figure in FIGURES:
         row |= _estimate(figure, per_query(study, trial_ids, figure)[0], resampler)
+    row["hit_at_5_wilson_low"], row["hit_at_5_wilson_high"] = wilson(hits.sum(), hits.size)
     row["replicate_sd"] = float(hits.mean(1).std(ddof=1)) if len(trials) > 1 else None
     return row | _against_baseline(study, row, hits, resampler) | _against_oracle(trials, row)
 
@@ -83,7 +85,7 @@ def _against_baseline(study: StudyRecords, row: dict, hits: np.ndarray, resample
     if baseline is None:
         return {"best_baseline": None}
     values, _ = per_query(study, baseline.trial_id.tolist())
-    lift = interval(resampler.means(hits) - resampler.means(values))
+    lift = interval(resampler.differences(hits, values))
     return {
         "best_baseline": baseline.model.iloc[0],
         **_estimate("baseline_hit_at_5", values, resampler),

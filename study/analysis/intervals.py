@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 NUM_RESAMPLES = 2000
 LEVEL = 0.95
@@ -12,6 +13,9 @@ LEVEL = 0.95
 class Resampler:
     """One set of resampled chain weights, used for everything that is compared, so that differences are paired.
 
+    Of n chains n - 1 are drawn with replacement, which makes the variance of a resampled mean that of the mean itself
+    (drawing n falls short by 1/n, a third with three replicates). Source: Rao and Wu, JASA 83 (1988).
+
     chain_of_query: [Q] 0 .. num_chains - 1. weights: [B, num_chains] how often each chain was drawn.
     """
 
@@ -20,32 +24,63 @@ class Resampler:
     seed: int
 
     @classmethod
-    def for_chains(cls, chain_ids: np.ndarray, seed: int = 0) -> "Resampler":
-        """Draw chains with replacement, as many as there are."""
+    def for_chains(cls, chain_ids: np.ndarray, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> "Resampler":
+        """Draw the chains of queries, given by each query's chain. [Q]."""
         values, chain_of_query = np.unique(chain_ids, return_inverse=True)
-        count = len(values)
-        weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), NUM_RESAMPLES)
-        return cls(chain_of_query, weights, seed)
+        return cls(chain_of_query, draws(np.random.default_rng(seed), len(values), num_resamples), seed)
 
-    def means(self, values: np.ndarray) -> np.ndarray:
-        """Return resampled means of per-query values of several replicates. [R, Q] -> [B].
+    @property
+    def num_resamples(self) -> int:
+        return len(self.weights)
 
-        Replicates are drawn with replacement too; with one, only chains vary.
-        """
-        num_chains, num_replicates = self.weights.shape[1], len(values)
+    def run_means(self, values: np.ndarray) -> np.ndarray:
+        """Return each run's mean in every resample of the chains. [R, Q] -> [B, R]."""
+        num_chains = self.weights.shape[1]
         sums = np.stack([np.bincount(self.chain_of_query, row, num_chains) for row in values])  # [R, chains]
         sizes = np.bincount(self.chain_of_query, minlength=num_chains)
-        rng = np.random.default_rng([self.seed, num_replicates])
-        share = rng.multinomial(num_replicates, np.full(num_replicates, 1 / num_replicates), NUM_RESAMPLES)
-        total = np.einsum("br,rc,bc->b", share / num_replicates, sums, self.weights)
-        return total / (self.weights @ sizes)
+        return self.weights @ sums.T / (self.weights @ sizes)[:, None]
+
+    def means(self, values: np.ndarray, draw: int = 0) -> np.ndarray:
+        """Return resampled means of per-query values of several replicates. [R, Q] -> [B].
+
+        Replicates are drawn too; with one, only chains vary. Sets of replicates that are independent take different
+        numbers `draw`; a paired difference is resampled as one set of values.
+        """
+        share = draws(np.random.default_rng([self.seed, len(values), draw]), len(values), self.num_resamples)
+        return np.einsum("br,br->b", share / share.sum(1, keepdims=True), self.run_means(values))
+
+    def differences(self, second: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """Return the resampled difference of two sets' means. [R, Q], [S, Q] -> [B].
+
+        Replicates of equal number were drawn alike and are paired, a single row is compared with every replicate;
+        otherwise each set's replicates vary by themselves.
+        """
+        if len(first) == len(second) or 1 in (len(first), len(second)):
+            return self.means(second - first)
+        return self.means(second, draw=1) - self.means(first, draw=2)
 
 
-def interval(resampled: np.ndarray) -> tuple[float, float]:
-    """Return the percentile interval at 95 %."""
-    tail = 100 * (1 - LEVEL) / 2
+def draws(rng: np.random.Generator, count: int, num_resamples: int) -> np.ndarray:
+    """Return how often each of `count` units is drawn in each resample: count - 1 draws. [B, count]."""
+    return rng.multinomial(max(1, count - 1), np.full(count, 1 / count), num_resamples)
+
+
+def interval(resampled: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """Return the percentile interval."""
+    tail = 100 * (1 - level) / 2
     low, high = np.percentile(resampled, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def wilson(hits: float, count: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return the Wilson score interval of `hits` out of `count` independent queries: the naive bound.
+
+    Source: Wilson, JASA 22 (1927).
+    """
+    z = norm.isf((1 - level) / 2)
+    centre = (hits + z**2 / 2) / (count + z**2)
+    half = z / (count + z**2) * np.sqrt(hits * (count - hits) / count + z**2 / 4)
+    return float(centre - half), float(centre + half)
 
 
 def clustered_standard_error(values: np.ndarray, chain_ids: np.ndarray) -> float:

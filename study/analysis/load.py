@@ -29,6 +29,17 @@ class StudyRecords:
         return self.trials[(self.trials.stage == stage) & (self.trials.status == "completed")]
 
     @property
+    def num_training_vectors(self) -> int | None:
+        """Vectors of the training part; None where the manifest does not say."""
+        return self.manifest.get("split", {}).get("audit", {}).get("num_train_vectors")
+
+    def left_out(self) -> dict[str, int]:
+        """Count the trials that enter no estimate of the map, by reason."""
+        other = self.trials[~((self.trials.stage == "confirm") & (self.trials.status == "completed"))]
+        reason = other.status.where(other.status != "completed", other.stage + ", completed")
+        return {str(name): int(count) for name, count in reason.value_counts().sort_index().items()}
+
+    @property
     def infeasible(self) -> pd.DataFrame:
         """Rows of the cells that the corpus could not fill."""
         return self.trials[self.trials.status == "infeasible"].sort_values(KEY)
@@ -60,6 +71,20 @@ class StudyRecords:
         done = self.measured("confirm").groupby("cell_id").size()
         lacking = {cell: wanted - int(done.get(cell, 0)) for cell in self.manifest["cells"]}
         return {cell: count for cell, count in lacking.items() if count > 0}
+
+    def curve(self, trial_id: str) -> pd.DataFrame:
+        """Return the evaluations of a trial in their order. Raises: InputError where they are missing."""
+        try:
+            return self._curves.get_group(trial_id)
+        except KeyError:
+            raise InputError(
+                f"every trial must have its curve, but that of {trial_id} is missing from {self.location}. "
+                "Restore the folder's curves."
+            ) from None
+
+    @cached_property
+    def _curves(self):
+        return self.curves.sort_values("eval_index").groupby("trial_id")
 
     @cached_property
     def test_ranks(self) -> dict[str, pd.DataFrame]:

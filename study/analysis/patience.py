@@ -4,6 +4,8 @@ import pandas as pd
 
 from study.analysis.load import KEY, StudyRecords
 
+CLOSE = 0.005  # half a point of Hit@5
+
 
 def replay(hits: list[float], patience: int) -> tuple[int, int]:
     """Return (evaluations run, index of the best one), both counted from 1, had training stopped at this patience.
@@ -25,10 +27,9 @@ def patience_table(study: StudyRecords) -> pd.DataFrame:
     Means over the cell's confirm trials. Validation only: test was measured once, at the largest patience's best.
     """
     values = study.manifest["space"]["patience"]["replay"]
-    curves = study.curves.sort_values("eval_index").groupby("trial_id")
     rows = []
     for trial in study.measured("confirm").itertuples():
-        curve = curves.get_group(trial.trial_id)
+        curve = study.curve(trial.trial_id)
         hits, steps = curve.val_hit_at_5.tolist(), curve.step.tolist()
         for patience in values:
             run, best = replay(hits, patience)
@@ -43,3 +44,15 @@ def patience_table(study: StudyRecords) -> pd.DataFrame:
     table = table.reset_index()
     longest = table[table.patience == max(values)].set_index("cell_id").val_hit_at_5
     return table.assign(loss=table.cell_id.map(longest) - table.val_hit_at_5)
+
+
+def least_patience(table: pd.DataFrame) -> pd.DataFrame:
+    """Return, per cell, the least patience within half a point of the best, and the share of the steps it saves.
+
+    table: as `patience_table` returns it. The best is the largest patience: a shorter one never reaches more.
+    """
+    close = table[table.loss <= CLOSE].sort_values("patience").groupby("cell_id", sort=False).first()
+    longest = table.sort_values("patience").groupby("cell_id", sort=False).last()
+    saved = 1 - close.num_steps / longest.num_steps.loc[close.index]
+    columns = [*KEY, "patience", "loss", "num_steps", "steps_saved", "num_trials"]
+    return close.assign(steps_saved=saved).reset_index()[columns].sort_values(KEY, ignore_index=True)

@@ -1,11 +1,14 @@
-"""Write a study's report files: report.md, cells.csv, best_configs.json."""
+"""Write a study's report files: report.md, cells.csv, best_configs.json, and a CSV of every other finding."""
 
 import json
 
+import pandas as pd
+
 from study.analysis.load import StudyRecords
+from study.analysis.verdicts import Answers
 from study.records import RecordStore
 from study.report.findings import Findings
-from study.report.words import best_lines, measured_with, patience_rows
+from study.report.words import best_lines, importance_rows, measured_with, patience_rows, verdict_lines
 
 CELL_COLUMNS = {
     "cell": "cell_id",
@@ -17,11 +20,22 @@ CELL_COLUMNS = {
     "lift": "lift",
 }
 
+IMPORTANCE_NOTE = (
+    "Shares of what tells good search trials from others of their cell, at the last evaluation that all of its trials "
+    "reached; beside them, raced-out trials taken as they were last seen and as good as their cell's best."
+)
+LAW_NOTE = (
+    "Fitted by likelihood to the cells' means; the smooth law with the least AICc is chosen among those that predict "
+    "the left-out cells as well as the best. Laws with a break in N are shown, and judged by a test of their own."
+)
+
 
 def write_report(study: StudyRecords, store: RecordStore) -> None:
     """Write the report beside the records; an older one is replaced file by file."""
-    findings = Findings.of(study)
+    findings = Findings(study)
     store.write_bytes("report/cells.csv", findings.cells.to_csv(index=False).encode())
+    for name, table in tables(findings).items():
+        store.write_bytes(f"report/tables/{name}.csv", table.to_csv(index=False).encode())
     store.write_bytes("report/best_configs.json", json.dumps(findings.best, indent=1).encode() + b"\n")
     store.write_bytes("report/report.md", markdown(findings).encode())
 
@@ -33,11 +47,16 @@ def markdown(findings: Findings) -> str:
     if findings.cells.empty:
         parts.append("No cell is confirmed yet: there is no map to show.")
     else:
+        parts += ["## Findings", "\n".join(f"- {line}" for line in verdict_lines(findings)[1:])]
         parts += ["## Map", _cells_table(findings), measured_with(findings), "## Best configurations"]
         parts.append("\n".join(f"- {line}" for line in best_lines(findings)[1:]))
         header, rows = patience_rows(findings)
         parts += ["## Patience", "Loss in validation Hit@5 against the largest (mean steps run), read off the curves."]
         parts.append(_table(header, rows))
+        if len(findings.importance):
+            parts += ["## What the searched values matter", IMPORTANCE_NOTE, _table(*importance_rows(findings))]
+        for arm, answers in findings.answers.items():
+            parts += _law(arm, answers)
     parts += ["## Trials", _table(*_counts(findings))]
     for title, lines in (("Not measured", findings.gaps), ("Problems", findings.problems)):
         if lines:
@@ -47,6 +66,52 @@ def markdown(findings: Findings) -> str:
         parts += ["## Infeasible cells", _table(["cell", "why"], infeasible)]
     parts += ["## How it was measured", _method(manifest)]
     return "\n\n".join(parts) + "\n"
+
+
+def tables(findings: Findings) -> dict[str, pd.DataFrame]:
+    """Return every table of the findings but the cells, by file name; one law, and so on, an arm."""
+    found = {
+        "comparisons": findings.comparisons,
+        "pool_curve": findings.pool_curve,
+        "patience": findings.patience,
+        "least_patience": findings.least_patience,
+        "importance": findings.importance,
+    }
+    for arm, answers in findings.answers.items():
+        ending = f"_{arm}" if arm else ""
+        found[f"elasticity{ending}"] = answers.elasticities
+        found[f"thresholds{ending}"] = answers.thresholds
+        if answers.law:
+            found[f"laws{ending}"] = answers.law.comparison
+            found[f"exponents{ending}"] = answers.law.exponents
+            found[f"held_out{ending}"] = answers.law.held_out
+        if answers.best_context:
+            found[f"best_context{ending}"] = answers.best_context.line
+            found[f"growth{ending}"] = answers.best_context.growth
+    return found
+
+
+def _law(arm: str, answers: Answers) -> list[str]:
+    """Return the sections on the law of one arm: the laws compared, and the held-out cells."""
+    title = f"Laws{f', {arm}' if arm else ''}"
+    if answers.law is None:
+        return [f"## {title}", f"No law is fitted: {answers.refusals['law']}."]
+    compared = [
+        [row.form, str(row.num_parameters), f"{row.aicc - answers.law.comparison.aicc.min():.1f}",
+         "-" if pd.isna(row.held_out_error) else f"{100 * row.held_out_error:.1f}", f"{row.misfit_p:.3f}",
+         f"{row.num_at_best} of {row.num_starts}", "chosen" if row.chosen else ""]
+        for row in answers.law.comparison.itertuples()
+    ]  # fmt: skip
+    header = ["law", "parameters", "AICc above the least", "held-out error, points", "misfit p", "starts at best", ""]
+    held_out = [
+        [f"C={row.context_length} N={row.num_sequences:,}", f"{row.measured:.3f}",
+         f"{row.predicted:.3f} [{row.predicted_low:.3f}, {row.predicted_high:.3f}]"]
+        for row in answers.law.held_out.itertuples()
+    ]  # fmt: skip
+    return [
+        f"## {title}", LAW_NOTE, _table(header, compared), "The largest cells, left out and predicted:",
+        _table(["cell", "measured", "predicted"], held_out),
+    ]  # fmt: skip
 
 
 def _cells_table(findings: Findings) -> str:

@@ -1,14 +1,20 @@
-"""Gather once what the terminal and the files both show."""
+"""Gather once what the terminal and the files both show; each part is computed when it is first asked for."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
 from study.analysis.best import best_configs
 from study.analysis.cells import cells
+from study.analysis.compare import comparisons
+from study.analysis.hit_map import arms_of
+from study.analysis.importance import importance
 from study.analysis.leaks import above_oracle
 from study.analysis.load import StudyRecords
-from study.analysis.patience import patience_table
+from study.analysis.patience import least_patience, patience_table
+from study.analysis.pools import pool_curve
+from study.analysis.verdicts import Answers, answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,15 +22,43 @@ class Findings:
     """All findings of a study, from its records alone."""
 
     study: StudyRecords
-    cells: pd.DataFrame
-    best: dict
-    above_oracle: pd.DataFrame
-    patience: pd.DataFrame
 
-    @classmethod
-    def of(cls, study: StudyRecords) -> "Findings":
-        table = cells(study)
-        return cls(study, table, best_configs(study, table), above_oracle(study), patience_table(study))
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        return cells(self.study)
+
+    @cached_property
+    def best(self) -> dict:
+        return best_configs(self.study, self.cells)
+
+    @cached_property
+    def above_oracle(self) -> pd.DataFrame:
+        return above_oracle(self.study)
+
+    @cached_property
+    def patience(self) -> pd.DataFrame:
+        return patience_table(self.study)
+
+    @cached_property
+    def least_patience(self) -> pd.DataFrame:
+        return least_patience(self.patience)
+
+    @cached_property
+    def answers(self) -> dict[str, Answers]:
+        """What each arm's map tells; one empty name in a study without arms."""
+        return {arm: answer(self.study, arm) for arm in arms_of(self.study)}
+
+    @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        return comparisons(self.study)
+
+    @cached_property
+    def pool_curve(self) -> pd.DataFrame:
+        return pool_curve(self.study)
+
+    @cached_property
+    def importance(self) -> pd.DataFrame:
+        return importance(self.study)
 
     @property
     def problems(self) -> list[str]:

@@ -4,24 +4,27 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from study.analysis.hit_map import arm_of, arms_of
 from study.analysis.load import StudyRecords
 from study.report.findings import Findings
-from study.report.words import best_lines, measured_with, patience_rows
+from study.report.words import best_lines, measured_with, patience_rows, verdict_lines
 
 INFEASIBLE, NOT_MEASURED = "infeasible", "-"
 
 
 def print_summary(study: StudyRecords, console: Console) -> bool:
     """Print everything that fits a screen; return whether the study ended without failures."""
-    findings = Findings.of(study)
+    findings = Findings(study)
 
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, highlight=False, soft_wrap=True)
 
     if not findings.cells.empty:
-        for arm in sorted({arm_of(cell) for cell in findings.cells.cell_id}):
+        for arm in arms_of(study):
             console.print(map_table(findings, arm))
         say(measured_with(findings))
+        for line in verdict_lines(findings):
+            say(line)
         console.print(baseline_table(findings))
         for line in best_lines(findings):
             say(line)
@@ -32,11 +35,6 @@ def print_summary(study: StudyRecords, console: Console) -> bool:
     for problem in findings.problems:
         say(problem, "red")
     return not findings.problems
-
-
-def arm_of(cell_id: str) -> str:
-    """Return the arm's part of a cell id: `C4_N500_alpha0.05` -> `alpha0.05`, and an empty text without arms."""
-    return "_".join(cell_id.split("_")[2:])
 
 
 def map_table(findings: Findings, arm: str) -> Table:

@@ -17,6 +17,47 @@ def measured_with(findings: Findings) -> str:
     )
 
 
+def verdict_lines(findings: Findings) -> list[str]:
+    """Return every verdict with its evidence, and what the estimates rest on."""
+    lines = [
+        f"{f'{arm}: ' if arm else ''}{verdict.question} {verdict.answer}: {verdict.evidence}"
+        for arm, answers in findings.answers.items()
+        for verdict in answers.verdicts
+    ]
+    return ["findings", *lines, *arm_lines(findings), kept_line(findings)]
+
+
+def arm_lines(findings: Findings) -> list[str]:
+    """Return which arms differ on the same queries, by a test that holds for all pairs and cells at once."""
+    table = findings.comparisons[findings.comparisons.comparison == "arm"]
+    differs = table[table.differs.astype(bool)]
+    lines = [
+        f"{row.second} against {row.first}: Hit@5 {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}] "
+        f"(Holm p = {row.p_holm:.3f})"
+        for row in differs.itertuples()
+    ]
+    same = len(table) - len(differs)
+    return [*lines, f"{same} other pairs of arms: no difference shown"] if same else lines
+
+
+def kept_line(findings: Findings) -> str:
+    """Return how many trials the estimates rest on, and which ones they leave out."""
+    kept = len(findings.study.measured("confirm"))
+    left_out = ", ".join(f"{count} {reason}" for reason, count in findings.study.left_out().items())
+    return f"the map rests on {kept} confirm trials" + (f"; left out: {left_out}" if left_out else "")
+
+
+def importance_rows(findings: Findings) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the importance table."""
+    header = ["searched value", "importance", "95 % interval", "raced-out as last seen", "raced-out as best"]
+    rows = [
+        [row.parameter, f"{row.importance:.2f}", f"{row.low:.2f} to {row.high:.2f}", f"{row.raced_as_last_seen:.2f}",
+         f"{row.raced_as_best:.2f}"]
+        for row in findings.importance.itertuples()
+    ]  # fmt: skip
+    return header, rows
+
+
 def best_lines(findings: Findings) -> list[str]:
     """Return one line for each context length, and one for the best of all."""
     best = findings.best

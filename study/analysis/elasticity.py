@@ -1,0 +1,76 @@
+"""Ask whether Hit@5 grows faster or slower than the context: its local elasticity, with intervals and a verdict."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.hit_map import HitMap
+from study.analysis.intervals import interval
+
+FLAT = 0.02  # an elasticity this small: doubling the context changes Hit@5 by 1.4 % of its value
+VERDICTS = ("superlinear", "sublinear", "flat", "falling", "undecided")
+
+
+def elasticities(hit_map: HitMap) -> pd.DataFrame:
+    """Return d ln Hit@5 / d ln C for each step between neighbouring contexts, and from the shortest to the longest.
+
+    A step's rows: one for each N that both contexts have, and one for all of them together (num_sequences null), the
+    mean over N. Intervals hold for the whole table of steps of one kind at once (Bonferroni over the steps).
+    """
+    contexts = np.unique(hit_map.context_length)
+    steps = list(pairwise(contexts))
+    rows = [row for step in steps for row in _step(hit_map, *step, num_steps=len(steps))]
+    if len(contexts) > 2:
+        rows += _step(hit_map, contexts[0], contexts[-1], num_steps=1)
+    return pd.DataFrame(
+        rows, columns=["from_context", "to_context", "num_sequences", "elasticity", "low", "high", "verdict"]
+    ).astype({"num_sequences": "Int64"})
+
+
+def classify(low: float, high: float) -> str:
+    """Return the verdict of an interval of an elasticity."""
+    if low > 1:
+        return "superlinear"
+    if high < -FLAT or (high < 0 and low < -FLAT):
+        return "falling"
+    if low >= -FLAT and high <= FLAT:
+        return "flat"
+    if low > 0 and high < 1:
+        return "sublinear"
+    return "undecided"
+
+
+def growth_with_context(hit_map: HitMap, table: pd.DataFrame | None = None) -> str:
+    """Return the verdict on the whole map.
+
+    superlinear as soon as one step between neighbours is, its interval holding for all steps at once; otherwise the
+    verdict from the shortest context to the longest, over all N.
+    """
+    table = elasticities(hit_map) if table is None else table
+    pooled = table[table.num_sequences.isna()]
+    if pooled.empty:
+        return "undecided"
+    return "superlinear" if (pooled.verdict == "superlinear").any() else pooled.verdict.iloc[-1]
+
+
+def _step(hit_map: HitMap, first: int, last: int, num_steps: int) -> list[tuple]:
+    """Return the rows of one step: each N, and all N."""
+    cell = {key: k for k, key in enumerate(zip(hit_map.context_length, hit_map.num_sequences, strict=True))}
+    sizes = [n for n in np.unique(hit_map.num_sequences) if (first, n) in cell and (last, n) in cell]
+    values = np.vstack([hit_map.mean, hit_map.resampled])  # [1 + B, K], the map itself first
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(values)
+        found = {
+            n: (logs[:, cell[last, n]] - logs[:, cell[first, n]]) / np.log(last / first) for n in sizes
+        }  # N -> [1 + B]
+    if sizes:
+        found[None] = np.mean(list(found.values()), axis=0)
+    rows = []
+    for n, slope in found.items():
+        if not np.isfinite(slope).all():  # a cell without a hit, in the map or in a resample
+            rows.append((first, last, n, None, None, None, "undecided"))
+            continue
+        low, high = interval(slope[1:], 1 - 0.05 / num_steps)
+        rows.append((first, last, n, float(slope[0]), low, high, classify(low, high)))
+    return rows

@@ -1,0 +1,217 @@
+"""Compare the laws on one map, choose one by what it predicts of cells it has not seen, and bound its exponents."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.hit_map import HitMap
+from study.analysis.intervals import interval
+from study.analysis.law_fit import Fit, fit, jacobian, refit
+from study.analysis.law_forms import FORMS, Form
+
+MIN_CELLS, MIN_SIZES, MIN_REPLICATES = 6, 3, 2
+MIN_SIZES_FOR_BREAK = 5  # two on either side of the break, and one to place it
+SPREAD_LEVEL = 0.05  # cells that differ no more than by chance in one study of twenty have no spread
+MISFIT_LEVEL = 0.01
+AS_GOOD = 0.05  # a law that predicts the held-out cells at least as well in this share of resamples stays in the race
+NUM_REFITS = 400
+
+
+class CannotTell(Exception):
+    """The data do not carry the question; the message is the reason."""
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """The chosen law of one map. fits: every form's fit. comparison: a row a form. held_out: predicted, measured.
+
+    refits: [B, p] the chosen form, fitted to resampled maps. misfit_p: chance of a misfit as large as this one, were
+    the law true.
+    """
+
+    hit_map: HitMap
+    chosen: Fit
+    fits: tuple[Fit, ...]
+    comparison: pd.DataFrame
+    held_out: pd.DataFrame
+    refits: np.ndarray
+    misfit_p: float
+
+    @cached_property
+    def exponents(self) -> pd.DataFrame:
+        """The chosen law's parameters that a reader knows, with 95 % intervals. Rows: parameter, value, low, high."""
+        return exponents_of(self.chosen, self.refits)
+
+    @property
+    def fits_the_data(self) -> bool:
+        return self.misfit_p >= MISFIT_LEVEL
+
+    def predict(self, context_length: np.ndarray, num_sequences: np.ndarray) -> np.ndarray:
+        """Return Hit@5 and its resamples. [K] cells -> [1 + B, K], the fit's own values first."""
+        axes = self.chosen.axes.at(np.asarray(context_length), np.asarray(num_sequences))
+        return self.chosen.form.predict(np.vstack([self.chosen.theta, self.refits]), axes)
+
+
+def fit_law(hit_map: HitMap) -> Law:
+    """Compare all smooth laws and choose one.
+
+    The largest cells (largest N or largest C) are left out and predicted. Of the laws whose error there is not shown to
+    be larger than the smallest, the one with the least AICc is chosen. Laws with a break are compared too, and never
+    chosen here: a break has a test of its own.
+
+    Raises: CannotTell with fewer than 6 cells, 3 sizes N or 2 replicates, or where the cells do not differ.
+    """
+    refuse(hit_map)
+    forms = [form for form in FORMS if _estimable(form, hit_map)]
+    fits = [fit(form, hit_map) for form in forms]
+    broken = [fit(form.with_break(), hit_map) for form in forms if _estimable(form.with_break(), hit_map)]
+    comparison, held_out = _held_out(hit_map, fits + broken)
+    smooth = comparison[~comparison.broken & comparison.in_the_race]
+    chosen = fits[int(smooth.aicc.idxmin())]
+    return Law(
+        hit_map=hit_map,
+        chosen=chosen,
+        fits=tuple(fits + broken),
+        comparison=comparison.assign(chosen=comparison.form == chosen.form.name),
+        held_out=held_out[held_out.form == chosen.form.name],
+        refits=refit(chosen, hit_map.resampled[:NUM_REFITS], weight_of(hit_map)),
+        misfit_p=misfit(chosen, hit_map),
+    )
+
+
+def refuse(hit_map: HitMap) -> None:
+    """Raise CannotTell where no law can be fitted."""
+    num_sizes, num_replicates = len(np.unique(hit_map.num_sequences)), int(hit_map.num_replicates.min())
+    if len(hit_map.mean) < MIN_CELLS or num_sizes < MIN_SIZES:
+        raise CannotTell(
+            f"a law needs at least {MIN_CELLS} measured cells and {MIN_SIZES} sizes N, "
+            f"found {len(hit_map.mean)} and {num_sizes}"
+        )
+    if num_replicates < MIN_REPLICATES:
+        raise CannotTell(f"a law needs at least {MIN_REPLICATES} replicates in every cell, found {num_replicates}")
+    p = spread(hit_map)
+    if p >= SPREAD_LEVEL:
+        low, high = hit_map.mean.min(), hit_map.mean.max()
+        raise CannotTell(
+            f"the {len(hit_map.mean)} cells do not differ beyond chance (Hit@5 {low:.3f} to {high:.3f}, p = {p:.2f}): "
+            "there is no spread to fit"
+        )
+
+
+def spread(hit_map: HitMap) -> float:
+    """Return the chance that cells of one and the same Hit@5 differ as much as these."""
+    weight = weight_of(hit_map)
+
+    def statistic(means: np.ndarray) -> np.ndarray:
+        centre = (means * weight).sum(-1, keepdims=True) / weight.sum()
+        return (weight * (means - centre) ** 2).sum(-1)
+
+    return _p_value(statistic(hit_map.mean), statistic(hit_map.deviations))
+
+
+def misfit(fitted: Fit, hit_map: HitMap) -> float:
+    """Return the chance of residuals as large as these, were the law true: residuals of resampled noise tell."""
+    rate = fitted.form.predict(fitted.theta, fitted.axes)
+    precision = weight_of(hit_map) / (rate * (1 - rate))
+    basis = tangent_basis(fitted, np.sqrt(precision))
+
+    def statistic(residual: np.ndarray) -> np.ndarray:
+        scaled = residual * np.sqrt(precision)
+        return ((scaled - (scaled @ basis) @ basis.T) ** 2).sum(-1)
+
+    return _p_value(statistic(hit_map.mean - rate), statistic(hit_map.deviations))
+
+
+def tangent_basis(fitted: Fit, root_precision: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of what the law's parameters can explain, in units of noise. [K] -> [K, r]."""
+    slope = jacobian(fitted.form, fitted.axes, fitted.theta[None])[0] * root_precision[:, None]
+    basis = np.linalg.svd(slope, full_matrices=False)
+    return basis.U[:, basis.S / basis.S[0] > 1e-8]
+
+
+def exponents_of(fitted: Fit, refits: np.ndarray) -> pd.DataFrame:
+    """Return a fit's natural parameters with percentile intervals of its refits."""
+    values, drawn = (fitted.form.natural(theta, fitted.axes) for theta in (fitted.theta, refits))
+    rows = [(name, float(values[name]), *interval(drawn[name])) for name in values]
+    return pd.DataFrame(rows, columns=["parameter", "value", "low", "high"])
+
+
+def _held_out(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit every form without the largest cells; return a row a form, and every prediction beside its measurement."""
+    largest = largest_cells(hit_map)
+    seen, weight = hit_map.keep(~largest), weight_of(hit_map)
+    errors, rows = {}, []
+    for fitted in fits:
+        if len(seen.mean) <= fitted.form.num_parameters:
+            continue
+        part = fit(fitted.form, seen, fitted.axes.at(seen.context_length, seen.num_sequences))
+        num_refits = 0 if fitted.form.broken else NUM_REFITS  # laws with a break are shown, not chosen among
+        drawn = refit(part, seen.resampled[:num_refits], weight[~largest])
+        at = fitted.axes.at(hit_map.context_length[largest], hit_map.num_sequences[largest])
+        predicted = fitted.form.predict(np.vstack([part.theta, drawn]), at)
+        measured = np.vstack([hit_map.mean[largest], hit_map.resampled[:num_refits, largest]])
+        errors[fitted.form.name] = np.sqrt(((predicted - measured) ** 2).mean(1))
+        if num_refits:
+            rows.append(_predictions(fitted.form, hit_map.keep(largest), predicted))
+    return _comparison(hit_map, fits, errors), pd.concat(rows, ignore_index=True)
+
+
+def largest_cells(hit_map: HitMap) -> np.ndarray:
+    """Mark the cells of the largest N and, where three contexts or more leave enough, of the largest C. [K] bool."""
+    largest = hit_map.num_sequences == hit_map.num_sequences.max()
+    if len(np.unique(hit_map.context_length)) >= 3:
+        largest = largest | (hit_map.context_length == hit_map.context_length.max())
+    return largest
+
+
+def _predictions(form: Form, cells: HitMap, predicted: np.ndarray) -> pd.DataFrame:
+    low, high = np.percentile(predicted[1:], [2.5, 97.5], axis=0)
+    table = cells.table().rename(columns={"hit_at_5": "measured"})
+    return table.assign(form=form.name, predicted=predicted[0], predicted_low=low, predicted_high=high)
+
+
+def _comparison(hit_map: HitMap, fits: list[Fit], errors: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Return a row a form; `in_the_race` unless its held-out error is shown to exceed the smallest of a smooth law."""
+    smooth = [f.form.name for f in fits if f.form.name in errors and not f.form.broken]
+    best = min(smooth, key=lambda name: errors[name][0])
+    rows = []
+    for fitted in fits:
+        error = errors.get(fitted.form.name)
+        compared = error is not None and not fitted.form.broken
+        as_good = float((error[1:] <= errors[best][1:]).mean()) if compared else 0.0
+        rows.append(
+            {
+                "form": fitted.form.name,
+                "broken": fitted.form.broken,
+                "num_parameters": fitted.form.num_parameters,
+                "log_likelihood": fitted.log_likelihood,
+                "aicc": fitted.aicc,
+                "held_out_error": None if error is None else float(error[0]),
+                "in_the_race": as_good > AS_GOOD,
+                "replicate_rho": fitted.replicate_rho,
+                "misfit_p": misfit(fitted, hit_map),
+                "num_starts": fitted.num_starts,
+                "num_at_best": fitted.num_at_best,
+                "converged": fitted.converged,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _estimable(form: Form, hit_map: HitMap) -> bool:
+    """Whether the map has the contexts, sizes and cells that the form's parameters need."""
+    num_contexts, num_sizes = len(np.unique(hit_map.context_length)), len(np.unique(hit_map.num_sequences))
+    spare = len(hit_map.mean) > form.num_parameters
+    contexts = num_contexts >= (3 if form.kind == "sum" else 2) if form.context else True
+    return spare and contexts and (num_sizes >= MIN_SIZES_FOR_BREAK if form.broken else True)
+
+
+def weight_of(hit_map: HitMap) -> np.ndarray:
+    """Return the queries behind each cell. [K]."""
+    return hit_map.num_replicates * float(hit_map.num_queries)
+
+
+def _p_value(found: float, null: np.ndarray) -> float:
+    return float((1 + (null >= found).sum()) / (1 + len(null)))

@@ -1,0 +1,119 @@
+"""Put Hit@K on one pool size: exactly from recorded ranks, and by a model from three figures of a paper."""
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import least_squares
+from scipy.special import betaln, gammaln
+
+from lvm_core.errors import InputError
+from lvm_core.ranks import chance_hit_at_k, hit_at_k_in_pool
+from study.analysis.intervals import Resampler, interval
+from study.analysis.load import KEY, StudyRecords
+
+POOLS = (10, 20, 50, 58, 100, 115, 200, 230, 500, 1000, 1148, 2000, 5000, 10_000)  # round ones, and those published
+NUM_DRAWS = 200
+STARTS = ((-1.0, 2.0), (-2.0, 0.0))  # ln a, ln b: easy and hard queries
+
+# Design notes, section 1: Hit@1, Hit@5, Hit@10 and the candidates of each published run.
+PUBLISHED = pd.DataFrame(
+    [
+        ("Phase 1", 100, 10_332, 1148, 0.4007, 0.5932, 0.6516),
+        ("Phase 2", 500, 2065, 230, 0.5000, 0.6652, 0.7478),
+        ("Phase 2B", 500, 2065, 230, 0.5000, 0.6652, 0.7478),
+        ("Phase 3", 1000, 1031, 115, 0.6174, 0.7565, 0.8174),
+        ("Phase 3.5", 2000, 514, 58, 0.4483, 0.6207, 0.7241),
+    ],
+    columns=["run", "context_length", "num_sequences", "pool", "hit_at_1", "hit_at_5", "hit_at_10"],
+)
+
+
+def pool_curve(study: StudyRecords, k: int = 5) -> pd.DataFrame:
+    """Return Hit@k of every cell at smaller pools, exact in expectation over random pools, with 95 % intervals.
+
+    Pools are those of POOLS up to the study's own, and the study's own.
+    """
+    confirm = study.measured("confirm")
+    if confirm.empty:
+        return pd.DataFrame(columns=[*KEY, "pool", "hit", "low", "high", "k", "chance"])
+    cells = [(key, trials.trial_id.tolist()) for key, trials in confirm.groupby(KEY)]
+    ids = [trial_id for _, trial_ids in cells for trial_id in trial_ids]
+    frames = [study.test_ranks[trial_id] for trial_id in ids]
+    rank, ties = (np.stack([frame[name].to_numpy() for frame in frames]) for name in ("rank", "num_ties"))
+    pool_size, resampler = int(confirm.pool_size.iloc[0]), Resampler.for_chains(frames[0].chain_id.to_numpy())
+    rows = []
+    for pool in [p for p in POOLS if p < pool_size] + [pool_size]:
+        values = hit_at_k_in_pool(rank.ravel(), ties.ravel(), k, pool_size, pool).reshape(rank.shape)
+        for key, trial_ids in cells:
+            chosen = values[[ids.index(trial_id) for trial_id in trial_ids]]
+            low, high = interval(resampler.means(chosen))
+            row = {"pool": pool, "hit": float(chosen.mean()), "low": low, "high": high}
+            rows.append(dict(zip(KEY, key, strict=True)) | row | {"k": k, "chance": chance_hit_at_k(k, pool)})
+    return pd.DataFrame(rows)
+
+
+def equal_pool(hits: dict[int, float], pool: int, new_pool: int) -> dict[int, float]:
+    """Re-read Hit@K figures at another pool size, smaller or larger. {K: Hit@K} -> {K: Hit@K}.
+
+    Nearer candidates are taken for beta-binomial: each query has its own chance that a random candidate is nearer than
+    the target, drawn from a beta distribution whose two numbers are fitted to the figures by least squares. That is a
+    model, not a measurement; with ranks at hand use `pool_curve`.
+
+    Raises: InputError unless there are two or more shares that do not fall with K, and both pools hold the largest K.
+    """
+    _check(hits, pool, new_pool)
+    k = np.array(sorted(hits))
+    shares = _beta_binomial_cdf(k, new_pool, fit_beta_binomial(hits, pool))
+    return {int(i): float(share) for i, share in zip(k, shares, strict=True)}
+
+
+def fit_beta_binomial(hits: dict[int, float], pool: int) -> tuple[float, float]:
+    """Return (a, b) of rank - 1 ~ BetaBinomial(pool - 1, a, b), nearest to the figures in least squares."""
+    k = np.array(sorted(hits))
+    figures = np.array([hits[i] for i in k], float)
+
+    def residuals(log_ab: np.ndarray) -> np.ndarray:
+        return _beta_binomial_cdf(k, pool, np.exp(log_ab)) - figures
+
+    found = [least_squares(residuals, start, bounds=(-12, 12)) for start in STARTS]
+    best = min(found, key=lambda result: result.cost)
+    return tuple(float(value) for value in np.exp(best.x))
+
+
+def _beta_binomial_cdf(k: np.ndarray, pool: int, ab: tuple[float, float]) -> np.ndarray:
+    """Return P[rank <= k] among `pool` candidates. SciPy's own sums over far more terms than these few need."""
+    a, b = ab
+    j, n = np.arange(k.max()), pool - 1
+    binomial = gammaln(n + 1) - gammaln(j + 1) - gammaln(n - j + 1)
+    return np.cumsum(np.exp(binomial + betaln(j + a, n - j + b) - betaln(a, b)))[k - 1]
+
+
+def published_at_equal_pool(new_pool: int = 115, seed: int = 0) -> pd.DataFrame:
+    """Return the published table re-read at one pool, with 95 % intervals.
+
+    Every run had as many queries as candidates; the intervals redraw its queries (multinomial over the stretches of
+    ranks). They know nothing of seeds, splits and overlap, of which each run had one.
+    """
+    rng, rows = np.random.default_rng(seed), []
+    for run in PUBLISHED.itertuples():
+        hits = {1: run.hit_at_1, 5: run.hit_at_5, 10: run.hit_at_10}
+        share = np.diff([0.0, *hits.values(), 1.0])
+        drawn = np.cumsum(rng.multinomial(run.pool, share, NUM_DRAWS), axis=1)[:, :3] / run.pool
+        values = [equal_pool(dict(zip(hits, row, strict=True)), run.pool, new_pool)[5] for row in drawn]
+        low, high = interval(np.array(values))
+        reread = {"new_pool": new_pool, "hit_at_5_reread": equal_pool(hits, run.pool, new_pool)[5]}
+        rows.append(run._asdict() | reread | {"low": low, "high": high, "num_queries": run.pool})
+    return pd.DataFrame(rows).drop(columns="Index")
+
+
+def _check(hits: dict[int, float], pool: int, new_pool: int) -> None:
+    values = [hits[k] for k in sorted(hits)]
+    if len(values) < 2 or any(not 0 <= v <= 1 for v in values) or any(np.diff(values) < 0):
+        raise InputError(
+            f"equal_pool needs two or more Hit@K as shares between 0 and 1 that do not fall with K, but got {hits}. "
+            "Divide percentages by 100."
+        )
+    if min(hits) < 1 or max(hits) > min(pool, new_pool):
+        raise InputError(
+            f"1 <= K <= pool must hold for both pools, but got K up to {max(hits)} for pools of {pool} and {new_pool}. "
+            "Leave the large K out."
+        )

@@ -1,0 +1,100 @@
+"""Made studies whose law is known: ranks drawn about a planted Hit@5(C, N), with chain, query and replicate effects.
+
+A rank is a function of one standard normal score, the sum of effects of the query's chain, of the query, of the query
+in the cell, of the replicate, of the replicate in the cell, and of the query in the run. The score's share below the
+planted Hit@5 is a hit, so that Hit@5 is exactly the planted one on average, whatever the effects.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from study.analysis.hit_map import HitMap
+from study.analysis.law_forms import MAX_EXPONENT, Axes, Form, unsqueeze
+
+CONTEXTS, SIZES = (1, 4, 16, 64), (125, 250, 500, 1000, 2000, 4000, 8000)
+POOL = 2000
+EFFECTS = {"chain": 0.15, "query": 0.40, "query_in_cell": 0.10, "replicate": 0.0002, "replicate_in_cell": 0.0006}
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A law with its parameters in a reader's terms. `middle` is m: the score in the middle of the map."""
+
+    form: Form
+    middle: float
+    a: float
+    b: float | None = None
+    ceiling: float | None = None
+    a_after: float | None = None
+    break_n: float | None = None
+    sizes: tuple[float, float] = (0.8, 0.5)  # A and B of the `sum` law
+
+    @property
+    def axes(self) -> Axes:
+        context, size = np.array(cells()).T
+        return Axes.of(context, size, 5 / POOL)
+
+    @property
+    def theta(self) -> np.ndarray:
+        """The law's parameters in the order and scale of the form. [p]."""
+        exponent = (lambda value: unsqueeze(value, 0, MAX_EXPONENT)) if self.form.kind == "sum" else float
+        ceiling = None if self.ceiling is None else (self.ceiling - self.axes.floor) / (1 - self.axes.floor)
+        values = {"m": self.middle, "a": exponent(self.a), "A": self.sizes[0], "B": self.sizes[1]}
+        if self.form.context:
+            values["b"] = exponent(self.b)
+        if self.form.free_ceiling:
+            values["ceiling"] = unsqueeze(ceiling, 0, 1)
+        if self.form.broken:
+            low, high = self.axes.span
+            place = (np.log(self.break_n) - self.axes.centre[0] - low) / (high - low)
+            values |= {"a_after": exponent(self.a_after), "break": unsqueeze(place, 0, 1)}
+        return np.array([values[name] for name in self.form.names])
+
+    @property
+    def hit_at_5(self) -> np.ndarray:
+        return self.form.predict(self.theta, self.axes)
+
+
+LAWS = {
+    "odds": Planted(Form("odds"), 0.2, 0.35, 0.25),
+    "odds, free ceiling": Planted(Form("odds", free_ceiling=True), 0.6, 0.6, 0.5, ceiling=0.75),
+    "log": Planted(Form("log"), 0.4, 0.25, 0.2),
+    "sum": Planted(Form("sum"), 1.2, 0.5, 0.8),
+    "odds, constant in C": Planted(Form("odds", context=False), 0.0, 0.3),
+}
+BROKEN = {
+    "odds, break at 1,000": Planted(Form("odds", broken=True), 0.5, 0.7, 0.25, a_after=0.15, break_n=1000),
+    "log, break at 700": Planted(Form("log", broken=True), 0.6, 0.5, 0.2, a_after=0.1, break_n=700),
+}
+
+
+def cells() -> list[tuple[int, int]]:
+    return [(context, size) for context in CONTEXTS for size in SIZES]
+
+
+def planted_ranks(hit_at_5: np.ndarray, rng: np.random.Generator, replicates=3, chains=64, queries=31):
+    """Draw ranks of every cell and replicate on the same queries. Returns [K, R, Q] int64 and chain ids [Q]."""
+    num_cells, num_queries = len(hit_at_5), chains * queries
+    chain_ids = np.repeat(np.arange(chains), queries)
+    shapes = {
+        "chain": rng.normal(size=chains)[chain_ids],
+        "query": rng.normal(size=num_queries),
+        "query_in_cell": rng.normal(size=(num_cells, 1, num_queries)),
+        "replicate": rng.normal(size=(1, replicates, 1)),
+        "replicate_in_cell": rng.normal(size=(num_cells, replicates, 1)),
+    }
+    score = sum(np.sqrt(share) * shapes[name] for name, share in EFFECTS.items())
+    score = score + np.sqrt(1 - sum(EFFECTS.values())) * rng.normal(size=(num_cells, replicates, num_queries))
+    share = norm.cdf(score)
+    # rank <= k has chance 1 - (1 - Hit@5)^(ln(1 + k) / ln 6): Hit@5 at k = 5, and a long tail
+    exponent = np.log1p(-share) / np.log1p(-hit_at_5)[:, None, None]
+    rank = np.ceil(6.0 ** np.minimum(exponent, 20) - 1).astype(np.int64)
+    return np.clip(rank, 1, POOL), chain_ids
+
+
+def planted_map(planted: Planted, seed: int, **shape) -> HitMap:
+    """Draw a study of a planted law and return its map."""
+    ranks, chain_ids = planted_ranks(planted.hit_at_5, np.random.default_rng(seed), **shape)
+    return HitMap.of_hits(cells(), list(ranks <= 5), chain_ids, 5 / POOL, seed)
