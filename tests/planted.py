@@ -5,13 +5,17 @@ in the cell, of the replicate, of the replicate in the cell, and of the query in
 planted Hit@5 is a hit, so that Hit@5 is exactly the planted one on average, whatever the effects.
 """
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.stats import norm
 
 from study.analysis.hit_map import HitMap
 from study.analysis.law_forms import MAX_EXPONENT, Axes, Form, unsqueeze
+from study.analysis.load import StudyRecords
+from study.schema import TABLES
 
 CONTEXTS, SIZES = (1, 4, 16, 64), (125, 250, 500, 1000, 2000, 4000, 8000)
 POOL = 2000
@@ -66,7 +70,7 @@ LAWS = {
 }
 BROKEN = {
     "odds, break at 1,000": Planted(Form("odds", broken=True), 0.5, 0.7, 0.25, a_after=0.15, break_n=1000),
-    "log, break at 700": Planted(Form("log", broken=True), 0.6, 0.5, 0.2, a_after=0.1, break_n=700),
+    "log, takes off at 700": Planted(Form("log", broken=True), -0.4, 0.05, 0.2, a_after=0.5, break_n=700),
 }
 
 
@@ -92,6 +96,82 @@ def planted_ranks(hit_at_5: np.ndarray, rng: np.random.Generator, replicates=3, 
     exponent = np.log1p(-share) / np.log1p(-hit_at_5)[:, None, None]
     rank = np.ceil(6.0 ** np.minimum(exponent, 20) - 1).astype(np.int64)
     return np.clip(rank, 1, POOL), chain_ids
+
+
+def planted_study(planted: Planted, seed: int, num_search: int = 6, baseline: float = 0.3, **shape) -> StudyRecords:
+    """Draw a study of a planted law as records: confirm trials, search trials, one baseline, curves and ranks.
+
+    The baseline has one Hit@5 at every C. Search trials reach more the nearer their learning rate is to 1e-3; the lower
+    half of each cell is raced out after two of five evaluations.
+    """
+    rng = np.random.default_rng(seed)
+    ranks, chain_ids = planted_ranks(np.append(planted.hit_at_5, baseline), rng, **shape)
+    made = _Records(chain_ids)
+    for (context, size), cell_ranks in zip(cells(), ranks[:-1], strict=True):
+        for replicate, rank in enumerate(cell_ranks, 1):
+            made.trial("confirm", context, size, replicate, rank, [0.5, 0.8, 1.0, 0.9])
+        rates = 10 ** rng.uniform(-4, -2, num_search)
+        reached = 0.5 - 0.1 * np.log10(rates / 1e-3) ** 2 + rng.normal(0, 0.005, num_search)
+        for rate, hit in zip(rates, reached, strict=True):
+            raced = hit < np.median(reached)
+            made.search(context, size, hit * np.array([0.5, 0.8, 0.9, 0.95, 1.0])[: 2 if raced else 5], rate, raced)
+    for context in CONTEXTS:
+        made.trial("baseline", context, None, None, ranks[-1, 0], [])
+    return made.study(num_search)
+
+
+class _Records:
+    """Collects the rows of a made study."""
+
+    def __init__(self, chain_ids: np.ndarray):
+        self.chain_ids, self.trials, self.curves, self.ranks = chain_ids, [], [], []
+
+    def trial(self, stage: str, context: int, size: int | None, replicate: int | None, rank: np.ndarray, curve: list):
+        hit = float((rank <= 5).mean())
+        row = self._row(stage, context, size, curve) | {"replicate": replicate, "val_hit_at_5": hit, "config": "{}"}
+        self.trials.append(row | {"model": "gru" if size else "last_vector", "test_hit_at_5": hit})
+        self.ranks.append((row["trial_id"], rank))
+
+    def search(self, context: int, size: int, hits: np.ndarray, learning_rate: float, raced: bool):
+        config = json.dumps({"learning_rate": learning_rate, "alpha": 0.01 + (learning_rate * 1e7 % 97) / 100})
+        row = self._row("search", context, size, hits) | {"replicate": 0, "config": config}
+        self.trials.append(row | {"status": "raced_out" if raced else "completed"})
+
+    def _row(self, stage: str, context: int, size: int | None, curve) -> dict:
+        trial_id = f"t{len(self.trials)}"
+        self.curves += [
+            {"trial_id": trial_id, "eval_index": i, "step": 50 * i, "val_hit_at_5": value}
+            for i, value in enumerate(curve, 1)
+        ]
+        return {
+            "trial_id": trial_id, "stage": stage, "status": "completed", "pool_size": POOL, "chance_hit_at_5": 5 / POOL,
+            "cell_id": f"C{context}_N{size}" if size else f"C{context}",
+            "context_length": context, "num_sequences": size, "num_queries": len(self.chain_ids),
+        }  # fmt: skip
+
+    def study(self, num_search: int) -> StudyRecords:
+        queries = np.arange(len(self.chain_ids))
+        ranks = pd.DataFrame(
+            {
+                "trial_id": np.repeat([trial_id for trial_id, _ in self.ranks], len(queries)),
+                "split": "test",
+                "query_id": np.tile(queries, len(self.ranks)),
+                "chain_id": np.tile(self.chain_ids, len(self.ranks)),
+                "rank": np.concatenate([rank for _, rank in self.ranks]),
+                "num_ties": 0,
+            }
+        )
+        space = {
+            "replicates": 3, "patience": {"replay": [1, 3]}, "racing": {"num_configs": num_search},
+            "search": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "alpha": {"low": 0.01, "high": 1.0}},
+        }  # fmt: skip
+        manifest = {
+            "study": "planted", "question": "?", "space": space, "cells": [f"C{c}_N{n}" for c, n in cells()],
+            "split": {"audit": {"num_leaked_vectors": 0, "num_train_vectors": 100_000}},
+        }  # fmt: skip
+        trials = pd.DataFrame(self.trials).reindex(columns=TABLES["trials"].names)
+        curves = pd.DataFrame(self.curves).reindex(columns=TABLES["curves"].names)
+        return StudyRecords("planted", manifest, trials, curves, ranks)
 
 
 def planted_map(planted: Planted, seed: int, **shape) -> HitMap:

@@ -1,6 +1,6 @@
 """Compare the laws on one map, choose one by what it predicts of cells it has not seen, and bound its exponents."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -146,11 +146,12 @@ def _held_out(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.DataFr
     for fitted in fits:
         if len(seen.mean) <= fitted.form.num_parameters:
             continue
-        part = fit(fitted.form, seen, fitted.axes.at(seen.context_length, seen.num_sequences))
         num_refits = 0 if fitted.form.broken else NUM_REFITS  # laws with a break are shown, not chosen among
-        drawn = refit(part, seen.resampled[:num_refits], weight[~largest])
+        means = np.vstack([seen.mean, seen.resampled[:num_refits]])
+        axes = fitted.axes.at(seen.context_length, seen.num_sequences)
+        thetas = refit(replace(fitted, axes=axes), means, weight[~largest])
         at = fitted.axes.at(hit_map.context_length[largest], hit_map.num_sequences[largest])
-        predicted = fitted.form.predict(np.vstack([part.theta, drawn]), at)
+        predicted = fitted.form.predict(thetas, at)
         measured = np.vstack([hit_map.mean[largest], hit_map.resampled[:num_refits, largest]])
         errors[fitted.form.name] = np.sqrt(((predicted - measured) ** 2).mean(1))
         if num_refits:

@@ -9,8 +9,8 @@ from scipy.special import betaln
 from study.analysis.hit_map import HitMap
 from study.analysis.law_forms import Axes, Form
 
-MAX_ITERATIONS = 200
-TOLERANCE = 1e-10  # a search ends when a step gains less than this share of the deviance
+MAX_ITERATIONS = 100
+TOLERANCE = 1e-8  # a search ends when a step gains less than this share of the deviance
 SAME_OPTIMUM = 1e-4  # deviances this near count as one optimum
 STEP = 1e-6  # of the finite differences
 
@@ -107,9 +107,9 @@ def maximise(form: Form, axes: Axes, y: np.ndarray, weight: np.ndarray, start: n
 
 
 def jacobian(form: Form, axes: Axes, theta: np.ndarray) -> np.ndarray:
-    """Return the derivatives of Hit@5 by the parameters. theta [S, p] -> [S, K, p]."""
-    steps = STEP * np.eye(theta.shape[-1])
-    columns = [(form.predict(theta + step, axes) - form.predict(theta - step, axes)) / (2 * STEP) for step in steps]
+    """Return the derivatives of Hit@5 by the parameters, by forward differences. theta [S, p] -> [S, K, p]."""
+    here = form.predict(theta, axes)
+    columns = [(form.predict(theta + step, axes) - here) / STEP for step in STEP * np.eye(theta.shape[-1])]
     return np.stack(columns, axis=-1)
 
 

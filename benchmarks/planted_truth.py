@@ -1,0 +1,92 @@
+"""Plant known laws in made studies and count how often the analysis finds them again.
+
+    python -m benchmarks.planted_truth [--studies 40]
+
+Every made study has 28 cells (4 contexts, 7 sizes), 3 replicates, 1,984 queries in 64 chains, with chain, query and
+replicate effects (tests/planted.py). A row a law, shares of its studies. `chosen`: the planted form was chosen among all.
+`a`, `b`, `ceiling`, `a_after`, `break_n`: the 95 % interval of the planted form held the truth; `chosen: …` the same
+where that form was chosen. `cells`: intervals of a cell's Hit@5 that held the truth. `optimum`: the interval of the best
+context of a corpus of 100,000 vectors. `misfit`: the planted law was called a misfit. `break`: a break was claimed.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.best_context import best_context
+from study.analysis.breaks import find_break
+from study.analysis.hit_map import HitMap
+from study.analysis.law import MISFIT_LEVEL, exponents_of, fit_law, misfit, weight_of
+from study.analysis.law_fit import fit, refit
+from study.machine import hardware
+from tests.planted import BROKEN, LAWS, Planted, planted_map
+
+NUM_REFITS = 200
+NUM_VECTORS = 100_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", type=int, default=40, help="made studies of each law")
+    options = parser.parse_args()
+    print(f"machine: {hardware()['processor']}; {options.studies} studies of each of {len(LAWS) + len(BROKEN)} laws")
+    counted = []
+    for name, planted in {**LAWS, **BROKEN}.items():
+        started = time.perf_counter()
+        rows = pd.DataFrame([measure(planted, 10_000 + seed) for seed in range(options.studies)])
+        shares = rows.astype(float).mean()
+        seconds = (time.perf_counter() - started) / options.studies
+        print(f"{name}: {', '.join(f'{key} {share:.3f}' for key, share in shares.items())} ({seconds:.1f} s a study)")
+        counted.append(rows.assign(law=name, broken=planted.form.broken))
+    summarise(pd.concat(counted))
+
+
+def measure(planted: Planted, seed: int) -> dict:
+    """Analyse one made study. Returns what was found of the truth: True, False, or NaN where it does not apply."""
+    hit_map = planted_map(planted, seed)
+    truth = planted.form.natural(planted.theta, planted.axes)
+    fitted, law = fit(planted.form, hit_map), fit_law(hit_map)
+    known = exponents_of(fitted, refit(fitted, hit_map.resampled[:NUM_REFITS], weight_of(hit_map)))
+    found = find_break(law)
+    low, high = np.percentile(hit_map.resampled, [2.5, 97.5], axis=0)
+    row = {"chosen": law.chosen.form == planted.form.smooth(), **_covered(known, truth)}
+    if row["chosen"] and not planted.form.broken:
+        row |= {f"chosen: {name}": held for name, held in _covered(law.exponents, truth).items()}
+    row["cells"] = np.mean((low <= planted.hit_at_5) & (planted.hit_at_5 <= high))
+    row["misfit"] = misfit(fitted, hit_map) < MISFIT_LEVEL
+    row["break"] = found.found
+    if planted.form.broken and found.found:
+        row["claimed: break_n"] = found.break_n[1] <= planted.break_n <= found.break_n[2]
+    if not planted.form.broken:
+        row["optimum"] = _optimum_held(planted, hit_map, law)
+    return row
+
+
+def _covered(table: pd.DataFrame, truth: dict[str, float]) -> dict[str, bool]:
+    rows = table.set_index("parameter")
+    return {name: rows.low[name] <= value <= rows.high[name] for name, value in truth.items() if name in rows.index}
+
+
+def _optimum_held(planted: Planted, hit_map: HitMap, law) -> bool:
+    found = best_context(law, NUM_VECTORS)
+    line = planted.axes.at(found.line.context_length.to_numpy(), found.line.num_sequences.to_numpy())
+    truth = found.line.context_length.iloc[int(np.argmax(planted.form.predict(planted.theta, line)))]
+    return found.best[1] <= truth <= found.best[2]
+
+
+def summarise(counted: pd.DataFrame) -> None:
+    """Print the two figures that the analysis is held to."""
+    smooth, broken = counted[~counted.broken], counted[counted.broken]
+    parameters = smooth[["a", "b", "ceiling"]].to_numpy(float)
+    held, asked = np.nansum(parameters), np.isfinite(parameters).sum()
+    print(
+        f"{len(smooth)} studies without a break: {held:.0f} of {asked} intervals of exponents and ceilings hold the "
+        f"truth ({held / asked:.3f}); a break is claimed in {smooth['break'].mean():.3f}"
+    )
+    print(f"{len(broken)} studies with a break: found in {broken['break'].mean():.3f}")
+
+
+if __name__ == "__main__":
+    main()
