@@ -19,6 +19,7 @@ from study.schema import TABLES
 
 CONTEXTS, SIZES = (1, 4, 16, 64), (125, 250, 500, 1000, 2000, 4000, 8000)
 POOL = 2000
+CONFIG = '{"alpha": 0.03, "learning_rate": 0.001, "weight_decay": 0.0001}'
 EFFECTS = {"chain": 0.15, "query": 0.40, "query_in_cell": 0.10, "replicate": 0.0002, "replicate_in_cell": 0.0006}
 
 
@@ -128,7 +129,7 @@ class _Records:
 
     def trial(self, stage: str, context: int, size: int | None, replicate: int | None, rank: np.ndarray, curve: list):
         hit = float((rank <= 5).mean())
-        row = self._row(stage, context, size, curve) | {"replicate": replicate, "val_hit_at_5": hit, "config": "{}"}
+        row = self._row(stage, context, size, curve) | {"replicate": replicate, "val_hit_at_5": hit, "config": CONFIG}
         self.trials.append(row | {"model": "gru" if size else "last_vector", "test_hit_at_5": hit})
         self.ranks.append((row["trial_id"], rank))
 

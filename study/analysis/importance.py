@@ -94,7 +94,7 @@ def _ped_anova(search: dict, params: pd.Series, values: pd.Series) -> dict[str, 
         for config, value in zip(params, values, strict=True)
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.simplefilter("ignore")  # that it is new, and that equal trials make equal importances
         evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=TOP_SHARE)
         found = optuna.importance.get_param_importances(made, evaluator=evaluator)
     return {name: float(found.get(name, 0.0)) for name in search}

@@ -9,6 +9,7 @@ from lvm_core.errors import InputError
 from study.records import RecordStore
 
 KEY = ["context_length", "num_sequences", "cell_id"]
+RANK_KEY = ["trial_id", "split", "query_id"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,3 +103,33 @@ def load_study(location: str) -> StudyRecords:
         raise InputError(f"a study's manifest.json must have {', '.join(missing)}, but {location} lacks it.")
     tables = {name: store.read(name) for name in ("trials", "curves", "ranks")}
     return StudyRecords(location, manifest, **tables)
+
+
+def load_studies(locations: list[str]) -> StudyRecords:
+    """Read several studies as one map; a trial that more than one recorded counts once.
+
+    Raises: InputError unless all were judged on the same queries and pool, under one protocol.
+    """
+    studies = [load_study(location) for location in locations]
+    first = studies[0]
+    for other in studies[1:]:
+        for key, value in _judged_on(first).items():
+            if _judged_on(other)[key] != value:
+                raise InputError(
+                    f"studies make one map only with the same {key}, but {first.location} has {value} and "
+                    f"{other.location} {_judged_on(other)[key]}. Run them with the same corpus, seed and largest C."
+                )
+    tables = {}
+    for name, keys in (("trials", ["trial_id"]), ("curves", ["trial_id", "eval_index"]), ("ranks", RANK_KEY)):
+        tables[name] = pd.concat([getattr(study, name) for study in studies]).drop_duplicates(keys, ignore_index=True)
+    manifest = first.manifest | {
+        "study": " + ".join(study.manifest["study"] for study in studies),
+        "cells": list(dict.fromkeys(cell for study in studies for cell in study.manifest["cells"])),
+    }
+    return StudyRecords(", ".join(locations), manifest, **tables)
+
+
+def _judged_on(study: StudyRecords) -> dict:
+    """Return what two studies must share for their figures to be compared."""
+    split = study.manifest["split"]
+    return {"queries": split["fingerprint"], "pool": split["pool_size"], "protocol": study.manifest["protocol"]}
