@@ -1,4 +1,4 @@
-"""Read the file formats of a corpus: `.npz`, a `.npy` pair, Parquet. Runs no code from them."""
+"""Read the file formats of a corpus: `.npz`, a `.npy` pair, Parquet, Arrow. Runs no code from them."""
 
 import hashlib
 import zipfile
@@ -9,7 +9,8 @@ import numpy as np
 
 from lvm_core.errors import InputError
 
-FORMATS = "a .npz, a vectors .npy with chain_ids.npy beside it, or a Parquet file"
+FORMATS = "a .npz, a vectors .npy with chain_ids.npy beside it, a Parquet or an Arrow file"
+TITLES = "chain_titles.npy"  # optional, beside the pair
 FLOATS = (np.float16, np.float32, np.float64)
 
 
@@ -24,8 +25,9 @@ def locate(source: str) -> list[Path]:
         ids = path.with_name("chain_ids.npy")
         if not ids.is_file():
             raise InputError(f"a .npy corpus must have its ids in chain_ids.npy beside it, but {ids} is not there.")
-        return [path, ids]
-    if path.suffix not in (".npz", ".parquet"):
+        titles = path.with_name(TITLES)
+        return [path, ids, *([titles] if titles.is_file() else [])]
+    if path.suffix not in (".npz", ".parquet", ".arrow"):
         raise InputError(f"a corpus must be {FORMATS}, but {path} ends in '{path.suffix}'.")
     return [path]
 
@@ -55,12 +57,12 @@ def read(files: list[Path]) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
     path = files[0]
     try:
         if path.suffix == ".npy":
-            vectors, chain_ids = (np.lib.format.open_memmap(file, mode="r") for file in files)
-            titles = None
+            vectors, chain_ids = (np.lib.format.open_memmap(file, mode="r") for file in files[:2])
+            titles = [str(title) for title in np.load(files[2], allow_pickle=False)] if files[2:] else None
         elif path.suffix == ".npz":
             vectors, chain_ids, titles = _read_npz(path)
         else:
-            vectors, chain_ids, titles = _read_parquet(path)
+            vectors, chain_ids, titles = _read_table(path)
     except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, InputError):
             raise
@@ -78,16 +80,13 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
         return archive["vectors"], archive["chain_ids"], titles
 
 
-def _read_parquet(path: Path) -> tuple[np.ndarray, np.ndarray, None]:
+def _read_table(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
     import pyarrow as pa  # 30 MB that other formats never need
-    import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path)
-    _require_names(path, file.schema_arrow.names, ["vector", "chain_id"], "columns")
-    table = file.read(columns=["vector", "chain_id"])
+    table = _open_table(path)
     column = table["vector"].combine_chunks()
     if not isinstance(column, (pa.ListArray, pa.LargeListArray, pa.FixedSizeListArray)):
-        raise InputError(f"the Parquet column `vector` must hold lists of floats, but {path} has {column.type}.")
+        raise InputError(f"the column `vector` must hold lists of floats, but {path} has {column.type}.")
     lengths = np.unique(np.asarray(column.value_lengths().fill_null(0))) if len(column) else np.array([0])
     if len(lengths) != 1 or column.null_count or column.flatten().null_count:
         raise InputError(
@@ -97,7 +96,31 @@ def _read_parquet(path: Path) -> tuple[np.ndarray, np.ndarray, None]:
     vectors = np.asarray(column.flatten()).reshape(len(column), int(lengths[0]))
     if table["chain_id"].null_count:
         raise InputError(f"every row must have a `chain_id`, but {path} has {table['chain_id'].null_count} nulls.")
-    return vectors, table["chain_id"].to_numpy(), None
+    chain_ids = table["chain_id"].to_numpy()
+    return vectors, chain_ids, _titles_of_rows(table, chain_ids)
+
+
+def _open_table(path: Path):
+    """Return the columns of a corpus from a Parquet or an Arrow file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    needed = ["vector", "chain_id"]
+    if path.suffix == ".arrow":
+        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+            _require_names(path, file.schema.names, needed, "columns")
+            return file.read_all()
+    file = pq.ParquetFile(path)
+    _require_names(path, file.schema_arrow.names, needed, "columns")
+    return file.read(columns=[name for name in (*needed, "chain_title") if name in file.schema_arrow.names])
+
+
+def _titles_of_rows(table, chain_ids: np.ndarray) -> list[str] | None:
+    """Return the title at the first row of each chain, where the file has titles."""
+    if "chain_title" not in table.column_names or not len(chain_ids):
+        return None
+    first = np.concatenate([[0], np.flatnonzero(chain_ids[1:] != chain_ids[:-1]) + 1])
+    return [str(title) for title in table["chain_title"].take(first).to_pylist()]
 
 
 def _require_names(path: Path, found: list[str], needed: list[str], what: str) -> None:

@@ -1,4 +1,4 @@
-"""Print a study's best configurations: `python -m study.best results/<study> [--json]`."""
+"""Print a study's best configurations, or export its best model: `python -m study.best results/<study>`."""
 
 import argparse
 import json
@@ -17,11 +17,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="study.best", description=__doc__)
     parser.add_argument("study", help="the study's folder or URI")
     parser.add_argument("--json", action="store_true", help="every cell's best configuration, as JSON")
+    parser.add_argument("--export", metavar="DIR", help="write the best model with its card to a new folder")
+    parser.add_argument("--cell", metavar="ID", help="export this cell's best model instead, e.g. C4_N2000")
     options = parser.parse_args(arguments)
     try:
+        if options.cell is not None and options.export is None:
+            raise InputError("--cell must come with --export DIR, but that is missing. Add it, or use --json.")
         findings = Findings(load_study(options.study))
         if findings.best["overall"] is None:
             raise InputError(f"a study must have a completed confirm trial, but {options.study} has none. Resume it.")
+        if options.export is not None:
+            from study.export import export_model  # loads torch, which reading records must not need
+
+            print(export_model(findings, options.export, options.cell))
+            return 0
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

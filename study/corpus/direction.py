@@ -1,0 +1,116 @@
+"""Measure whether the order of a text can be read from its vectors: a ridge predictor with the order kept, and lost.
+
+Cosine cannot tell: averaged over one document, the next vector is exactly as near as the previous one. What a predictor
+makes of the order can. All predictors are judged on the same targets against the same pool.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lvm_core.baselines import RIDGE_PENALTIES, fit_ridge, unit
+from lvm_core.dataset import Dataset
+from lvm_core.evaluation import measure_predictions
+from lvm_core.ranks import hit_at_k
+from lvm_core.retrieval import Pool
+from lvm_core.seeds import child_generator
+from lvm_core.windows import Stream
+from study.analysis.intervals import Resampler, interval
+
+LAGS = 4  # vectors on each side of a target
+MAX_TRAIN = 4000  # windows that the ridge is fitted on; a system of so many equations takes seconds
+FORWARD, SHUFFLED, REVERSED, BACKWARD = "in order", "shuffled", "reversed", "backward"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Hit@5 of one way to read, and how much it differs from reading forward, with a 95 % interval over documents."""
+
+    name: str
+    hit_at_5: float
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Targets with enough vectors on both sides in their own document.
+
+    before, after: [Q, LAGS, D], both with the vector nearest to the target last. targets: [Q, D]. chain_ids: [Q].
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    targets: np.ndarray
+    chain_ids: np.ndarray
+
+
+def measure_direction(dataset: Dataset, seed: int) -> tuple[list[Finding], int] | None:
+    """Return the findings and the number of queries, or None where no part has targets with both sides.
+
+    in order: the context before the target, oldest vector first. shuffled: the same contexts, each in an order of its
+    own, in training and in queries. reversed: the ridge of `in order`, asked with every context the wrong way round.
+    backward: the target predicted from what follows it.
+    """
+    parts = {part: _sides(dataset, part, seed) for part in ("train", "validation", "test")}
+    if min(len(sides.targets) for sides in parts.values()) < 2:
+        return None
+    rng = child_generator(seed, "direction")
+    forward = {part: sides.before for part, sides in parts.items()}
+    ways = {
+        FORWARD: forward,
+        SHUFFLED: {part: _shuffled(contexts, rng) for part, contexts in forward.items()},
+        REVERSED: forward | {"test": forward["test"][:, ::-1]},
+        BACKWARD: {part: sides.after for part, sides in parts.items()},
+    }
+    hits = {name: _ridge_hits(contexts, parts) for name, contexts in ways.items()}
+    return _compare(hits, parts["test"].chain_ids), len(parts["test"].targets)
+
+
+def _shuffled(contexts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return contexts with the vectors of each in an order of its own. [Q, LAGS, D]."""
+    order = rng.permuted(np.tile(np.arange(LAGS), (len(contexts), 1)), axis=1)
+    return np.take_along_axis(contexts, order[:, :, None], axis=1)
+
+
+def _compare(hits: dict[str, np.ndarray], chain_ids: np.ndarray) -> list[Finding]:
+    resampler = Resampler.for_chains(chain_ids)
+    findings = [Finding(FORWARD, float(hits[FORWARD].mean()))]
+    for name in (SHUFFLED, REVERSED, BACKWARD):
+        difference = hits[name] - hits[FORWARD]
+        low, high = interval(resampler.means(difference[None]))
+        findings.append(Finding(name, float(hits[name].mean()), float(difference.mean()), low, high))
+    return findings
+
+
+def _ridge_hits(contexts: dict[str, np.ndarray], parts: dict[str, Sides]) -> np.ndarray:
+    """Fit on train, choose the penalty on validation, return test Hit@5 a query. [Q]."""
+    features = {part: values.reshape(len(values), -1) for part, values in contexts.items()}
+    weights = list(fit_ridge(features["train"], parts["train"].targets, RIDGE_PENALTIES).values())
+    chosen = max(weights, key=lambda w: _hits(features["validation"] @ w, parts["validation"].targets).mean())
+    return _hits(features["test"] @ chosen, parts["test"].targets)
+
+
+def _hits(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    measured = measure_predictions(unit(predictions), targets, Pool(targets))
+    return hit_at_k(measured.rank, measured.num_ties, 5)
+
+
+def _sides(dataset: Dataset, part: str, seed: int) -> Sides:
+    stream = dataset.train if part == "train" else dataset.queries[part].stream
+    positions = dataset.train_positions if part == "train" else dataset.queries[part].positions
+    positions = positions[positions + LAGS < len(stream.rows)]
+    same = stream.chain_ids[positions - LAGS] == stream.chain_ids[positions + LAGS]
+    positions = child_generator(seed, "sides", part).permutation(positions[same])[:MAX_TRAIN]
+    vectors = dataset.corpus.vectors
+    return Sides(
+        before=np.take(vectors, _rows(stream, positions, np.arange(-LAGS, 0)), axis=0),
+        after=np.take(vectors, _rows(stream, positions, np.arange(LAGS, 0, -1)), axis=0),
+        targets=np.take(vectors, stream.rows[positions], axis=0),
+        chain_ids=stream.chain_ids[positions],
+    )
+
+
+def _rows(stream: Stream, positions: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    return stream.rows[positions[:, None] + offsets]

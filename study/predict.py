@@ -1,0 +1,119 @@
+"""Ask for the next chunks of a passage: `python -m study.predict MODEL --corpus my.npz --text "…"`."""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lvm_core.corpus import Corpus, open_corpus
+from lvm_core.errors import InputError
+from lvm_core.predict import Router
+from study.corpus.chunks import cut
+from study.corpus.documents import decode
+from study.corpus.encoder import Encoder, open_encoder
+from study.corpus.text_index import TextIndex, open_index
+
+DONE, WRONG = 0, 2
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A chunk that may come next. score: cosine to the predicted vector. start, end: its characters in the document."""
+
+    score: float
+    row: int
+    document: str
+    start: int
+    end: int
+    text: str
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that says what is wrong in one sentence."""
+
+    def error(self, message: str) -> None:
+        raise InputError(f"{message}. See `python -m {self.prog} --help`.")
+
+
+def parser() -> Parser:
+    """Return the parser of `python -m study.predict`."""
+    made = Parser(prog="study.predict", description=__doc__, allow_abbrev=False)
+    made.add_argument("models", nargs="+", metavar="MODEL", help="exported folders; the length of the passage chooses")
+    made.add_argument("--corpus", required=True, metavar="FILE", help="a corpus with its text index beside it")
+    passage = made.add_mutually_exclusive_group(required=True)
+    passage.add_argument("--text", metavar="PASSAGE", help="the passage, oldest first")
+    passage.add_argument("--file", type=Path, metavar="FILE", help="a UTF-8 file with the passage")
+    made.add_argument("-k", type=int, default=5, metavar="N", help="chunks to show (5)")
+    made.add_argument("--encoder", metavar="NAME|PATH", help="where the corpus's encoder lies (default: its name)")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    try:
+        options = parser().parse_args(arguments)
+        text = options.text if options.file is None else read_passage(options.file)
+        corpus = open_corpus(options.corpus)
+        index = open_index(corpus, options.corpus)
+        router = Router.load(options.models).over(corpus)
+        encoder = open_encoder(options.encoder or index.facts.encoder, "cpu")
+        context, hits = ask(router, corpus, index, encoder, text, options.k)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG
+    print_answer(router, context, hits)
+    return DONE
+
+
+def read_passage(path: Path) -> str:
+    """Return the text of a file. Raises: InputError where it is not UTF-8."""
+    text, problem = decode(path.read_bytes())
+    if problem:
+        raise InputError(f"a passage {problem}: {path}.")
+    return text
+
+
+def ask(
+    router: Router, corpus: Corpus, index: TextIndex, encoder: Encoder, text: str, k: int
+) -> tuple[list[str], list[Hit]]:
+    """Return the chunks of the passage and the k chunks of the corpus nearest to the prediction.
+
+    Chunks of the passage itself are left out: they are behind, not next.
+    Raises: InputError for an empty passage, or an encoder that is not the corpus's.
+    """
+    context = [chunk.text for chunk in cut(text, index.facts.language)]
+    if not context:
+        raise InputError("a passage must have at least one word, but has none. Give more text.")
+    if encoder.fingerprint != index.facts.encoder_fingerprint:
+        raise InputError(
+            f"the passage must be encoded as the corpus was, by {index.facts.encoder}, but {encoder.name} has other "
+            "weights. Give that encoder's path with --encoder."
+        )
+    wanted = min(k + len(context), corpus.num_vectors) if k >= 1 else k
+    scores, rows = router.search(encode_alike(encoder, context), wanted)
+    hits = [_hit(index, score, row) for score, row in zip(scores[0], rows[0], strict=True)]
+    return context, [hit for hit in hits if hit.text not in context][:k]
+
+
+def encode_alike(encoder: Encoder, texts: list[str]) -> np.ndarray:
+    """Encode a passage and round it as a corpus file is rounded. [C, D] float32."""
+    return encoder.encode(texts).astype(np.float16).astype(np.float32)
+
+
+def print_answer(router: Router, context: list[str], hits: list[Hit]) -> None:
+    """Print what was read and what may come next."""
+    predictor = router.choose(len(context))
+    read = min(len(context), predictor.context_length)
+    print(f"passage of {len(context)} chunks; the model trained on C={predictor.context_length} read the last {read}")
+    for place, hit in enumerate(hits, 1):
+        print(f"{place}. {hit.score:.3f}  {hit.document}, characters {hit.start:,} to {hit.end:,}\n   {hit.text}")
+
+
+def _hit(index: TextIndex, score: float, row: int) -> Hit:
+    return Hit(float(score), int(row), index.document(row), *index.span(row), index.text(row))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
