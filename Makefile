@@ -28,6 +28,8 @@ lint: setup
 bench: setup
 	$(BIN)/python -m benchmarks.trainer_speed
 	$(BIN)/python -m benchmarks.trial_memory
+	$(BIN)/python -m benchmarks.encode_speed
+	$(BIN)/python -m benchmarks.search_speed
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -3,8 +3,6 @@
 import tempfile
 from pathlib import Path
 
-import torch
-
 from lvm_core.checkpoint import CONFIG, WEIGHTS, encode, read_folder, write_folder
 from lvm_core.errors import InputError
 from lvm_core.predict import Predictor
@@ -12,6 +10,7 @@ from lvm_core.predict.latency import Latency, measure_latency
 from study.model_card import model_card
 from study.records import RecordStore
 from study.report.findings import Findings
+from study.trial import one_thread
 from study.wording import nearest
 
 CARD = "README.md"  # where people and model hubs look for it
@@ -30,10 +29,11 @@ def export_model(findings: Findings, folder: str, cell_id: str | None = None) ->
         checkpoint = Path(place) / entry["trial_id"]
         _fetch_checkpoint(findings.study.location, entry["trial_id"], checkpoint)
         predictor = Predictor.load(checkpoint)
+        one_thread()  # as the trials were timed; two threads wait for each other longer than so small a model takes
         latencies = measure_latency(predictor, context_lengths(predictor.context_length))
         tensors, facts = read_folder(checkpoint)
     facts |= _origin(findings, entry, latencies)
-    card = model_card(findings, entry, facts, latencies, torch.get_num_threads())
+    card = model_card(findings, entry, facts, latencies)
     write_folder(target, {CARD: card.encode(), **encode(tensors, facts)})
     return (
         f"wrote {target} ({WEIGHTS}, {CONFIG}, {CARD}): {entry['cell_id']}, trial {entry['trial_id']}, "

@@ -12,24 +12,24 @@ LICENCE = "**To be filled in by a person who knows**: the licence of the texts, 
 BASELINES = ("last_vector", "context_mean", "context_ema", "ridge", "nearest_window")
 
 
-def model_card(findings: Findings, entry: dict, facts: dict, latencies: list[Latency], num_threads: int) -> str:
+def model_card(findings: Findings, entry: dict, facts: dict, latencies: list[Latency]) -> str:
     """Return the card: what it is, figures with counts and intervals, baselines, data, recipe, latency, limits."""
     cell = findings.cells.set_index("cell_id").loc[entry["cell_id"]]
     trial = findings.study.trials.set_index("trial_id").loc[entry["trial_id"]]
     parts = [
-        f"# {facts['model']['model']}, context {entry['context_length']}, of study {facts['study']}",
+        f"# {facts['model']['model']}, C={entry['context_length']}, N={entry['num_sequences']:,}, of {facts['study']}",
         f"Predicts the next vector of a text from its last {entry['context_length']} vectors "
         f"(D = {facts['model']['dim']}, {int(trial.num_parameters):,} parameters). {_standing(entry)}",
         "## Figures",
         *_figures(cell, trial, entry),
         "## Baselines on the same queries",
-        *_baselines(findings, entry),
+        *_baselines(findings, entry, cell),
         "## Data",
         *_data(findings, trial),
         "## Training",
         _json({"cell": entry["cell_id"], "best step": int(trial.best_step), **json.loads(trial.config)}),
         "## Latency",
-        f"One prediction from one context, on the CPU {hardware()['processor']}, {num_threads} thread(s):",
+        f"One prediction from one context, on the CPU {hardware()['processor']}, one thread:",
         _table(["context length", "median, ms", "95th percentile, ms"], [_latency_row(one) for one in latencies]),
         "## Use",
         _use(entry),
@@ -53,7 +53,7 @@ def _figures(cell: pd.Series, trial: pd.Series, entry: dict) -> list[str]:
     ]
     gates = ", ".join(f"{name} {'holds' if holds else 'fails'}" for name, holds in entry["gates"].items())
     return [
-        f"On test: {int(cell.num_queries):,} queries in {int(cell.num_chains):,} documents, one pool of "
+        f"On test: {int(cell.num_queries):,} queries in {_documents(cell)}, one pool of "
         f"{int(cell.pool_size):,} candidates (chance Hit@5 {cell.chance_hit_at_5:.4f}). The cell is "
         f"{int(cell.num_replicates)} replicates; of them this model is the one that validation prefers. Intervals: "
         "95 %, from a bootstrap over documents and replicates. Never compare figures of different pools.",
@@ -62,17 +62,27 @@ def _figures(cell: pd.Series, trial: pd.Series, entry: dict) -> list[str]:
     ]
 
 
+def _documents(cell: pd.Series) -> str:
+    if cell.num_chains == 1:
+        return "1 document (so no interval tells how documents differ)"
+    return f"{int(cell.num_chains):,} documents"
+
+
 def _interval(row: pd.Series, name: str) -> str:
     return f"[{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
 
 
-def _baselines(findings: Findings, entry: dict) -> list[str]:
+def _baselines(findings: Findings, entry: dict, cell: pd.Series) -> list[str]:
     measured = findings.study.measured("baseline")
     fits = measured.num_sequences.isna() | (measured.num_sequences == entry["num_sequences"])
     usable = measured[(measured.context_length == entry["context_length"]) & fits]
     means = usable.groupby("model")[["val_hit_at_5", "test_hit_at_5"]].mean()
     names = [name for name in (*BASELINES, "oracle") if name in means.index]
-    rows = [[name, f"{means.val_hit_at_5[name]:.3f}", f"{means.test_hit_at_5[name]:.3f}"] for name in names]
+    intervals = {cell.best_baseline: f" {_interval(cell, 'baseline_hit_at_5')}"} if cell.best_baseline else {}
+    rows = [
+        [name, f"{means.val_hit_at_5[name]:.3f}", f"{means.test_hit_at_5[name]:.3f}{intervals.get(name, '')}"]
+        for name in names
+    ]
     return [_table(["predictor", "validation Hit@5", "test Hit@5"], rows)] if rows else ["None were measured."]
 
 

@@ -10,7 +10,7 @@ from lvm_core.errors import InputError
 EXACT_VALUES = 20_000_000  # V * D up to which one exact search reads 80 MB at most: milliseconds
 LISTS_PER_ROOT = 2  # inverted lists = 2 sqrt(V): the centroids and the probed lists then cost about alike
 TRAINED_PER_LIST = 40  # FAISS warns under 39
-FIRST_PROBES = 8
+FIRST_PROBES, MORE_PROBES = 8, 1.25  # lists probed at first, and the factor by which tuning raises them
 RECALL_AT = 10
 TUNED_RECALL = 0.97  # on the sampled queries; 0.95 is what is promised on others
 
@@ -78,10 +78,10 @@ def _inverted_file(vectors: np.ndarray) -> faiss.IndexIVF:
 
 
 def _tune(index: faiss.IndexIVF, exact: faiss.Index, queries: np.ndarray) -> float:
-    """Double the probed lists until the sampled queries are answered well enough, and return their recall."""
+    """Raise the probed lists until the sampled queries are answered well enough, and return their recall."""
     k = min(RECALL_AT, index.ntotal)
     truth = exact.search(queries, k)[1]
     index.nprobe = min(FIRST_PROBES, index.nlist)
     while (recall := recall_at(index.search(queries, k)[1], truth)) < TUNED_RECALL and index.nprobe < index.nlist:
-        index.nprobe = min(2 * index.nprobe, index.nlist)
+        index.nprobe = min(int(MORE_PROBES * index.nprobe), index.nlist)
     return recall

@@ -13,7 +13,7 @@ import numpy as np
 
 from study.corpus.encoder import Encoder
 
-BATCH_SIZE = {"cpu": 32, "mps": 64, "cuda": 512}  # texts; benchmarks/encode_speed.py measured the CPU's
+BATCH_SIZE = {"cpu": 16, "mps": 64, "cuda": 512}  # texts; benchmarks/encode_speed.py measured the CPU's
 LINE_EVERY_S = 10.0
 
 

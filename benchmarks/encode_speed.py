@@ -1,0 +1,84 @@
+"""Compare encoding, as `study.corpus encode` does it, with the encoder's own best batch rate on the same chunks.
+
+    python -m benchmarks.encode_speed [--docs PATH] [--encoder NAME] [--chunks 1536] [--threads 2]
+
+The encoder's own way is `SentenceTransformer.encode` on all chunks at once (it sorts them by length too), at the best
+of several batch sizes. Ours includes keeping every finished batch on the disk. All take turns on slices of the same
+chunks in one process, so that a busy machine hits all alike.
+"""
+
+import argparse
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from study.corpus.batches import BATCH_SIZE, Job, encode_all
+from study.corpus.chunks import MAX_WORDS, MIN_WORDS, cut
+from study.corpus.documents import read_documents
+from study.corpus.encoder import DEFAULT, Encoder, open_encoder
+from study.machine import hardware
+
+OWN_BATCH_SIZES = (16, 32, 64, 128)
+SLICES = 6
+OURS = "study.corpus encode"
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--docs", metavar="PATH", help="documents (default: made-up chunks of the words of the README)")
+    parser.add_argument("--encoder", default=DEFAULT)
+    parser.add_argument("--chunks", type=int, default=1536)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    return parser.parse_args()
+
+
+def made_up(count: int) -> list[str]:
+    """Return chunks of about 18 words, as books have them, out of the README's words."""
+    rng = np.random.default_rng(0)
+    words = np.array(Path(__file__).parent.parent.joinpath("README.md").read_text().split())
+    lengths = np.clip(rng.gamma(4, 4.5, size=count).astype(int), MIN_WORDS, MAX_WORDS)
+    return [" ".join(rng.choice(words, length)) for length in lengths]
+
+
+def chunks_of(docs: str, count: int) -> list[str]:
+    """Return chunks drawn from documents."""
+    texts = [chunk.text for document in read_documents(docs).documents for chunk in cut(document.readable)]
+    return [texts[row] for row in np.random.default_rng(0).permutation(len(texts))[:count]]
+
+
+def encode_ours(encoder: Encoder, texts: list[str]) -> np.ndarray:
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(texts, encoder, BATCH_SIZE[encoder.model.device.type], Path(folder) / "work")
+        return np.array(encode_all(job, lambda _: None))
+
+
+def main() -> None:
+    options = parse()
+    torch.set_num_threads(options.threads)
+    encoder = open_encoder(options.encoder)
+    texts = chunks_of(options.docs, options.chunks) if options.docs else made_up(options.chunks)
+    ways = {OURS: lambda part: encode_ours(encoder, part)}
+    for size in OWN_BATCH_SIZES:
+        ways[f"own, batches of {size}"] = lambda part, size=size: encoder.model.encode(part, batch_size=size)
+    for way in ways.values():  # lazy imports and allocations are not the workload
+        way(texts[:64])
+    seconds: dict[str, float] = defaultdict(float)
+    for part in np.array_split(np.array(texts, dtype=object), SLICES):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            way(list(part))
+            seconds[name] += time.perf_counter() - started
+    rates = {name: len(texts) / spent for name, spent in seconds.items()}
+    print(f"machine: {hardware()['processor']}, {options.threads} thread(s); {encoder.name}, {len(texts):,} chunks")
+    for name, rate in rates.items():
+        print(f"  {name:22} {rate:.1f} chunks/s")
+    best = max((name for name in rates if name != OURS), key=rates.__getitem__)
+    print(f"ratio {rates[OURS] / rates[best]:.3f} of the best ({best})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What inspect says is what is so, on made corpora where it is known; convert changes the format and nothing else."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvm_core.baselines import unit
+from lvm_core.corpus import open_corpus
+from lvm_core.dataset import DataConfig, build_dataset
+from study.corpus import __main__ as command
+from study.corpus.capacity import capacities
+from study.corpus.direction import BACKWARD, REVERSED, SHUFFLED, measure_direction
+from study.corpus.geometry import mean_cosines
+from study.corpus.inspect import verdict
+from tests.conftest import save_npz
+
+
+@pytest.fixture
+def titled(tmp_path) -> str:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((60, 8)).astype(np.float16)
+    return save_npz(tmp_path / "titled.npz", vectors, np.repeat([3, 1, 2], 20), chain_titles=np.array(["c", "å", "b"]))
+
+
+@pytest.mark.parametrize("first", ["one.parquet", "one.arrow", "one", "one.npz"])
+@pytest.mark.parametrize("second", ["two.parquet", "two.arrow", "two", "two.npz"])
+def test_there_and_back_again_nothing_changes(titled, tmp_path, first, second, capsys):
+    for source, target in ((titled, tmp_path / first), (tmp_path / first, tmp_path / second)):
+        assert command.main(["convert", str(source), str(target)]) == 0, capsys.readouterr().err
+    before, after = open_corpus(titled), open_corpus(str(tmp_path / second))
+    assert (after.fingerprint, after.titles) == (before.fingerprint, ("c", "å", "b"))
+    assert "60 vectors of 8 float16" in capsys.readouterr().out  # the file's own precision is kept
+
+
+def test_names_as_chain_ids_survive_without_pickle(tmp_path):
+    rng = np.random.default_rng(0)
+    source = save_npz(tmp_path / "s.npz", rng.standard_normal((6, 4)), np.array(["b", "b", "b", "a", "a", "a"]))
+    for name in ("t.parquet", "t.npz"):
+        assert command.main(["convert", source, str(tmp_path / name)]) == 0
+        source = str(tmp_path / name)
+    assert np.load(source, allow_pickle=False)["chain_ids"].tolist() == ["b", "b", "b", "a", "a", "a"]
+
+
+def test_a_wrong_conversion_gets_one_sentence_and_leaves_nothing(titled, tmp_path, capsys):
+    broken = tmp_path / "broken.arrow"
+    broken.write_bytes(b"ARROW1 of sorts")
+    before = sorted(tmp_path.iterdir())
+    for source, target, said in (
+        (titled, "x.csv", "ends in '.csv'"),
+        (titled, "titled.npz", "must not exist yet"),
+        (str(tmp_path / "none.npz"), "x.npz", "is not there"),
+        (str(broken), "x.npz", "must be readable as .arrow"),
+    ):
+        assert command.main(["convert", source, str(tmp_path / target)]) == 2
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1, error
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_inspect_says_sizes_norms_capacity_copies_baselines_and_direction(small_file, capsys):
+    assert command.main(["inspect", small_file]) == 0
+    said = capsys.readouterr().out
+    assert "V 2,400 vectors, D 16, 60 chains" in said
+    assert "chain length at 0 % / 5 % / 25 % / 50 % / 75 % / 95 % / 100 %: " + " / ".join(["40"] * 7) in said
+    norms = np.linalg.norm(np.load(small_file)["vectors"], axis=1)
+    assert f"least {norms.min():.4f}, median {np.median(norms):.4f}, most {norms.max():.4f}" in said
+    for words in ("next ", "2 on", "10 on", "random, other chains", "near-copies", "last_vector", "in order, before"):
+        assert words in said
+    assert re.search(r"C=32\s+N up to 336\s+72 queries  few", said)  # 42 training chains of 40: 8 targets each
+
+
+def test_capacities_are_those_of_a_study(small_corpus):
+    found, limit = capacities(small_corpus, seed=0)
+    assert [entry.context_length for entry in found] == [1, 2, 4, 8, 16, 32] and limit is None
+    data = build_dataset(small_corpus, DataConfig(seed=0, max_context=16))
+    assert found[4].num_sequences == len(data.train_positions)
+    assert found[4].num_queries == len(data.queries["test"].positions)
+
+
+def test_the_next_and_the_previous_chunk_are_equally_near_by_symmetry(small_corpus):
+    means = {mean.name: mean.value for mean in mean_cosines(small_corpus, seed=0)}
+    assert means["next"] == pytest.approx(means["previous"], abs=0.01)
+    now = np.einsum("ij,ij->i", small_corpus.vectors[:-2], small_corpus.vectors[2:])
+    inside = small_corpus.chain_ids[:-2] == small_corpus.chain_ids[2:]
+    assert means["2 on"] == pytest.approx(now[inside].mean(), abs=1e-6)
+
+
+def findings_of(path: str) -> tuple[dict, str]:
+    dataset = build_dataset(open_corpus(path), DataConfig(seed=0, max_context=8))
+    findings, _ = measure_direction(dataset, seed=0)
+    return {finding.name: finding for finding in findings}, verdict(findings)
+
+
+def test_a_process_that_looks_alike_both_ways_shows_order_and_no_direction(small_file):
+    found, said = findings_of(small_file)
+    assert found[SHUFFLED].high < 0 and found[REVERSED].high < 0
+    assert found[BACKWARD].low < 0 < found[BACKWARD].high
+    assert said == "the order inside a context is of use; no difference between forward and backward is shown"
+
+
+def write_pairs(path: Path, *, turned: bool) -> str:
+    """Chains of pairs: a random vector, then its image in 6 of 24 dims, which tells less of it than it of the image."""
+    rng = np.random.default_rng(0)
+    causes = unit(rng.standard_normal((60, 20, 24)))
+    effects = np.zeros_like(causes)
+    effects[..., :6] = causes[..., 6:12]
+    chains = np.stack([causes, unit(effects)], axis=2).reshape(60, 40, 24)
+    return save_npz(path, (chains[:, ::-1] if turned else chains).reshape(-1, 24), np.repeat(np.arange(60), 40))
+
+
+def test_a_planted_direction_is_found_and_turns_with_the_corpus(tmp_path):
+    assert findings_of(write_pairs(tmp_path / "a.npz", turned=False))[1].endswith(
+        "forward is easier to predict than backward"
+    )
+    assert findings_of(write_pairs(tmp_path / "b.npz", turned=True))[1].endswith(
+        "backward is easier to predict than forward"
+    )
