@@ -23,7 +23,7 @@ from study.corpus.encoder import DEFAULT, Encoder, open_encoder
 from study.machine import hardware
 
 OWN_BATCH_SIZES = (16, 32, 64, 128)
-SLICES = 6
+SLICES = 4
 OURS = "study.corpus encode"
 
 

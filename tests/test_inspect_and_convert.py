@@ -89,7 +89,7 @@ def test_the_next_and_the_previous_chunk_are_equally_near_by_symmetry(small_corp
 
 def findings_of(path: str) -> tuple[dict, str]:
     dataset = build_dataset(open_corpus(path), DataConfig(seed=0, max_context=8))
-    findings, _ = measure_direction(dataset, seed=0)
+    findings = measure_direction(dataset, seed=0).findings
     return {finding.name: finding for finding in findings}, verdict(findings)
 
 
@@ -98,6 +98,14 @@ def test_a_process_that_looks_alike_both_ways_shows_order_and_no_direction(small
     assert found[SHUFFLED].high < 0 and found[REVERSED].high < 0
     assert found[BACKWARD].low < 0 < found[BACKWARD].high
     assert said == "the order inside a context is of use; no difference between forward and backward is shown"
+
+
+def test_one_long_document_is_resampled_in_stretches_so_that_an_interval_has_a_width(tmp_path):
+    rng = np.random.default_rng(0)
+    source = save_npz(tmp_path / "four.npz", rng.standard_normal((2000, 8)), np.repeat(range(4), 500))
+    measured = measure_direction(build_dataset(open_corpus(source), DataConfig(seed=0, max_context=8)), seed=0)
+    assert measured.resampled == "10 stretches of 50 chunks (test chains: 1)"
+    assert all(finding.low < finding.high for finding in measured.findings[1:])
 
 
 def write_pairs(path: Path, *, turned: bool) -> str:

@@ -18,13 +18,15 @@ from lvm_core.windows import Stream
 from study.analysis.intervals import Resampler, interval
 
 LAGS = 4  # vectors on each side of a target
+FEW_CHAINS = 20  # of test; fewer say little of how documents differ, and one says nothing: stretches are resampled
+STRETCH = 50  # chunks of one document that are resampled together; neighbours are not independent
 MAX_TRAIN = 4000  # windows that the ridge is fitted on; a system of so many equations takes seconds
 FORWARD, SHUFFLED, REVERSED, BACKWARD = "in order", "shuffled", "reversed", "backward"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Hit@5 of one way to read, and how much it differs from reading forward, with a 95 % interval over documents."""
+    """Hit@5 of one way to read, and how much it differs from reading in order, with a 95 % interval."""
 
     name: str
     hit_at_5: float
@@ -38,16 +40,36 @@ class Sides:
     """Targets with enough vectors on both sides in their own document.
 
     before, after: [Q, LAGS, D], both with the vector nearest to the target last. targets: [Q, D]. chain_ids: [Q].
+    stretch_ids: [Q] the stretch of 50 chunks of the part that each target stands in.
     """
 
     before: np.ndarray
     after: np.ndarray
     targets: np.ndarray
     chain_ids: np.ndarray
+    stretch_ids: np.ndarray
+
+    @property
+    def clusters(self) -> tuple[str, np.ndarray]:
+        """Return what is resampled, by name and by the number of each query's: chains, or stretches of few chains."""
+        num_chains = len(np.unique(self.chain_ids))
+        if num_chains >= FEW_CHAINS:
+            return f"{num_chains} chains", self.chain_ids
+        count = len(np.unique(self.stretch_ids))
+        return f"{count} stretches of {STRETCH} chunks (test chains: {num_chains})", self.stretch_ids
 
 
-def measure_direction(dataset: Dataset, seed: int) -> tuple[list[Finding], int] | None:
-    """Return the findings and the number of queries, or None where no part has targets with both sides.
+@dataclass(frozen=True)
+class Direction:
+    """All findings, the number of queries (the pool too), and what the intervals resample."""
+
+    findings: list[Finding]
+    num_queries: int
+    resampled: str
+
+
+def measure_direction(dataset: Dataset, seed: int) -> Direction | None:
+    """Return the findings, or None where no part has targets with both sides.
 
     in order: the context before the target, oldest vector first. shuffled: the same contexts, each in an order of its
     own, in training and in queries. reversed: the ridge of `in order`, asked with every context the wrong way round.
@@ -65,7 +87,8 @@ def measure_direction(dataset: Dataset, seed: int) -> tuple[list[Finding], int] 
         BACKWARD: {part: sides.after for part, sides in parts.items()},
     }
     hits = {name: _ridge_hits(contexts, parts) for name, contexts in ways.items()}
-    return _compare(hits, parts["test"].chain_ids), len(parts["test"].targets)
+    resampled, clusters = parts["test"].clusters
+    return Direction(_compare(hits, clusters), len(parts["test"].targets), resampled)
 
 
 def _shuffled(contexts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -74,8 +97,8 @@ def _shuffled(contexts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.take_along_axis(contexts, order[:, :, None], axis=1)
 
 
-def _compare(hits: dict[str, np.ndarray], chain_ids: np.ndarray) -> list[Finding]:
-    resampler = Resampler.for_chains(chain_ids)
+def _compare(hits: dict[str, np.ndarray], clusters: np.ndarray) -> list[Finding]:
+    resampler = Resampler.for_chains(clusters)
     findings = [Finding(FORWARD, float(hits[FORWARD].mean()))]
     for name in (SHUFFLED, REVERSED, BACKWARD):
         difference = hits[name] - hits[FORWARD]
@@ -85,11 +108,19 @@ def _compare(hits: dict[str, np.ndarray], chain_ids: np.ndarray) -> list[Finding
 
 
 def _ridge_hits(contexts: dict[str, np.ndarray], parts: dict[str, Sides]) -> np.ndarray:
-    """Fit on train, choose the penalty on validation, return test Hit@5 a query. [Q]."""
+    """Fit on train, choose the penalty on validation, return test Hit@5 a query. [Q].
+
+    The ridge predicts the change against the mean of the context, which knows no order, so that a heavy penalty shrinks
+    towards that and not towards nothing.
+    """
+    means = {part: values.mean(axis=1) for part, values in contexts.items()}
     features = {part: values.reshape(len(values), -1) for part, values in contexts.items()}
-    weights = list(fit_ridge(features["train"], parts["train"].targets, RIDGE_PENALTIES).values())
-    chosen = max(weights, key=lambda w: _hits(features["validation"] @ w, parts["validation"].targets).mean())
-    return _hits(features["test"] @ chosen, parts["test"].targets)
+    weights = list(fit_ridge(features["train"], parts["train"].targets - means["train"], RIDGE_PENALTIES).values())
+    chosen = max(
+        weights,
+        key=lambda w: _hits(means["validation"] + features["validation"] @ w, parts["validation"].targets).mean(),
+    )
+    return _hits(means["test"] + features["test"] @ chosen, parts["test"].targets)
 
 
 def _hits(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -109,6 +140,7 @@ def _sides(dataset: Dataset, part: str, seed: int) -> Sides:
         after=np.take(vectors, _rows(stream, positions, np.arange(LAGS, 0, -1)), axis=0),
         targets=np.take(vectors, stream.rows[positions], axis=0),
         chain_ids=stream.chain_ids[positions],
+        stretch_ids=positions // STRETCH,
     )
 
 

@@ -92,12 +92,13 @@ def _say_direction(dataset: Dataset, seed: int, say: Say) -> None:
     if measured is None:
         say(f"direction: not measured, no targets have {LAGS} vectors on both sides")
         return
-    findings, num_queries = measured
-    say(f"direction: test Hit@5 of a ridge on {LAGS} vectors, {num_queries:,} queries and pool, 95 % intervals")
+    findings, count = measured.findings, measured.num_queries
+    say(f"direction: test Hit@5 of a ridge on {LAGS} vectors, {count:,} queries, the pool too")
     say(f"  {'in order, before the target':40} {findings[0].hit_at_5:.3f}")
     for finding in findings[1:]:
         change = f"{finding.difference:+.3f} [{finding.low:+.3f}, {finding.high:+.3f}]"
         say(f"  {LABELS[finding.name]:40} {finding.hit_at_5:.3f}  {change}")
+    say(f"  95 % intervals of the difference, resampling {measured.resampled}")
     say(f"  {verdict(findings)}")
 
 
