@@ -1,7 +1,6 @@
 """Encode chunks in batches sorted by length, keeping each finished batch, so that a killed run goes on where it was."""
 
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from study.corpus.encoder import Encoder
 
 BATCH_SIZE = {"cpu": 16, "mps": 64, "cuda": 512}  # texts; benchmarks/encode_speed.py measured the CPU's
 LINE_EVERY_S = 10.0
+BLOCK_ROWS = 65_536  # rows read at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,61 +53,65 @@ class Job:
 
 def encode_all(job: Job, say: Callable[[str], None]) -> np.ndarray:
     """Return all vectors, [V, D] float16, encoding only the batches that no earlier run has finished."""
-    vectors, done = _open_work(job)
-    if done:
-        say(f"going on after {done:,} of {job.num_batches:,} batches")
-    progress = Progress(job, done, say)
-    for batch in range(done, job.num_batches):
+    vectors = _open_work(job)
+    there = finished_rows(vectors)
+    missing = [batch for batch in range(job.num_batches) if not there[job.rows(batch)].all()]
+    if len(missing) < job.num_batches:
+        say(f"going on after {job.num_batches - len(missing):,} of {job.num_batches:,} batches")
+    progress = Progress(job, missing, say)
+    for done, batch in enumerate(missing, 1):
         rows = job.rows(batch)
         vectors[rows] = job.encoder.encode([job.texts[row] for row in rows]).astype(np.float16)
-        vectors.flush()  # before the count: a batch that counts is on the disk
-        _write_state(job, batch + 1)
-        progress.tell(batch + 1)
+        progress.tell(done)
+    vectors.flush()
     return vectors
 
 
-def _open_work(job: Job) -> tuple[np.memmap, int]:
-    """Return the vectors so far and the number of finished batches; work of another job is begun afresh."""
-    shape, path = (len(job.texts), job.encoder.dim), job.folder / "vectors.npy"
-    try:
-        state = json.loads((job.folder / "state.json").read_text())
-        vectors = np.lib.format.open_memmap(path, mode="r+")
-        if state["key"] == job.key and vectors.shape == shape:
-            return vectors, int(state["num_done"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # nothing to go on from
+def finished_rows(vectors: np.ndarray) -> np.ndarray:
+    """Tell which rows hold a unit vector. [V] bool.
+
+    The vectors themselves say what is finished: a mapped file outlives a killed process without being forced to the
+    disk after every batch, and what a power cut took away reads as zeros.
+    """
+    blocks = (vectors[start : start + BLOCK_ROWS].astype(np.float32) for start in range(0, len(vectors), BLOCK_ROWS))
+    return np.concatenate([np.abs(np.linalg.norm(block, axis=1) - 1) < 0.01 for block in blocks])
+
+
+def _open_work(job: Job) -> np.memmap:
+    """Return the vectors so far; work of another job is begun afresh."""
+    shape, path, key = (len(job.texts), job.encoder.dim), job.folder / "vectors.npy", job.folder / "key"
+    if key.is_file() and key.read_text() == job.key:  # written last, so the vectors are there
+        return np.lib.format.open_memmap(path, mode="r+")
     shutil.rmtree(job.folder, ignore_errors=True)
     job.folder.mkdir()
     vectors = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
-    _write_state(job, 0)
-    return vectors, 0
-
-
-def _write_state(job: Job, num_done: int) -> None:
-    part = job.folder / "state.part"
-    part.write_text(json.dumps({"key": job.key, "num_done": num_done}))
-    part.replace(job.folder / "state.json")
+    vectors.flush()
+    key.write_text(job.key)
+    return vectors
 
 
 class Progress:
     """Says how far it is, how fast, and how long it will take; cost is characters, padding counted."""
 
-    def __init__(self, job: Job, done: int, say: Callable[[str], None]):
-        self.job, self.say, self.first = job, say, done
-        longest = np.array([len(job.texts[job.rows(batch)[0]]) for batch in range(job.num_batches)])
-        self.cost = np.concatenate([[0], np.cumsum(longest)])
+    def __init__(self, job: Job, missing: list[int], say: Callable[[str], None]):
+        self.say, self.num_chunks = say, len(job.texts)
+        rows = [job.rows(batch) for batch in missing]
+        self.chunks = np.concatenate([[0], np.cumsum([len(own) for own in rows])]).astype(int)
+        self.cost = np.concatenate([[0], np.cumsum([len(own) * len(job.texts[own[0]]) for own in rows])])
+        self.before = self.num_chunks - self.chunks[-1]
         self.started = self.last_line = time.monotonic()
 
     def tell(self, done: int) -> None:
-        """Print a line at the end and where ten seconds have passed since the last one."""
-        now, num_chunks = time.monotonic(), len(self.job.texts)
-        if now - self.last_line < LINE_EVERY_S and done < self.job.num_batches:
+        """Print a line after the last batch, and where ten seconds have passed since the last one."""
+        now = time.monotonic()
+        if now - self.last_line < LINE_EVERY_S and done < len(self.chunks) - 1:
             return
         self.last_line, elapsed = now, now - self.started
-        num_done = min(done * self.job.batch_size, num_chunks)
-        rate = (num_done - self.first * self.job.batch_size) / elapsed
-        left_s = elapsed * (self.cost[-1] - self.cost[done]) / (self.cost[done] - self.cost[self.first])
-        self.say(f"encoded {num_done:,} of {num_chunks:,} chunks, {rate:.0f} chunks/s, {_duration(left_s)} left")
+        left_s = elapsed * (self.cost[-1] - self.cost[done]) / self.cost[done]
+        self.say(
+            f"encoded {self.before + self.chunks[done]:,} of {self.num_chunks:,} chunks, "
+            f"{self.chunks[done] / elapsed:.0f} chunks/s, {_duration(left_s)} left"
+        )
 
 
 def _duration(seconds: float) -> str:
