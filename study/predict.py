@@ -80,7 +80,7 @@ def ask(
 ) -> tuple[list[str], list[Hit]]:
     """Return the chunks of the passage and the k chunks of the corpus nearest to the prediction.
 
-    Chunks of the passage itself are left out: they are behind, not next.
+    Chunks whose words stand in the passage are left out: they are behind, not next.
     Raises: InputError for an empty passage, or an encoder that is not the corpus's.
     """
     context = [chunk.text for chunk in cut(text, index.facts.language)]
@@ -91,10 +91,11 @@ def ask(
             f"the passage must be encoded as the corpus was, by {index.facts.encoder}, but {encoder.name} has other "
             "weights. Give that encoder's path with --encoder."
         )
-    wanted = min(k + len(context), corpus.num_vectors) if k >= 1 else k
+    wanted = min(k + 2 * len(context), corpus.num_vectors) if k >= 1 else k  # enough, also with those left out
     scores, rows = router.search(encode_alike(encoder, context), wanted)
     hits = [_hit(index, score, row) for score, row in zip(scores[0], rows[0], strict=True)]
-    return context, [hit for hit in hits if hit.text not in context][:k]
+    passage = " ".join(text.split())  # the passage's end may have been cut elsewhere than the corpus's
+    return context, [hit for hit in hits if hit.text not in passage][:k]
 
 
 def encode_alike(encoder: Encoder, texts: list[str]) -> np.ndarray:

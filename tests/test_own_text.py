@@ -195,7 +195,7 @@ def test_the_next_chunks_of_a_passage_are_shown_with_scores_and_place(encoded, d
     models = [str(write_model(tmp_path / str(c), 384, c, fingerprint)) for c in (1, 4)]
     index = open_index(open_corpus(str(encoded)), str(encoded))
     passage = tmp_path / "passage.txt"
-    passage.write_text(" ".join(index.text(row) for row in range(6)))
+    passage.write_text(" ".join(index.text(row) for row in range(6)) + " And then")  # ends in a piece of its own
     assert predict.main([*models, "--corpus", str(encoded), "--file", str(passage), "-k", "3"]) == 0
     said = capsys.readouterr().out
     assert "passage of 6 chunks; the model trained on C=4 read the last 4" in said
