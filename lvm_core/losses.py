@@ -17,11 +17,11 @@ class Losses(NamedTuple):
     infonce: torch.Tensor
 
 
-def negative_mask(target_ids: torch.Tensor, rows: slice, num_negatives: int) -> torch.Tensor:
+def negative_mask(target_ids: torch.Tensor, rows: slice, num_negatives: int | None) -> torch.Tensor:
     """Choose each row's negatives: the next `num_negatives` targets after it, in cyclic order, that are not its own.
 
     target_ids: [B] int64, equal for equal targets. Every row gets the same number of negatives, also where the
-    training set is smaller than the batch and targets repeat. Returns [rows, B] bool.
+    training set is smaller than the batch and targets repeat; None: all others, however many. Returns [rows, B] bool.
 
     Raises: ValueError where a row has fewer other targets than that.
     """
@@ -29,6 +29,8 @@ def negative_mask(target_ids: torch.Tensor, rows: slice, num_negatives: int) -> 
     own = torch.arange(size, device=target_ids.device)[rows]
     columns = (own[:, None] + torch.arange(size, device=target_ids.device)) % size  # cyclic, from the row itself
     other = target_ids[columns] != target_ids[own][:, None]
+    if num_negatives is None:
+        return torch.zeros_like(other).scatter_(1, columns, other)
     chosen = other & (other.cumsum(1) <= num_negatives)
     if int(other.sum(1).min()) < num_negatives:
         raise ValueError(f"each row needs {num_negatives} negatives, but one has {int(other.sum(1).min())}")
@@ -57,16 +59,18 @@ def losses(
     rows: slice,
     *,
     alpha: float,
-    num_negatives: int,
+    num_negatives: int | None,
     temperature: float,
+    is_unit: bool = True,
 ) -> Losses:
     """Return the loss terms of a micro-batch: `rows` of the batch whose targets are all given.
 
-    prediction: [rows, D]; targets: [B, D]; target_ids: [B]. Everything float32 and of unit length.
+    prediction: [rows, D], of unit length unless `is_unit` is False; targets: [B, D] of unit length; target_ids: [B].
+    Everything float32. Without unit length, MSE and InfoNCE see the raw prediction, as before the published fix.
     """
     own = targets[rows]
     mse = F.mse_loss(prediction, own)
-    cosine = (1 - (prediction * own).sum(-1)).mean()
+    cosine = (1 - ((prediction if is_unit else F.normalize(prediction, dim=-1)) * own).sum(-1)).mean()
     negatives = negative_mask(target_ids, rows, num_negatives)
     infonce = info_nce(prediction, targets, rows, negatives, temperature).mean()
     return Losses(mse + COSINE_WEIGHT * cosine + alpha * infonce, mse, cosine, infonce)
