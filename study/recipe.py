@@ -57,7 +57,11 @@ class Recipe(BaseModel):
             settled |= {"micro_batch_size": size, "num_negatives": size - 1}
         if self.epochs is not None:
             epoch = steps_per_epoch(num_sequences, self.batch_size)
-            settled |= {"max_steps": self.epochs * epoch, "warmup_steps": epoch, "eval_interval": EPOCHS_BETWEEN * epoch}
+            settled |= {
+                "max_steps": self.epochs * epoch,
+                "warmup_steps": epoch,
+                "eval_interval": EPOCHS_BETWEEN * epoch,
+            }
         return self.model_copy(update=settled)
 
     def model_part(self, dim: int) -> ModelConfig:

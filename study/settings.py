@@ -33,7 +33,9 @@ def settings_of(space: Space) -> list[Setting]:
     """Return every variant of every row. Raises: InputError naming the variant whose changes do not hold."""
     variants: dict[str | None, dict] = dict(space.variants) or {None: {}}
     rows: dict[str | None, Row | None] = dict(space.cells.rows) or {None: None}
-    return [Setting(v, r, _resolve(space, v, changes, row)) for v, changes in variants.items() for r, row in rows.items()]
+    return [
+        Setting(v, r, _resolve(space, v, changes, row)) for v, changes in variants.items() for r, row in rows.items()
+    ]
 
 
 def _resolve(space: Space, variant: str | None, changes: dict[str, Any], row: Row | None) -> Space:
