@@ -143,9 +143,17 @@ def _longest_feasible(space: Space, corpus: Corpus, contexts: list[int], smalles
         refusals[context] = (reason, needed)
     raise InputError(
         f"the corpus must fill at least one cell, but {corpus.name} has {len(dataset.train_positions)} training "
-        f"targets with {context} vectors before them and the smallest num_sequences is {smallest}. Lower "
+        f"targets with {context} vectors before them and the smallest num_sequences is {smallest}{gate_note(dataset)}. Lower "
         "cells.num_sequences or cells.context_length, or give a larger corpus."
     )
+
+
+def gate_note(dataset: Dataset) -> str:
+    """Say how much the coherence gate removed, empty where there is none."""
+    if dataset.config.min_coherence is None:
+        return ""
+    total = len(dataset.train_positions) + dataset.num_incoherent
+    return f"; the coherence gate at {dataset.config.min_coherence} removed {dataset.num_incoherent:,} of {total:,}"
 
 
 def _too_few_targets(dataset: Dataset, num_sequences: int):
@@ -155,6 +163,7 @@ def _too_few_targets(dataset: Dataset, num_sequences: int):
         return None
     context = dataset.config.max_context
     reason = f"{available} training targets have {context} vectors before them, {num_sequences} are asked for"
+    reason += gate_note(dataset)
 
     def needed(size: int) -> int | None:
         return math.ceil(corpus.num_vectors * size / available) if available else None

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from study.analysis.best import best_configs
-from study.analysis.cells import cells
-from study.analysis.leaks import above_oracle
 from study.analysis.load import StudyRecords
 from study.analysis.patience import patience_table
+from study.analysis.variants import above_oracle_of_all, cells_of_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +22,8 @@ class Findings:
 
     @classmethod
     def of(cls, study: StudyRecords) -> "Findings":
-        table = cells(study)
-        return cls(study, table, best_configs(study, table), above_oracle(study), patience_table(study))
+        table = cells_of_all(study)
+        return cls(study, table, best_configs(study, table), above_oracle_of_all(study), patience_table(study))
 
     @property
     def problems(self) -> list[str]:

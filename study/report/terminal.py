@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.analysis.load import StudyRecords
+from study.report.comparison import comparison
 from study.report.findings import Findings
 from study.report.words import best_lines, measured_with, patience_rows
 
@@ -18,7 +19,13 @@ def print_summary(study: StudyRecords, console: Console) -> bool:
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, highlight=False, soft_wrap=True)
 
-    if not findings.cells.empty:
+    compared = comparison(study)
+    for title, header, rows in compared:
+        table = Table(*header, title=title)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    if not findings.cells.empty and not compared:
         for arm in sorted({arm_of(cell) for cell in findings.cells.cell_id}):
             console.print(map_table(findings, arm))
         say(measured_with(findings))
