@@ -17,11 +17,15 @@ class Losses(NamedTuple):
     infonce: torch.Tensor
 
 
-def negative_mask(target_ids: torch.Tensor, rows: slice, num_negatives: int | None) -> torch.Tensor:
+def negative_mask(
+    target_ids: torch.Tensor, rows: slice, num_negatives: int, negatives_within: int | None = None
+) -> torch.Tensor:
     """Choose each row's negatives: the next `num_negatives` targets after it, in cyclic order, that are not its own.
 
     target_ids: [B] int64, equal for equal targets. Every row gets the same number of negatives, also where the
-    training set is smaller than the batch and targets repeat; None: all others, however many. Returns [rows, B] bool.
+    training set is smaller than the batch and targets repeat. With `negatives_within`, the batch falls into stretches
+    of so many rows, as into published micro-batches: a row's negatives are all other targets of its own stretch.
+    Returns [rows, B] bool.
 
     Raises: ValueError where a row has fewer other targets than that.
     """
@@ -29,7 +33,8 @@ def negative_mask(target_ids: torch.Tensor, rows: slice, num_negatives: int | No
     own = torch.arange(size, device=target_ids.device)[rows]
     columns = (own[:, None] + torch.arange(size, device=target_ids.device)) % size  # cyclic, from the row itself
     other = target_ids[columns] != target_ids[own][:, None]
-    if num_negatives is None:
+    if negatives_within is not None:
+        other &= columns // negatives_within == own[:, None] // negatives_within
         return torch.zeros_like(other).scatter_(1, columns, other)
     chosen = other & (other.cumsum(1) <= num_negatives)
     if int(other.sum(1).min()) < num_negatives:
@@ -59,8 +64,9 @@ def losses(
     rows: slice,
     *,
     alpha: float,
-    num_negatives: int | None,
+    num_negatives: int,
     temperature: float,
+    negatives_within: int | None = None,
     is_unit: bool = True,
 ) -> Losses:
     """Return the loss terms of a micro-batch: `rows` of the batch whose targets are all given.
@@ -71,6 +77,6 @@ def losses(
     own = targets[rows]
     mse = F.mse_loss(prediction, own)
     cosine = (1 - ((prediction if is_unit else F.normalize(prediction, dim=-1)) * own).sum(-1)).mean()
-    negatives = negative_mask(target_ids, rows, num_negatives)
+    negatives = negative_mask(target_ids, rows, num_negatives, negatives_within)
     infonce = info_nce(prediction, targets, rows, negatives, temperature).mean()
     return Losses(mse + COSINE_WEIGHT * cosine + alpha * infonce, mse, cosine, infonce)

@@ -13,7 +13,7 @@ from lvm_core.dataset import Dataset
 from lvm_core.devices import VectorSource
 from lvm_core.errors import DivergedError
 from lvm_core.evaluation import Evaluation, Evaluator, Measurement, mean_losses
-from lvm_core.losses import Losses, losses
+from lvm_core.losses import losses
 from lvm_core.models import LatentVectorModel, ModelConfig, build_model
 from lvm_core.schedule import learning_rate, next_evaluation
 from lvm_core.seeds import child_seed
@@ -25,7 +25,8 @@ MICRO_BATCH_BYTES = {"cpu": 60_000_000, "cuda": 1 << 30, "mps": 256 << 20}  # wi
 class TrainConfig:
     """The recipe of one run. All counts of time are in optimizer steps or evaluations, never in epochs.
 
-    negatives_from: `batch`, or `micro_batch` as published (all other targets of it, at most `num_negatives`).
+    negatives_within: rows, next to each other in the batch, that are each other's negatives, all and only they, as in
+    published micro-batches; None: `num_negatives` of the whole batch. `micro_batch_size` only splits the work.
     steps_per_epoch: set where evaluations fall on published epochs; see lvm_core.schedule.
     select_by: what the best evaluation is the best in, `hit_at_5` or the validation `loss`.
     normalize_loss: whether losses see unit predictions.
@@ -47,7 +48,7 @@ class TrainConfig:
     patience: int = 3
     device: str = "cpu"
     precision: str = "float32"
-    negatives_from: str = "batch"
+    negatives_within: int | None = None
     steps_per_epoch: int | None = None
     select_by: str = "hit_at_5"
     normalize_loss: bool = True
@@ -145,26 +146,21 @@ class Trainer:
             context = self.source.gather(self.batches.context_rows(batch, rows, config.context_length))
             with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
                 prediction = self.model(context) if config.normalize_loss else self.model.unscaled(context)
-            terms = self._losses(prediction.float(), targets, target_ids, rows)
+            terms = losses(
+                prediction.float(),
+                targets,
+                target_ids,
+                rows,
+                alpha=config.alpha,
+                num_negatives=config.num_negatives,
+                temperature=config.temperature,
+                negatives_within=config.negatives_within,
+                is_unit=config.normalize_loss,
+            )
             share = (rows.stop - rows.start) / config.batch_size
             (terms.total * share).backward()
             total += share * np.array([float(term.detach()) for term in terms])
         return total
-
-    def _losses(self, prediction: torch.Tensor, targets: torch.Tensor, ids: torch.Tensor, rows: slice) -> Losses:
-        """Return the loss terms of a micro-batch, its negatives from the whole batch or from itself."""
-        config = self.config
-        whole = config.negatives_from == "batch"
-        return losses(
-            prediction,
-            targets if whole else targets[rows],
-            ids if whole else ids[rows],
-            rows if whole else slice(0, rows.stop - rows.start),
-            alpha=config.alpha,
-            num_negatives=config.num_negatives if whole else None,
-            temperature=config.temperature,
-            is_unit=config.normalize_loss,
-        )
 
     def evaluate(self, train_terms: list[np.ndarray], started: float) -> Evaluation:
         """Measure validation, keep the weights if they are the best so far, and say whether the run is over."""

@@ -143,8 +143,8 @@ def _longest_feasible(space: Space, corpus: Corpus, contexts: list[int], smalles
         refusals[context] = (reason, needed)
     raise InputError(
         f"the corpus must fill at least one cell, but {corpus.name} has {len(dataset.train_positions)} training "
-        f"targets with {context} vectors before them and the smallest num_sequences is {smallest}{gate_note(dataset)}. Lower "
-        "cells.num_sequences or cells.context_length, or give a larger corpus."
+        f"targets with {context} vectors before them and the smallest num_sequences is {smallest}{gate_note(dataset)}. "
+        "Lower cells.num_sequences or cells.context_length, or give a larger corpus."
     )
 
 

@@ -10,7 +10,7 @@ from lvm_core.schedule import EPOCHS_BETWEEN, steps_per_epoch
 from lvm_core.trainer import TrainConfig
 
 MODEL_FIELDS = ("model", "anchor", "hidden_dim", "num_layers", "dropout", "num_slots", "chunk_length")
-ELSEWHERE = (*MODEL_FIELDS, "num_parameters", "epochs")
+ELSEWHERE = (*MODEL_FIELDS, "num_parameters", "epochs", "negatives_from")
 # published micro-batches, by the longest context that each was used for; longer contexts had 4
 MICRO_BATCHES = {100: 32, 500: 16, 1000: 8}
 SMALLEST_MICRO_BATCH = 4
@@ -72,8 +72,10 @@ class Recipe(BaseModel):
         """Return what fixes the training run."""
         rest = {name: value for name, value in self.model_dump().items() if name not in ELSEWHERE}
         epoch = None if self.epochs is None else steps_per_epoch(num_sequences, self.batch_size)
-        cell = {"context_length": context_length, "num_sequences": num_sequences}
-        return TrainConfig(**cell, patience=patience, steps_per_epoch=epoch, **rest)
+        rest |= {"context_length": context_length, "num_sequences": num_sequences, "steps_per_epoch": epoch}
+        if self.negatives_from == "micro_batch":  # gradients add up alike however the work is split
+            rest |= {"negatives_within": self.micro_batch_size, "micro_batch_size": None}
+        return TrainConfig(patience=patience, **rest)
 
 
 def published_micro_batch(context_length: int) -> int:

@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from lvm_core.baselines import Baselines
-from lvm_core.batches import TrainingBatches
 from lvm_core.corpus import open_corpus
 from lvm_core.dataset import DataConfig, build_dataset
 from lvm_core.errors import InputError
-from lvm_core.losses import losses
+from lvm_core.losses import losses, negative_mask
 from lvm_core.models import ModelConfig
 from lvm_core.models.size import count_parameters, hidden_dim_for
 from lvm_core.ranks import chance_hit_at_k, hit_at_k_in_pool
@@ -97,12 +96,12 @@ def test_an_epoch_schedule_becomes_steps_and_the_rate_ends_at_a_tenth_after_fift
     recipe = Recipe(epochs=50, negatives_from="micro_batch").for_cell(500, 2065, dim=16)
     config = recipe.training_part(500, 2065, patience=3)
     assert (config.steps_per_epoch, config.max_steps, config.warmup_steps, config.eval_interval) == (8, 400, 8, 40)
-    assert (config.micro_batch_size, config.num_negatives, config.batch_size) == (16, 15, 256)
+    assert (config.negatives_within, config.num_negatives, config.batch_size) == (16, 15, 256)
     micro = {c: Recipe(negatives_from="micro_batch").for_cell(c, 999, 16).num_negatives for c in PUBLISHED}
     assert micro == {100: 31, 500: 15, 1000: 7, 2000: 3}
 
 
-def test_a_real_run_evaluates_at_the_published_epochs_and_draws_negatives_from_its_micro_batch(small_corpus):
+def test_a_real_run_evaluates_at_the_published_epochs(small_corpus):
     data = build_dataset(small_corpus, DataConfig(seed=0, max_context=8, **AS_REPORTED))
     recipe = Recipe(epochs=50, negatives_from="micro_batch", batch_size=64, hidden_dim=8, learning_rate=1e-2)
     recipe = recipe.model_copy(update={"device": "cpu", "precision": "float32"}).for_cell(8, 300, 16)
@@ -112,15 +111,29 @@ def test_a_real_run_evaluates_at_the_published_epochs_and_draws_negatives_from_i
     hits = [e.validation.hit_at(5) for e in evaluations]
     epoch = config.steps_per_epoch
     assert [e.step // epoch for e in evaluations] == evaluated_epochs(hits, epoch)
-    batch = TrainingBatches(data, 300, 64, seed=1).batch(0)
-    targets = trainer.source.gather(batch.target_rows)
-    rows = slice(32, 64)
-    ids = torch.from_numpy(batch.target_rows)
-    prediction = torch.nn.functional.normalize(targets[rows].roll(1, 0), dim=-1)
-    own = losses(
-        prediction, targets[rows], ids[rows], slice(0, 32), alpha=config.alpha, num_negatives=31, temperature=0.07
-    )
-    assert trainer._losses(prediction, targets, ids, rows).infonce == own.infonce
+
+
+def test_published_negatives_are_those_of_a_loss_over_the_micro_batch_alone_however_the_work_is_split():
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.nn.functional.normalize(torch.randn(24, 8, generator=generator), dim=-1)
+    prediction = torch.nn.functional.normalize(torch.randn(24, 8, generator=generator), dim=-1)
+    ids = torch.arange(24)
+    ids[9] = ids[8]  # a repeated target in a micro-batch is no negative of itself
+    settings = {"alpha": 0.1, "temperature": 0.07}
+    for first in (0, 8, 16):
+        rows, alone = slice(first, first + 8), slice(0, 8)
+        found = losses(prediction[rows], targets, ids, rows, num_negatives=7, negatives_within=8, **settings)
+        if first != 8:
+            own = losses(prediction[rows], targets[rows], ids[rows], alone, num_negatives=7, **settings)
+            assert found.total.item() == pytest.approx(own.total.item(), rel=1e-6)
+    counts = negative_mask(ids, slice(0, 24), 7, negatives_within=8).sum(1).tolist()
+    assert counts == [7] * 8 + [6, 6] + [7] * 14
+    whole = losses(prediction, targets, ids, slice(0, 24), num_negatives=7, negatives_within=8, **settings)
+    halves = [
+        losses(prediction[rows], targets, ids, rows, num_negatives=7, negatives_within=8, **settings)
+        for rows in (slice(0, 12), slice(12, 24))
+    ]
+    assert whole.total.item() == pytest.approx(sum(half.total.item() for half in halves) / 2, rel=1e-6)
 
 
 def test_selecting_by_loss_keeps_the_evaluation_with_the_lowest_loss(small_data):

@@ -30,7 +30,9 @@ def planned(tmp_path, corpus, settings=(), **changes):
 def test_every_space_file_has_three_valid_presets_that_the_embedded_corpus_fills(name, preset):
     space = load_space(name, preset, [], {})
     plan = make_plan(name, space, open_corpus("kalman"))
-    assert plan.groups and not plan.infeasible
+    assert plan.groups
+    # only a quality gate may leave too little, and then says what it removed
+    assert all("the coherence gate at" in cell.reason for cell in plan.infeasible)
 
 
 def test_the_published_recipe_comes_first_in_every_space_that_searches():

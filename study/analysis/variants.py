@@ -77,7 +77,7 @@ def measured_cells(study: StudyRecords) -> dict[tuple[str | None, str | None], M
 
 
 def baseline_of(study: StudyRecords, cell: Measured, *, trained: bool) -> Measured | None:
-    """Return the best baseline by validation Hit@5 on a cell's data: one that was fitted, or one that trains nothing."""
+    """Return the best baseline on a cell's data, by validation Hit@5: a fitted one, or one that trains nothing."""
     of_cell, measured = cell.trials.iloc[0], study.measured("baseline")
     fits = measured.num_sequences == of_cell.num_sequences if trained else measured.num_sequences.isna()
     same = (measured.split_fingerprint == of_cell.split_fingerprint) & (measured.protocol == of_cell.protocol)

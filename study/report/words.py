@@ -6,7 +6,12 @@ from study.report.findings import Findings
 def measured_with(findings: Findings) -> str:
     """Return the counts behind the map."""
     row = findings.cells.iloc[0]
-    replicates = findings.cells.num_replicates
+    replicates, pools = findings.cells.num_replicates, findings.cells.pool_size
+    if pools.nunique() > 1:
+        return (
+            f"every context has its own queries and pool, of {pools.min():,} to {pools.max():,}: figures of different "
+            "pools do not compare; intervals resample chains and replicates"
+        )
     span = (
         f"{replicates.min()}" if replicates.min() == replicates.max() else f"{replicates.min()} to {replicates.max()}"
     )
