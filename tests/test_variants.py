@@ -128,12 +128,12 @@ def finished(tmp_path_factory, small_file) -> tuple[Path, str]:
 
 def test_the_leaks_of_the_published_split_are_told_and_do_not_stop_the_study(finished):
     assert "leak, as published (C=2):" in finished[1]
-    assert "how much of each step remains" in finished[1]
+    assert "change in Hit@5 from row to row" in finished[1]
     trials = pd.read_parquet(finished[0] / "trials")
     confirm = trials[trials.stage == "confirm"]
     assert confirm.groupby("protocol").cell_id.nunique().to_dict() == {"as_reported": 3, "controlled": 2}
     report = (finished[0] / "report" / "report.md").read_text()
-    assert "## How much of each step remains" in report
+    assert "## Change in Hit@5 from row to row" in report
 
 
 def test_published_trials_record_their_validation_ranks_as_test_and_say_so(finished):

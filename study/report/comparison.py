@@ -27,22 +27,29 @@ def _steps(study: StudyRecords) -> list[Section]:
         return []
     equal = table.equal_pool.iloc[0]
     rows = [
-        [r.row, r.variant, str(r.context_length), f"{r.num_sequences:,}", f"{r.pool_size:,}", f"{r.num_replicates}",
-         f"{r.num_steps:.0f}", _with_interval(r.hit_at_5, r.hit_at_5_low, r.hit_at_5_high),
+        [r.row, r.variant, f"{r.context_length:,} x {r.num_sequences:,}", f"{r.pool_size:,}", f"{r.num_steps:.0f}",
+         _with_interval(r.hit_at_5, r.hit_at_5_low, r.hit_at_5_high),
          _with_interval(r.equal_hit_at_5, r.equal_hit_at_5_low, r.equal_hit_at_5_high),
-         f"{r.baseline} {r.baseline_hit_at_5:.3f} / {r.baseline_equal_hit_at_5:.3f}"]
+         f"{r.baseline_hit_at_5:.3f}, at {equal} {r.baseline_equal_hit_at_5:.3f}"]
         for r in table.itertuples()
     ]  # fmt: skip
-    header = ["row", "protocol", "C", "N", "pool", "replicates", "steps", "Hit@5 [95 %]", f"at pool {equal}",
-              f"training-free, own pool / {equal}"]  # fmt: skip
-    steps = [
-        [s.step, s.variant, s.pool, _with_interval(s.change, s.low, s.high, "+.3f"), _remains(s)]
-        for s in steps_table(study).itertuples()
+    counts = f"{table.num_replicates.min()} replicates, {table.num_queries.min()} to {table.num_queries.max()} queries"
+    title = f"rows: test Hit@5 (as_reported: its validation windows, as published); {counts}"
+    header = ["row", "variant", "C x N", "pool", "steps", "Hit@5 [95 %]", f"at pool {equal} [95 %]", "training-free"]
+    return [(title, header, rows), *_changes(steps_table(study))]
+
+
+def _changes(table: pd.DataFrame) -> list[Section]:
+    """Return one row a step: the change as reported, then at equal pool by variant, with the share that remains."""
+    if table.empty:
+        return []
+    ways = table[["variant", "pool"]].drop_duplicates().itertuples(index=False)
+    header = ["step", *(f"{way.variant}, pool {way.pool}" for way in ways)]
+    rows = [
+        [name, *(_with_interval(s.change, s.low, s.high, "+.3f") + _remains(s) for s in group.itertuples())]
+        for name, group in table.groupby("step", sort=False)
     ]
-    return [
-        ("rows: test Hit@5 (as_reported: on the validation windows, as published)", header, rows),
-        ("how much of each step remains", ["step", "protocol", "pool", "change in Hit@5 [95 %]", "remains"], steps),
-    ]
+    return [("change in Hit@5 from row to row [95 %], and how much of it remains", header, rows)]
 
 
 def _gains(study: StudyRecords) -> list[Section]:
@@ -76,9 +83,10 @@ def _with_interval(value: float, low: float, high: float, form: str = ".3f") -> 
 
 
 def _remains(step) -> str:
+    """Return the share of the reported change, nothing where that change cannot be told from none."""
     if pd.isna(getattr(step, "remains", None)):
-        return "-"
-    return f"{step.remains:.0%} [{step.remains_low:.0%}, {step.remains_high:.0%}]"
+        return ""
+    return f" remains {step.remains:.0%} [{step.remains_low:.0%}, {step.remains_high:.0%}]"
 
 
 def _difference(line) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from study.analysis.load import StudyRecords
 from study.report.comparison import comparison
@@ -21,9 +21,9 @@ def print_summary(study: StudyRecords, console: Console) -> bool:
 
     compared = comparison(study)
     for title, header, rows in compared:
-        table = Table(*header, title=title)
+        table = Table(*(Column(name, overflow="fold") for name in header), title=title)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*(text.replace(" [", "\n[").replace(" remains", "\nremains") for text in row))
         console.print(table)
     if not findings.cells.empty and not compared:
         for arm in sorted({arm_of(cell) for cell in findings.cells.cell_id}):
