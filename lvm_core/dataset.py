@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -9,7 +10,8 @@ from lvm_core.corpus import Corpus
 from lvm_core.errors import InputError
 from lvm_core.kalman import KalmanModel
 from lvm_core.seeds import child_generator
-from lvm_core.split import PARTS, LeakAudit, Split, audit_leaks, split_by_chain
+from lvm_core.split import PARTS, LeakAudit, Split, audit_leaks, audit_window_leaks, split_by_chain
+from lvm_core.window_split import split_windows
 from lvm_core.windows import Stream, coherence
 
 MIN_QUERIES = 30  # fewer: the 95 % interval of a Hit@5 of one half is wider than 36 points; refused
@@ -23,10 +25,13 @@ class DataConfig:
     seed: int
     max_context: int
     fractions: tuple[float, float, float] = (0.70, 0.15, 0.15)
+    split: str = "chain"  # or "window": at random, as published, with what leaks
     boundary: str = "within"
+    train_boundary: str | None = None  # of the training windows alone; None: as `boundary`
+    overlap: str = "full"  # or "half": windows each half a context after the one before, as published
     min_chain_length: int = 7
     min_coherence: float | None = None
-    num_queries: int = 2000  # at most; both parts use as many as the smaller one has
+    num_queries: int | None = 2000  # at most, None: all; both parts use as many as the smaller one has
     pool_size: int | None = None  # None: the queries' targets
 
 
@@ -53,21 +58,26 @@ class QuerySet:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """All that a trial needs of a corpus. `train_positions` are the targets that serve every cell."""
+    """All that a trial needs of a corpus. `train_positions` are the targets that serve every cell.
+
+    split: None where windows were split at random. There is no test part then: as published, a run is judged on the
+    validation windows that chose its epoch, and `queries["test"]` are `queries["validation"]`.
+    """
 
     corpus: Corpus
     config: DataConfig
-    split: Split
+    split: Split | None
     train: Stream
     train_positions: np.ndarray
     queries: dict[str, QuerySet]
     num_incoherent: int
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over the split, the training targets, the queries and the pools."""
         digest = hashlib.blake2b(repr(sorted(asdict(self.config).items())).encode(), digest_size=8)
-        digest.update(self.split.part_of_chain.tobytes())
+        if self.split is not None:
+            digest.update(self.split.part_of_chain.tobytes())
         digest.update(self.train.rows[self.train_positions].tobytes())
         for part in sorted(self.queries):
             digest.update(self.queries[part].target_rows.tobytes())
@@ -82,12 +92,16 @@ class Dataset:
     def audit(self) -> LeakAudit:
         """Audit every window that any cell and replicate can draw: all targets, at the longest context."""
         touched = self.train.touched(self.train_positions, self.config.max_context, self.corpus.num_vectors)
-        return audit_leaks(self.corpus, self.split, touched)
+        if self.split is not None:
+            return audit_leaks(self.corpus, self.split, touched)
+        queries = self.queries["validation"]
+        held_out = queries.stream.touched(queries.positions, self.config.max_context, self.corpus.num_vectors)
+        return audit_window_leaks(touched, held_out, queries.target_rows)
 
     def removed(self) -> dict[str, int]:
         """Count what the quality gates removed."""
         return {
-            "chains_too_short": int((self.split.part_of_chain < 0).sum()),
+            "chains_too_short": 0 if self.split is None else int((self.split.part_of_chain < 0).sum()),
             "incoherent_training_windows": self.num_incoherent,
         }
 
@@ -97,11 +111,13 @@ def build_dataset(corpus: Corpus, config: DataConfig) -> Dataset:
 
     Raises: InputError when a part is empty, or too small for the queries or the pool.
     """
+    if config.split == "window":
+        return _split_by_window(corpus, config)
     split = split_by_chain(corpus, config.fractions, config.seed, config.min_chain_length)
     streams = {part: Stream.of_part(corpus, split.rows(corpus, part)) for part in PARTS}
-    train_positions = streams["train"].eligible(config.max_context, config.boundary)
+    train_positions = _windows(streams["train"], config, config.train_boundary or config.boundary)
     kept = _coherent(corpus, streams["train"], train_positions, config)
-    eligible = {part: streams[part].eligible(config.max_context, config.boundary) for part in PARTS[1:]}
+    eligible = {part: _windows(streams[part], config, config.boundary) for part in PARTS[1:]}
     num_queries = _num_queries(eligible, streams, config)
     return Dataset(
         corpus=corpus,
@@ -114,6 +130,30 @@ def build_dataset(corpus: Corpus, config: DataConfig) -> Dataset:
     )
 
 
+def _split_by_window(corpus: Corpus, config: DataConfig) -> Dataset:
+    """Split the windows of the whole corpus at random, as published; every vector is in the one stream."""
+    stream = Stream.of_part(corpus, np.arange(corpus.num_vectors))
+    train_positions, held_out = split_windows(_windows(stream, config, config.boundary), config.seed)
+    kept = _coherent(corpus, stream, train_positions, config)
+    num_queries = _num_queries({"validation": held_out}, {"validation": stream}, config)
+    queries = _draw_queries(stream, held_out, num_queries, "validation", config)
+    return Dataset(
+        corpus=corpus,
+        config=config,
+        split=None,
+        train=stream,
+        train_positions=train_positions[kept],
+        queries={"validation": queries, "test": queries},
+        num_incoherent=int((~kept).sum()),
+    )
+
+
+def _windows(stream: Stream, config: DataConfig, boundary: str) -> np.ndarray:
+    """Return the targets of the windows that a stream has under a config. [T] int64, ascending."""
+    positions = stream.eligible(config.max_context, boundary)
+    return positions if config.overlap == "full" else stream.half_overlapping(positions, config.max_context)
+
+
 def _coherent(corpus: Corpus, stream: Stream, positions: np.ndarray, config: DataConfig) -> np.ndarray:
     """Return which training windows pass the coherence gate. [T] bool. Queries are never gated."""
     if config.min_coherence is None or not len(positions):
@@ -124,7 +164,7 @@ def _coherent(corpus: Corpus, stream: Stream, positions: np.ndarray, config: Dat
 def _num_queries(eligible: dict[str, np.ndarray], streams: dict[str, Stream], config: DataConfig) -> int:
     """Return the number of queries that validation and test both have, so that their figures compare."""
     part = min(eligible, key=lambda name: len(eligible[name]))
-    num_queries = min(config.num_queries, len(eligible[part]))
+    num_queries = min(config.num_queries or len(eligible[part]), len(eligible[part]))
     if num_queries < MIN_QUERIES:
         raise InputError(
             f"the {part} part must have at least {MIN_QUERIES} queries, but found {num_queries}: of its "

@@ -17,11 +17,15 @@ class Losses(NamedTuple):
     infonce: torch.Tensor
 
 
-def negative_mask(target_ids: torch.Tensor, rows: slice, num_negatives: int) -> torch.Tensor:
+def negative_mask(
+    target_ids: torch.Tensor, rows: slice, num_negatives: int, negatives_within: int | None = None
+) -> torch.Tensor:
     """Choose each row's negatives: the next `num_negatives` targets after it, in cyclic order, that are not its own.
 
     target_ids: [B] int64, equal for equal targets. Every row gets the same number of negatives, also where the
-    training set is smaller than the batch and targets repeat. Returns [rows, B] bool.
+    training set is smaller than the batch and targets repeat. With `negatives_within`, the batch falls into stretches
+    of so many rows, as into published micro-batches: a row's negatives are all other targets of its own stretch.
+    Returns [rows, B] bool.
 
     Raises: ValueError where a row has fewer other targets than that.
     """
@@ -29,6 +33,9 @@ def negative_mask(target_ids: torch.Tensor, rows: slice, num_negatives: int) -> 
     own = torch.arange(size, device=target_ids.device)[rows]
     columns = (own[:, None] + torch.arange(size, device=target_ids.device)) % size  # cyclic, from the row itself
     other = target_ids[columns] != target_ids[own][:, None]
+    if negatives_within is not None:
+        other &= columns // negatives_within == own[:, None] // negatives_within
+        return torch.zeros_like(other).scatter_(1, columns, other)
     chosen = other & (other.cumsum(1) <= num_negatives)
     if int(other.sum(1).min()) < num_negatives:
         raise ValueError(f"each row needs {num_negatives} negatives, but one has {int(other.sum(1).min())}")
@@ -59,14 +66,17 @@ def losses(
     alpha: float,
     num_negatives: int,
     temperature: float,
+    negatives_within: int | None = None,
+    is_unit: bool = True,
 ) -> Losses:
     """Return the loss terms of a micro-batch: `rows` of the batch whose targets are all given.
 
-    prediction: [rows, D]; targets: [B, D]; target_ids: [B]. Everything float32 and of unit length.
+    prediction: [rows, D], of unit length unless `is_unit` is False; targets: [B, D] of unit length; target_ids: [B].
+    Everything float32. Without unit length, MSE and InfoNCE see the raw prediction, as before the published fix.
     """
     own = targets[rows]
     mse = F.mse_loss(prediction, own)
-    cosine = (1 - (prediction * own).sum(-1)).mean()
-    negatives = negative_mask(target_ids, rows, num_negatives)
+    cosine = (1 - ((prediction if is_unit else F.normalize(prediction, dim=-1)) * own).sum(-1)).mean()
+    negatives = negative_mask(target_ids, rows, num_negatives, negatives_within)
     infonce = info_nce(prediction, targets, rows, negatives, temperature).mean()
     return Losses(mse + COSINE_WEIGHT * cosine + alpha * infonce, mse, cosine, infonce)

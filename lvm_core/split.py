@@ -60,7 +60,10 @@ def split_by_chain(corpus: Corpus, fractions: tuple[float, float, float], seed: 
 
 @dataclass(frozen=True, kw_only=True)
 class LeakAudit:
-    """What the audit saw. `num_leaked_vectors` must be 0 under the controlled protocol."""
+    """What the audit saw. `num_leaked_vectors` must be 0 under the controlled protocol.
+
+    num_leaked_targets: queries' targets that a training window holds; None where chains were split.
+    """
 
     num_train_vectors: int
     num_validation_vectors: int
@@ -68,6 +71,7 @@ class LeakAudit:
     num_dropped_vectors: int
     num_vectors_in_training_windows: int
     num_leaked_vectors: int
+    num_leaked_targets: int | None = None
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -88,6 +92,22 @@ def audit_leaks(corpus: Corpus, split: Split, training_rows: np.ndarray) -> Leak
         num_dropped_vectors=int((part == DROPPED).sum()),
         num_vectors_in_training_windows=int(training_rows.sum()),
         num_leaked_vectors=int((training_rows & held_out).sum()),
+    )
+
+
+def audit_window_leaks(training_rows: np.ndarray, held_out_rows: np.ndarray, target_rows: np.ndarray) -> LeakAudit:
+    """Count what windows split at random share: held-out vectors, and targets themselves, in training windows.
+
+    training_rows, held_out_rows: [V] bool, every vector that a window of the side touches. target_rows: of the queries.
+    """
+    return LeakAudit(
+        num_train_vectors=int(training_rows.sum()),
+        num_validation_vectors=int(held_out_rows.sum()),
+        num_test_vectors=0,
+        num_dropped_vectors=int((~training_rows & ~held_out_rows).sum()),
+        num_vectors_in_training_windows=int(training_rows.sum()),
+        num_leaked_vectors=int((training_rows & held_out_rows).sum()),
+        num_leaked_targets=int(training_rows[target_rows].sum()),
     )
 
 

@@ -12,18 +12,25 @@ from lvm_core.batches import TrainingBatches
 from lvm_core.dataset import Dataset
 from lvm_core.devices import VectorSource
 from lvm_core.errors import DivergedError
-from lvm_core.evaluation import Evaluation, Evaluator, mean_losses
+from lvm_core.evaluation import Evaluation, Evaluator, Measurement, mean_losses
 from lvm_core.losses import losses
 from lvm_core.models import LatentVectorModel, ModelConfig, build_model
+from lvm_core.schedule import learning_rate, next_evaluation
 from lvm_core.seeds import child_seed
 
 MICRO_BATCH_BYTES = {"cpu": 60_000_000, "cuda": 1 << 30, "mps": 256 << 20}  # widest activation; benchmarks/ measured it
-FINAL_LEARNING_RATE = 0.1  # the cosine schedule ends at a tenth, as published
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """The recipe of one run. All counts of time are in optimizer steps or evaluations, never in epochs."""
+    """The recipe of one run. All counts of time are in optimizer steps or evaluations, never in epochs.
+
+    negatives_within: rows, next to each other in the batch, that are each other's negatives, all and only they, as in
+    published micro-batches; None: `num_negatives` of the whole batch. `micro_batch_size` only splits the work.
+    steps_per_epoch: set where evaluations fall on published epochs; see lvm_core.schedule.
+    select_by: what the best evaluation is the best in, `hit_at_5` or the validation `loss`.
+    normalize_loss: whether losses see unit predictions.
+    """
 
     context_length: int
     num_sequences: int
@@ -41,11 +48,15 @@ class TrainConfig:
     patience: int = 3
     device: str = "cpu"
     precision: str = "float32"
+    negatives_within: int | None = None
+    steps_per_epoch: int | None = None
+    select_by: str = "hit_at_5"
+    normalize_loss: bool = True
 
     @property
     def num_evaluations(self) -> int:
-        """The most evaluations a run can have; the last one falls on the last step."""
-        return math.ceil(self.max_steps / self.eval_interval)
+        """The most evaluations a run can have."""
+        return math.ceil(self.max_steps / (self.steps_per_epoch or self.eval_interval))
 
 
 def auto_micro_batch(config: TrainConfig, model: ModelConfig) -> int:
@@ -87,7 +98,7 @@ class Trainer:
         """
         while self.stop_reason() is None:
             started = time.perf_counter()
-            last_step = min(self.step + self.config.eval_interval, self.config.max_steps)
+            last_step = self._next_evaluation()
             terms = [self.train_step() for _ in range(self.step, last_step)]
             evaluation = self.evaluate(terms, started)
             self.elapsed_s += time.perf_counter() - started
@@ -97,21 +108,16 @@ class Trainer:
         """Return why training is over, or None."""
         if self.best is not None and self.num_evaluations - self.best.eval_index >= self.config.patience:
             return "patience"
-        return "max_steps" if self.step >= self.config.max_steps else None
+        return "max_steps" if self._next_evaluation() is None else None
 
-    def learning_rate(self, step: int) -> float:
-        """Linear warm-up, then a cosine to a tenth at the last step; the same in every cell."""
-        config = self.config
-        if step < config.warmup_steps:
-            return config.learning_rate * (step + 1) / config.warmup_steps
-        progress = (step - config.warmup_steps) / max(1, config.max_steps - config.warmup_steps)
-        cosine = 0.5 * (1 + math.cos(math.pi * progress))
-        return config.learning_rate * (FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * cosine)
+    def _next_evaluation(self) -> int | None:
+        improved = self.best is not None and self.best.eval_index == self.num_evaluations
+        return next_evaluation(self.config, self.step, improved=improved)
 
     def train_step(self) -> np.ndarray:
         """Do one optimizer step and return the batch means (total, mse, cosine, infonce). [4] float64."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(self.step)
+            group["lr"] = learning_rate(self.config, self.step)
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         with torch.random.fork_rng(devices=_cuda_devices(self.config.device)):
@@ -129,7 +135,7 @@ class Trainer:
         return terms
 
     def _accumulate(self) -> np.ndarray:
-        """Add up the gradients of the batch's micro-batches; each row still sees the whole batch's negatives."""
+        """Add up the gradients of the batch's micro-batches; each row sees the negatives that the config names."""
         config = self.config
         batch = self.batches.batch(self.step)
         targets = self.source.gather(batch.target_rows)
@@ -139,7 +145,7 @@ class Trainer:
             rows = slice(start, min(start + self.micro_batch_size, config.batch_size))
             context = self.source.gather(self.batches.context_rows(batch, rows, config.context_length))
             with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                prediction = self.model(context)
+                prediction = self.model(context) if config.normalize_loss else self.model.unscaled(context)
             terms = losses(
                 prediction.float(),
                 targets,
@@ -148,6 +154,8 @@ class Trainer:
                 alpha=config.alpha,
                 num_negatives=config.num_negatives,
                 temperature=config.temperature,
+                negatives_within=config.negatives_within,
+                is_unit=config.normalize_loss,
             )
             share = (rows.stop - rows.start) / config.batch_size
             (terms.total * share).backward()
@@ -163,11 +171,11 @@ class Trainer:
             eval_index=self.num_evaluations,
             step=self.step,
             sequences_seen=self.step * self.config.batch_size,
-            learning_rate=self.learning_rate(self.step - 1),
+            learning_rate=learning_rate(self.config, self.step - 1),
             train=mean_losses(train_terms),
             validation=measured,
         )
-        if self.best is None or measured.hit_at(5) > self.best.validation.hit_at(5):
+        if self.best is None or self._score(measured) > self._score(self.best.validation):
             self.best = evaluation
             self.best_weights = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
         evaluation.stop_reason = self.stop_reason()
@@ -175,6 +183,10 @@ class Trainer:
         self.eval_s += now - eval_started
         evaluation.elapsed_s = self.elapsed_s + now - started
         return evaluation
+
+    def _score(self, measured: Measurement) -> float:
+        """Return what the best evaluation has most of."""
+        return -measured.loss if self.config.select_by == "loss" else measured.hit_at(5)
 
     def restore_best(self) -> LatentVectorModel:
         """Load the best weights into the model and return it."""

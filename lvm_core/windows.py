@@ -7,8 +7,10 @@ import numpy as np
 
 from lvm_core.corpus import Corpus, run_starts
 from lvm_core.seeds import child_generator
+from lvm_core.window_split import window_step
 
 BOUNDARIES = ("within", "stream")
+OVERLAPS = ("full", "half")  # a window at every position, or each half a context after the one before
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,10 @@ class Stream:
         positions = np.arange(len(self.rows))
         first = self.chain_start if boundary == "within" else 0
         return positions[positions - first >= context_length]
+
+    def half_overlapping(self, positions: np.ndarray, context_length: int) -> np.ndarray:
+        """Keep the positions whose windows overlap by half a context, counted from the stream's first window."""
+        return positions[(positions - context_length) % window_step(context_length) == 0]
 
     def context_rows(self, positions: np.ndarray, context_length: int) -> np.ndarray:
         """Return the corpus rows of the contexts, oldest first. [B] -> [B, C] int64."""

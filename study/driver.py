@@ -182,9 +182,8 @@ def _deadline(started: float, options: RunOptions, share: float) -> float | None
 
 def race_for(plan: Plan, known: dict[str, Outcome]) -> CellASHA:
     """Return the races of all cells, their rungs filled from the records."""
-    racing, recipe = plan.space.racing, plan.space.recipe({})
-    num_evaluations = -(-recipe.max_steps // recipe.eval_interval)
-    scheduler = CellASHA(num_evaluations, racing.grace_evaluations, racing.reduction_factor)
+    racing = plan.space.racing
+    scheduler = CellASHA(plan.num_evaluations, racing.grace_evaluations, racing.reduction_factor)
     for trial_id, outcome in known.items():
         scheduler.show_recorded(outcome.cell_id, trial_id, outcome.curve)
     return scheduler

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from lvm_core.trainer import Trainer
 from study.machine import num_cpus
-from study.plan import Plan
+from study.plan import Group, Plan
 from study.progress import duration
 from study.trial import one_thread
 
@@ -23,12 +23,11 @@ class Timing:
     eval_s: float
 
 
-def measure(plan: Plan, context_length: int) -> Timing:
-    """Time a few steps and an evaluation of the default recipe, after one step to warm up."""
-    recipe = plan.space.recipe({}).model_copy(update={"device": plan.device, "precision": plan.precision})
-    size = min(group.num_sequences for group in plan.groups)
-    config = recipe.training_part(context_length, size, plan.space.patience.longest)
-    trainer = Trainer(plan.dataset, recipe.model_part(plan.corpus.dim), config, plan.space.seed)
+def measure(plan: Plan, group: Group) -> Timing:
+    """Time a few steps and an evaluation of a cell's default recipe, after one step to warm up."""
+    recipe = plan.recipe(group, {})
+    config = recipe.training_part(group.context_length, group.num_sequences, plan.space.patience.longest)
+    trainer = Trainer(plan.dataset_of(group), recipe.model_part(plan.corpus.dim), config, plan.space.seed)
     trainer.train_step()
     started = time.perf_counter()
     for _ in range(MEASURED_STEPS):
@@ -38,10 +37,18 @@ def measure(plan: Plan, context_length: int) -> Timing:
     return Timing((stepped - started) / MEASURED_STEPS, time.perf_counter() - stepped)
 
 
-def longest_run_s(plan: Plan, timing: Timing) -> float:
+def longest_run_s(plan: Plan, group: Group, timing: Timing) -> float:
     """Return the seconds of a trial that is neither raced out nor stopped early."""
-    recipe = plan.space.recipe({})
+    recipe = plan.recipe(group, {})
     return recipe.max_steps * timing.step_s + -(-recipe.max_steps // recipe.eval_interval) * timing.eval_s
+
+
+def timed_alike(plan: Plan) -> list[list[Group]]:
+    """Return the cells in lists of equal cost: of one context, and of one variant and row where there are any."""
+    alike: dict[tuple, list[Group]] = {}
+    for group in sorted(plan.groups, key=lambda group: (group.context_length, group.num_sequences)):
+        alike.setdefault((group.context_length, group.variant, group.row), []).append(group)
+    return list(alike.values())
 
 
 def print_plan(plan: Plan, num_workers: int | None, console: Console) -> None:
@@ -63,15 +70,13 @@ def print_plan(plan: Plan, num_workers: int | None, console: Console) -> None:
     per_group = (plan.space.racing.num_configs if plan.searches else 0) + plan.space.replicates
     table = Table("C", "N", "groups", "trials", "s/step", "longest trial")
     total_s = 0.0
-    for context in sorted({group.context_length for group in plan.groups}):
-        groups = [group for group in plan.groups if group.context_length == context]
-        timing = measure(plan, context)
-        total_s += len(groups) * per_group * longest_run_s(plan, timing)
+    for groups in timed_alike(plan):
+        longest_s = longest_run_s(plan, groups[0], timing := measure(plan, groups[0]))
+        total_s += len(groups) * per_group * longest_s
         sizes = ", ".join(str(size) for size in sorted({group.num_sequences for group in groups}))
-        longest = duration(longest_run_s(plan, timing))
-        table.add_row(
-            str(context), sizes, str(len(groups)), str(len(groups) * per_group), f"{timing.step_s:.4f}", longest
-        )
+        names = [str(groups[0].context_length), *(n for n in (groups[0].row, groups[0].variant) if n)]
+        counts = [sizes, str(len(groups)), str(len(groups) * per_group)]
+        table.add_row(" ".join(names), *counts, f"{timing.step_s:.4f}", duration(longest_s))
     for cell in plan.infeasible:
         table.add_row(str(cell.context_length), str(cell.num_sequences), "infeasible", "0", "-", "-")
     console.print(table)

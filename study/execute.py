@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,8 +13,9 @@ from rich.console import Console
 from lvm_core.errors import InputError
 from study.driver import RunOptions, run_study
 from study.manifest import MANIFEST, accounted_run, check_continues, describe, locked, near_copies
-from study.plan import SEARCH_REPLICATE, Group, Plan
+from study.plan import SEARCH_REPLICATE, Plan
 from study.progress import Progress, work_of
+from study.protocol import CONTROLLED
 from study.records import RecordStore, join
 from study.trial_rows import base_row
 
@@ -43,14 +44,15 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
     store = RecordStore.at(location)
     is_new = not store.exists(MANIFEST)
     manifest = open_manifest(plan, store, request)
-    leaked = manifest["split"]["audit"]["num_leaked_vectors"]
-    if leaked:
+    if leaked := forbidden_leak(manifest):
         print(f"error: the split audit found {leaked} held-out vectors in training windows; stopped.", file=sys.stderr)
         return FAILED
     with locked(store):
         _log_to_file(store)
         for warning in manifest["warnings"]:
             console.print(f"warning: {warning}", style="yellow", highlight=False)
+        for finding in leak_findings(manifest):
+            console.print(finding, style="yellow", highlight=False)
         try:
             _run_trials(plan, store, location, manifest, request, console)
         except KeyboardInterrupt:
@@ -75,6 +77,22 @@ def open_manifest(plan: Plan, store: RecordStore, request: RunRequest) -> dict:
         return found
     _check_writable(request.out)
     return describe(plan, request.command(resume=False))
+
+
+def forbidden_leak(manifest: dict) -> int:
+    """Return the most held-out vectors in training windows that an audit of controlled data found."""
+    audits = [split["audit"] for split in manifest["splits"] if split["protocol"] == CONTROLLED]
+    return max((audit["num_leaked_vectors"] for audit in audits), default=0)
+
+
+def leak_findings(manifest: dict) -> list[str]:
+    """Say what leaks where windows were split at random, as published: there it is a finding, no fault."""
+    return [
+        f"leak, as published (C={split['max_context']}): {split['audit']['num_leaked_targets']:,} of "
+        f"{split['num_queries']:,} targets lie in training windows"
+        for split in manifest["splits"]
+        if split["protocol"] != CONTROLLED and split["audit"]["num_leaked_vectors"]
+    ]
 
 
 def _check_writable(out: str) -> None:
@@ -107,7 +125,9 @@ def _run_trials(
 def record_infeasible(plan: Plan, store: RecordStore) -> None:
     """Write a row for every cell that the corpus cannot fill, so that no cell is dropped in silence."""
     for cell in plan.infeasible:
-        spec = plan.spec(Group(cell.context_length, cell.num_sequences), "search", SEARCH_REPLICATE, {})
+        spec = plan.spec(cell.group, "search", SEARCH_REPLICATE, {})
+        if cell.variant is not None:  # it has no data whose fingerprint could tell it from other variants
+            spec = replace(spec, split_fingerprint=f"none: {cell.group.cell_id}")
         needed = f"; about {cell.num_vectors_needed:,} vectors needed" if cell.num_vectors_needed else ""
         store.write_trial({**base_row(spec), "status": "infeasible", "error": cell.reason + needed}, [], None)
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lvm_core.corpus import cache_dir
+from lvm_core.dataset import Dataset
 from lvm_core.errors import InputError
 from lvm_core.split import PARTS, NearCopies, find_near_copies
 from lvm_core.version import trainer_version
@@ -24,7 +25,7 @@ MANIFEST = "manifest.json"
 
 def describe(plan: Plan, command: str) -> dict:
     """Return everything that is settled before the first trial."""
-    dataset, corpus = plan.dataset, plan.corpus
+    corpus = plan.corpus
     return {
         "study": plan.study,
         "question": plan.space.question,
@@ -40,17 +41,9 @@ def describe(plan: Plan, command: str) -> dict:
             "dim": corpus.dim,
             "num_chains": corpus.num_chains,
         },
-        "split": {
-            "fingerprint": plan.split_fingerprint,
-            "max_context": plan.max_context,
-            "num_chains": {part: int((dataset.split.part_of_chain == n).sum()) for n, part in enumerate(PARTS)},
-            "num_queries": len(dataset.queries["test"].positions),
-            "num_query_chains": {part: len(set(q.chain_ids.tolist())) for part, q in dataset.queries.items()},
-            "pool_size": len(dataset.queries["test"].pool_rows),
-            "num_training_targets": len(dataset.train_positions),
-            "removed": dataset.removed(),
-            "audit": dataset.audit().as_dict(),
-        },
+        "split": describe_split(plan.dataset, plan.datasets[0][0]),
+        "splits": [describe_split(dataset, protocol) for protocol, dataset in plan.datasets],
+        "variants": describe_variants(plan),
         "cells": [group.cell_id for group in plan.groups],
         "infeasible": [vars(cell) for cell in plan.infeasible],
         "warnings": plan.warnings(),
@@ -62,6 +55,47 @@ def describe(plan: Plan, command: str) -> dict:
         "hardware": hardware(),
         "runs": [],
     }
+
+
+def describe_split(dataset: Dataset, protocol: str) -> dict:
+    """Return how data was split, and what the audit of it saw.
+
+    test: `own`, or `validation` where windows were split at random, as published, and a run is judged on the windows
+    that chose its epoch.
+    """
+    parts = [] if dataset.split is None else dataset.split.part_of_chain
+    return {
+        "fingerprint": dataset.fingerprint,
+        "protocol": protocol,
+        "kind": dataset.config.split,
+        "test": "validation" if dataset.split is None else "own",
+        "max_context": dataset.config.max_context,
+        "num_chains": {part: int((parts == n).sum()) for n, part in enumerate(PARTS)} if len(parts) else {},
+        "num_queries": len(dataset.queries["test"].positions),
+        "num_query_chains": {part: len(set(q.chain_ids.tolist())) for part, q in dataset.queries.items()},
+        "pool_size": len(dataset.queries["test"].pool_rows),
+        "num_training_targets": len(dataset.train_positions),
+        "min_coherence": dataset.config.min_coherence,
+        "removed": dataset.removed(),
+        "audit": dataset.audit().as_dict(),
+    }
+
+
+def describe_variants(plan: Plan) -> list[dict]:
+    """Return which cell each variant of each row is; variants that are one and the same share it."""
+    return [
+        {
+            "variant": group.variant,
+            "row": group.row,
+            "cell_id": kept.cell_id,
+            "context_length": group.context_length,
+            "num_sequences": group.num_sequences,
+            "protocol": plan.part_of(group).space.protocol,
+            "split_fingerprint": plan.dataset_of(group).fingerprint,
+        }
+        for group, kept in plan.cell_of.items()
+        if group.variant or group.row
+    ]
 
 
 def check_continues(found: dict, plan: Plan, resume: bool) -> None:
@@ -108,6 +142,8 @@ def _first_difference(key: str, old: object, new: object) -> tuple[str, object, 
 
 def near_copies(plan: Plan) -> dict:
     """Count near-copies across the split; remembered in the cache folder, since it reads every vector."""
+    if plan.dataset.split is None:
+        return {"search": "none: windows were split at random, so that held-out vectors themselves are in training"}
     key = hashlib.sha256(plan.corpus.fingerprint.encode() + plan.dataset.split.part_of_chain.tobytes()).hexdigest()[:16]
     path = cache_dir() / f"near-copies-{key}.json"
     try:

@@ -5,9 +5,15 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lvm_core.models import ModelConfig
+from lvm_core.models.size import hidden_dim_for
+from lvm_core.schedule import EPOCHS_BETWEEN, steps_per_epoch
 from lvm_core.trainer import TrainConfig
 
 MODEL_FIELDS = ("model", "anchor", "hidden_dim", "num_layers", "dropout", "num_slots", "chunk_length")
+ELSEWHERE = (*MODEL_FIELDS, "num_parameters", "epochs", "negatives_from")
+# published micro-batches, by the longest context that each was used for; longer contexts had 4
+MICRO_BATCHES = {100: 32, 500: 16, 1000: 8}
+SMALLEST_MICRO_BATCH = 4
 
 
 class Recipe(BaseModel):
@@ -15,9 +21,10 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    model: Literal["gru", "memory_gru", "hierarchical_gru"] = "gru"
+    model: Literal["gru", "memory_gru", "hierarchical_gru", "transformer"] = "gru"
     anchor: Literal["last", "ema"] = "last"
     hidden_dim: int = Field(128, ge=1, le=16_384)
+    num_parameters: int | None = Field(None, ge=1)  # chooses hidden_dim, so that architectures compare
     num_layers: int = Field(1, ge=1, le=64)
     dropout: float = Field(0.1, ge=0, lt=1)
     num_slots: int = Field(64, ge=1, le=1_000_000)
@@ -29,12 +36,33 @@ class Recipe(BaseModel):
     batch_size: int = Field(256, ge=2)
     num_negatives: int = Field(224, ge=1)
     micro_batch_size: int | None = Field(None, ge=1)
+    negatives_from: Literal["batch", "micro_batch"] = "batch"
+    normalize_loss: bool = True
+    select_by: Literal["hit_at_5", "loss"] = "hit_at_5"
     grad_clip: float = Field(1.0, gt=0)
     max_steps: int = Field(2000, ge=1)
     warmup_steps: int = Field(50, ge=0)
     eval_interval: int = Field(100, ge=1)
+    epochs: int | None = Field(None, ge=1)  # the published schedule; steps, warm-up and evaluations follow from it
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def for_cell(self, context_length: int, num_sequences: int, dim: int) -> "Recipe":
+        """Return the recipe with what a cell settles: epochs in steps, micro-batch negatives, the model's width."""
+        settled: dict[str, object] = {}
+        if self.num_parameters is not None:
+            settled["hidden_dim"] = hidden_dim_for(self.model_part(dim), self.num_parameters)
+        if self.negatives_from == "micro_batch":
+            size = self.micro_batch_size or published_micro_batch(context_length)
+            settled |= {"micro_batch_size": size, "num_negatives": size - 1}
+        if self.epochs is not None:
+            epoch = steps_per_epoch(num_sequences, self.batch_size)
+            settled |= {
+                "max_steps": self.epochs * epoch,
+                "warmup_steps": epoch,
+                "eval_interval": EPOCHS_BETWEEN * epoch,
+            }
+        return self.model_copy(update=settled)
 
     def model_part(self, dim: int) -> ModelConfig:
         """Return what fixes the model's shape."""
@@ -42,5 +70,15 @@ class Recipe(BaseModel):
 
     def training_part(self, context_length: int, num_sequences: int, patience: int) -> TrainConfig:
         """Return what fixes the training run."""
-        rest = {name: value for name, value in self.model_dump().items() if name not in MODEL_FIELDS}
-        return TrainConfig(context_length=context_length, num_sequences=num_sequences, patience=patience, **rest)
+        rest = {name: value for name, value in self.model_dump().items() if name not in ELSEWHERE}
+        epoch = None if self.epochs is None else steps_per_epoch(num_sequences, self.batch_size)
+        rest |= {"context_length": context_length, "num_sequences": num_sequences, "steps_per_epoch": epoch}
+        if self.negatives_from == "micro_batch":  # gradients add up alike however the work is split
+            rest |= {"negatives_within": self.micro_batch_size, "micro_batch_size": None}
+        return TrainConfig(patience=patience, **rest)
+
+
+def published_micro_batch(context_length: int) -> int:
+    """Return the micro-batch of the published runs at a context length: 32, 16, 8, 4."""
+    fitting = [size for longest, size in MICRO_BATCHES.items() if context_length <= longest]
+    return fitting[0] if fitting else SMALLEST_MICRO_BATCH

@@ -36,7 +36,8 @@ def parser() -> Parser:
     made.add_argument("--out", default="results", metavar="DIR", help="where studies go, s3://… too (default: results)")
     made.add_argument("--study", metavar="NAME", help="the study's folder (default: <name>-<corpus>[-<preset>])")
     made.add_argument("--seed", type=int, metavar="N", help="seed of split, queries and replicates")
-    made.add_argument("--protocol", choices=["controlled"], help="how it is measured")
+    made.add_argument("--protocol", choices=["controlled", "as_reported"], help="how it is measured")
+    made.add_argument("--scale", choices=["auto", "none"], help="shorten published contexts to the corpus, or do not")
     made.add_argument("--address", metavar="ADDR", help="join a running Ray cluster, e.g. auto or HOST:6379")
     made.add_argument("--workers", type=int, metavar="N", help="trials at a time (default: one a core)")
     made.add_argument("--budget", metavar="30m", help="start no new trial after this time")
@@ -94,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
 def plan_from(options: argparse.Namespace) -> Plan:
     """Read the space and the corpus and settle the plan. Writes nothing but the corpus cache."""
     overrides = {"corpus": options.corpus, "seed": options.seed, "protocol": options.protocol}
+    overrides["scale"] = options.scale
     space = load_space(options.name, options.preset, options.set, overrides)
     corpus = open_corpus(space.corpus)
     parts = [Path(options.name).stem, corpus.name, options.preset]

@@ -1,7 +1,7 @@
 """The keys of a search space, their bounds and their defaults: checked once, then frozen."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -14,7 +14,7 @@ PositiveInts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_leng
 # equal in every cell, or the map compares more than C and N
 ONE_FOR_ALL = (
     *("max_steps", "warmup_steps", "eval_interval", "batch_size", "num_negatives", "micro_batch_size"),
-    *("device", "precision"),
+    *("device", "precision", "epochs", "negatives_from"),
 )
 
 
@@ -22,13 +22,37 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Row(Strict):
+    """One named cell with values of its own, such as a row of a published table.
+
+    num_queries: at most so many, where every context has queries of its own. fixed: laid over the study's.
+    """
+
+    context_length: int = Field(ge=1)
+    num_sequences: int = Field(ge=1)
+    num_queries: int | None = Field(None, ge=30)
+    fixed: dict[str, Any] = {}
+
+
 class Cells(Strict):
-    """The map's axes; they cross fully."""
+    """The map's axes, which cross fully; or named rows, which do not cross."""
 
     context_length: PositiveInts
     num_sequences: PositiveInts
+    rows: dict[str, Row] = {}
 
-    @field_validator("*")
+    @model_validator(mode="before")
+    @classmethod
+    def _axes_of_rows(cls, values: Any) -> Any:
+        if not (isinstance(values, dict) and isinstance(values.get("rows"), dict) and values["rows"]):
+            return values
+        if set(values) != {"rows"}:
+            raise ValueError("cells must have either `rows`, or both `context_length` and `num_sequences`")
+        rows = [row for row in values["rows"].values() if isinstance(row, dict)]
+        axes = {key: [row.get(key) for row in rows] for key in ("context_length", "num_sequences")}
+        return {**values, **axes}
+
+    @field_validator("context_length", "num_sequences")
     @classmethod
     def _distinct(cls, values: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(sorted(set(values)))
@@ -38,10 +62,14 @@ class Data(Strict):
     """How the corpus is split, gated and queried; see lvm_core.dataset.DataConfig."""
 
     fractions: tuple[float, float, float] = (0.70, 0.15, 0.15)
+    split: Literal["chain", "window"] = "chain"
     boundary: str = Field("within", pattern="^(within|stream)$")
+    train_boundary: Literal["within", "stream"] | None = None
+    overlap: Literal["full", "half"] = "full"
+    shared_queries: bool = True  # one set of queries for every context, or each its own
     min_chain_length: int = Field(7, ge=1)
     min_coherence: float | None = Field(None, ge=-1, le=1)
-    num_queries: int = Field(2000, ge=30)
+    num_queries: Annotated[int, Field(ge=30)] | Literal["all"] = 2000
     pool_size: int | None = Field(None, ge=30)
 
     @field_validator("fractions")
@@ -96,13 +124,26 @@ class Patience(Strict):
         return max(self.replay)
 
 
+class Compare(Strict):
+    """What the report makes of the variants: `steps` from row to row, the `gain` from the first to the last context,
+    or the `difference` to the reference on the same queries.
+    """
+
+    by: Literal["steps", "gain", "difference"]
+    reference: str
+
+
 class Space(Strict):
-    """A whole study, as its YAML file and the command line say it."""
+    """A whole study, as its YAML file and the command line say it.
+
+    variants: named changes of this file, crossed with its cells. scale: `auto` shortens the rows' contexts until the
+    corpus has as many windows as the rows ask for.
+    """
 
     question: str
     corpus: str = "kalman"
     seed: int = Field(0, ge=0, lt=2**63)
-    protocol: str = Field("controlled", pattern="^controlled$")
+    protocol: Literal["controlled", "as_reported"] = "controlled"
     cells: Cells
     data: Data = Data()
     fixed: dict[str, Any] = {}
@@ -112,6 +153,9 @@ class Space(Strict):
     patience: Patience = Patience(replay=(3,))
     racing: Racing = Racing()
     replicates: int = Field(3, ge=1)
+    variants: dict[str, dict[str, Any]] = {}
+    compare: Compare | None = None
+    scale: Literal["none", "auto"] = "none"
 
     @model_validator(mode="after")
     def _recipes_hold(self) -> "Space":
@@ -135,6 +179,10 @@ class Space(Strict):
                 self.recipe({key: value}, where=f"arms.{key}")
         for number, point in enumerate(self.start):
             self._start_in_domain(number, point)
+        if self.compare is not None and self.compare.reference not in self.variants:
+            raise ValueError(f"compare.reference must be a variant{nearest(self.compare.reference, self.variants)}")
+        if self.scale == "auto" and not self.cells.rows:
+            raise ValueError("scale: auto keeps the numbers of windows of cells.rows, but there are no rows")
         return self
 
     def _start_in_domain(self, number: int, point: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ import yaml
 from pydantic import ValidationError
 
 from lvm_core.errors import InputError
+from study.merge import merge
+from study.settings import settings_of
 from study.space import Space
 from study.wording import explain, nearest
 
@@ -31,12 +33,14 @@ def load_space(name: str, preset: str | None, settings: list[str], overrides: di
     if preset is not None:
         if preset not in presets:
             raise InputError(f"--preset must be one of {', '.join(presets)} for {path.name}, but got {preset}.")
-        content = _merge(content, presets[preset])
-    content = _merge(content, {key: value for key, value in overrides.items() if value is not None})
+        content = merge(content, presets[preset])
+    content = merge(content, {key: value for key, value in overrides.items() if value is not None})
     for setting in settings:
-        content = _merge(content, _parse_setting(setting))
+        content = merge(content, _parse_setting(setting))
     try:
-        return Space(**content)
+        space = Space(**content)
+        settings_of(space)  # a wrong variant is refused here, with its name
+        return space
     except ValidationError as error:
         raise InputError(f"{explain(error, Space, path.name)}.") from None
 
@@ -74,16 +78,3 @@ def _parse_setting(setting: str) -> dict:
     for part in reversed(key.strip().split(".")):
         value = {part: value}
     return value
-
-
-def _merge(base: dict, changes: dict) -> dict:
-    """Return `base` with `changes` laid over it, mapping by mapping; a list or value replaces, null removes."""
-    if not isinstance(changes, dict):
-        raise InputError(f"a preset must be a YAML mapping, but found a {type(changes).__name__}.")
-    merged = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
-        if value is None:
-            del merged[key]  # what is left out has its default; a searched value can so be fixed instead
-    return merged

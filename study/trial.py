@@ -98,7 +98,7 @@ def one_thread() -> None:
     faiss.omp_set_num_threads(1)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _cached_dataset(source: str, corpus_fingerprint: str, config: DataConfig) -> Dataset:
     corpus = open_corpus(source)
     if corpus.fingerprint != corpus_fingerprint:

@@ -80,6 +80,7 @@ def test_a_cells_figures_are_those_worked_out_by_hand(made):
     assert row.hit_at_1 == pytest.approx(45 / 120)
     assert row.mrr == pytest.approx((45 + 15 / 50 + 33 / 4 + 27 / 50) / 120)
     assert row.oracle_share == pytest.approx(row.hit_at_5 / 0.8)
+    assert row.oracle_share_low < row.oracle_share < row.oracle_share_high
     assert row.replicate_sd == pytest.approx(np.std([45 / 60, 33 / 60], ddof=1))
     assert row.hit_at_5_low < row.hit_at_5 < row.hit_at_5_high
 

@@ -41,7 +41,8 @@ WRONG = {
     "bad budget": (["--budget", "soon"], "--budget must be a time such as 90s, 30m or 1h30m"),
     "no workers": (["--workers", "0"], "--workers must be at least 1"),
     "escaping name": (["--study", "../../etc"], "a study's name must be letters"),
-    "as_reported": (["--protocol", "as_reported"], "invalid choice: 'as_reported'"),
+    "unknown protocol": (["--protocol", "fair"], "invalid choice: 'fair'"),
+    "scale without rows": (["--scale", "auto"], "scale: auto keeps the numbers of windows of cells.rows"),
     "bad device": (["--set", "fixed.device=tpu"], "but got 'tpu'"),
 }
 

@@ -91,6 +91,19 @@ def test_every_family_of_comparisons_is_there_and_adjusted_together(study):
     assert (grown.difference > 0).all(), "the planted law only rises"
 
 
+def test_arms_are_compared_pair_by_pair_on_the_same_queries(study):
+    """Three sizes of one context, named as arms of one cell."""
+    names = {500: "C4_N500_alpha0.03", 1000: "C4_N500_alpha0.05", 8000: "C4_N500_alpha0.1"}
+    confirm = study.trials[(study.trials.stage == "confirm") & (study.trials.context_length == 4)]
+    confirm = confirm[confirm.num_sequences.isin(names)]
+    renamed = confirm.assign(cell_id=confirm.num_sequences.map(names), num_sequences=500)
+    table = comparisons(with_trials(study, renamed)).query("comparison == 'arm'")
+    pairs = list(zip(table["first"], table["second"], strict=True))
+    cells = list(names.values())
+    assert pairs == [(cells[0], cells[1]), (cells[0], cells[2]), (cells[1], cells[2])]
+    assert table.differs.iloc[1], "500 and 8,000 sequences of the planted law are far apart"
+
+
 def test_importance_finds_the_value_that_matters(study):
     table = importance(study).set_index("parameter")
     assert table.importance.idxmax() == "learning_rate"

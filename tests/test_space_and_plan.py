@@ -30,7 +30,9 @@ def planned(tmp_path, corpus, settings=(), **changes):
 def test_every_space_file_has_three_valid_presets_that_the_embedded_corpus_fills(name, preset):
     space = load_space(name, preset, [], {})
     plan = make_plan(name, space, open_corpus("kalman"))
-    assert plan.groups and not plan.infeasible
+    assert plan.groups
+    # only a quality gate may leave too little, and then says what it removed
+    assert all("the coherence gate at" in cell.reason for cell in plan.infeasible)
 
 
 def test_the_published_recipe_comes_first_in_every_space_that_searches():
@@ -64,7 +66,7 @@ BAD_SETTINGS = {
     "search.num_layers={low: 0, high: 8}": r"search\.num_layers: num_layers: .*greater than or equal to 1",
     "search.speed={low: 0, high: 8}": r"found search\.speed",
     "search.hidden_dim={choices: [8]}": "hidden_dim is given twice",
-    "fixed.model=lstm": r"fixed: model: .*'gru', 'memory_gru' or 'hierarchical_gru', but got 'lstm'",
+    "fixed.model=lstm": r"fixed: model: .*'gru', 'memory_gru', 'hierarchical_gru' or 'transformer', but got 'lstm'",
     "fixed.dropout=.nan": r"dropout: .*finite",
     "fixed.dropout=1.5": r"dropout: .*less than 1, but got 1\.5",
     "arms.temperature=[]": r"arms\.temperature has no value",

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from lvm_core.models.gru import GRU
 from lvm_core.models.hierarchical_gru import HierarchicalGRU
 from lvm_core.models.memory_gru import MemoryGRU
+from lvm_core.models.transformer import Transformer
 
 ANCHORS = ("last", "ema")
 
@@ -39,7 +40,11 @@ def _hierarchical_gru(config: ModelConfig) -> HierarchicalGRU:
     return HierarchicalGRU(config.dim, config.hidden_dim, config.num_layers, config.dropout, config.chunk_length)
 
 
-MODELS = {"gru": _gru, "memory_gru": _memory_gru, "hierarchical_gru": _hierarchical_gru}
+def _transformer(config: ModelConfig) -> Transformer:
+    return Transformer(config.dim, config.hidden_dim, config.num_layers, config.dropout)
+
+
+MODELS = {"gru": _gru, "memory_gru": _memory_gru, "hierarchical_gru": _hierarchical_gru, "transformer": _transformer}
 
 
 class LatentVectorModel(nn.Module):
@@ -57,7 +62,11 @@ class LatentVectorModel(nn.Module):
 
     def forward(self, context: torch.Tensor) -> torch.Tensor:
         """[B, C, D] float32, unit vectors -> [B, D] float32, unit vectors."""
-        return F.normalize(self.anchor(context) + self.core(context).float(), dim=-1)
+        return F.normalize(self.unscaled(context), dim=-1)
+
+    def unscaled(self, context: torch.Tensor) -> torch.Tensor:
+        """Return the prediction before it is scaled to unit length. [B, D] float32."""
+        return self.anchor(context) + self.core(context).float()
 
     def anchor(self, context: torch.Tensor) -> torch.Tensor:
         """Return the last vector, or a learned exponential average of the context. [B, D]."""

@@ -72,7 +72,7 @@ def _cell_row(study: StudyRecords, key: tuple, trials: pd.DataFrame) -> dict:
         row |= _estimate(figure, per_query(study, trial_ids, figure)[0], resampler)
     row["hit_at_5_wilson_low"], row["hit_at_5_wilson_high"] = wilson(hits.sum(), hits.size)
     row["replicate_sd"] = float(hits.mean(1).std(ddof=1)) if len(trials) > 1 else None
-    return row | _against_baseline(study, row, hits, resampler) | _against_oracle(trials, row)
+    return row | _against_baseline(study, row, hits, resampler) | _against_oracle(study, trials, hits, resampler)
 
 
 def _estimate(name: str, values: np.ndarray, resampler: Resampler) -> dict:
@@ -95,8 +95,16 @@ def _against_baseline(study: StudyRecords, row: dict, hits: np.ndarray, resample
     }
 
 
-def _against_oracle(trials: pd.DataFrame, row: dict) -> dict:
+def _against_oracle(study: StudyRecords, trials: pd.DataFrame, hits: np.ndarray, resampler: Resampler) -> dict:
+    """Return the oracle's Hit@5 and the share of it that the cell reaches, resampled on the same chains."""
     oracle = trials.oracle_hit_at_5.iloc[0]
     if pd.isna(oracle):
         return {"oracle_hit_at_5": None, "oracle_share": None}
-    return {"oracle_hit_at_5": float(oracle), "oracle_share": row["hit_at_5"] / float(oracle)}
+    share = {"oracle_hit_at_5": float(oracle), "oracle_share": float(hits.mean() / oracle)}
+    measured = study.measured("baseline")
+    same = (measured.model == ORACLE) & (measured.context_length == trials.context_length.iloc[0])
+    if not same.any():
+        return share
+    values, _ = per_query(study, measured[same].trial_id.head(1).tolist())
+    low, high = interval(resampler.means(hits) / resampler.means(values))
+    return share | {"oracle_share_low": low, "oracle_share_high": high}

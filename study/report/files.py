@@ -7,6 +7,7 @@ import pandas as pd
 from study.analysis.load import StudyRecords
 from study.analysis.verdicts import Answers
 from study.records import RecordStore
+from study.report.comparison import comparison
 from study.report.findings import Findings
 from study.report.words import best_lines, importance_rows, measured_with, patience_rows, verdict_lines
 
@@ -44,6 +45,8 @@ def markdown(findings: Findings) -> str:
     """Return the report as Markdown."""
     manifest = findings.study.manifest
     parts = [f"# {manifest['study']}", manifest["question"].strip()]
+    for title, header, rows in comparison(findings.study):
+        parts += [f"## {title[0].upper()}{title[1:]}", _table(header, rows)]
     if findings.cells.empty:
         parts.append("No cell is confirmed yet: there is no map to show.")
     else:
@@ -140,7 +143,7 @@ def _method(manifest: dict) -> str:
         "protocol": manifest["protocol"],
         "corpus": f"{corpus['name']}, {corpus['num_vectors']:,} vectors of {corpus['dim']} dims, "
         f"{corpus['num_chains']:,} chains, fingerprint {corpus['fingerprint']}",
-        "split": f"by chain, {split['num_chains']}, fingerprint {split['fingerprint']}",
+        "split": f"by {split.get('kind', 'chain')}, {split['num_chains']}, fingerprint {split['fingerprint']}",
         "leak audit": f"{split['audit']['num_leaked_vectors']} held-out vectors in training windows",
         "near-copies": str(split.get("near_copies", "not counted")),
         "queries and pool": f"{split['num_queries']:,} and {split['pool_size']:,}, equal in every cell",

@@ -6,14 +6,13 @@ from functools import cached_property
 import pandas as pd
 
 from study.analysis.best import best_configs
-from study.analysis.cells import cells
-from study.analysis.compare import comparisons
+from study.analysis.compare import COLUMNS, comparisons
 from study.analysis.hit_map import arms_of
 from study.analysis.importance import importance
-from study.analysis.leaks import above_oracle
 from study.analysis.load import StudyRecords
 from study.analysis.patience import least_patience, patience_table
 from study.analysis.pools import pool_curve
+from study.analysis.variants import above_oracle_of_all, by_data, cells_of_all, is_one_map
 from study.analysis.verdicts import Answers, answer
 
 
@@ -25,7 +24,7 @@ class Findings:
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        return cells(self.study)
+        return cells_of_all(self.study)
 
     @cached_property
     def best(self) -> dict:
@@ -33,7 +32,7 @@ class Findings:
 
     @cached_property
     def above_oracle(self) -> pd.DataFrame:
-        return above_oracle(self.study)
+        return above_oracle_of_all(self.study)
 
     @cached_property
     def patience(self) -> pd.DataFrame:
@@ -45,16 +44,18 @@ class Findings:
 
     @cached_property
     def answers(self) -> dict[str, Answers]:
-        """What each arm's map tells; one empty name in a study without arms."""
+        """What each arm's map tells; one empty name in a study without arms. Nothing where the cells are no one map."""
+        if not is_one_map(self.study):
+            return {}
         return {arm: answer(self.study, arm) for arm in arms_of(self.study)}
 
     @cached_property
     def comparisons(self) -> pd.DataFrame:
-        return comparisons(self.study)
+        return comparisons(self.study) if is_one_map(self.study) else pd.DataFrame(columns=COLUMNS)
 
     @cached_property
     def pool_curve(self) -> pd.DataFrame:
-        return pool_curve(self.study)
+        return pd.concat([pool_curve(part) for part in by_data(self.study)])
 
     @cached_property
     def importance(self) -> pd.DataFrame:

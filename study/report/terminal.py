@@ -2,10 +2,11 @@
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from study.analysis.hit_map import arm_of, arms_of
 from study.analysis.load import StudyRecords
+from study.report.comparison import comparison
 from study.report.findings import Findings
 from study.report.words import best_lines, measured_with, patience_rows, verdict_lines
 
@@ -19,7 +20,13 @@ def print_summary(study: StudyRecords, console: Console) -> bool:
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, highlight=False, soft_wrap=True)
 
-    if not findings.cells.empty:
+    compared = comparison(study)
+    for title, header, rows in compared:
+        table = Table(*(Column(name, overflow="fold") for name in header), title=title)
+        for row in rows:
+            table.add_row(*(text.replace(" [", "\n[").replace(" remains", "\nremains") for text in row))
+        console.print(table)
+    if not findings.cells.empty and not compared:
         for arm in arms_of(study):
             console.print(map_table(findings, arm))
         say(measured_with(findings))

@@ -6,7 +6,12 @@ from study.report.findings import Findings
 def measured_with(findings: Findings) -> str:
     """Return the counts behind the map."""
     row = findings.cells.iloc[0]
-    replicates = findings.cells.num_replicates
+    replicates, pools = findings.cells.num_replicates, findings.cells.pool_size
+    if pools.nunique() > 1:
+        return (
+            f"every context has its own queries and pool, of {pools.min():,} to {pools.max():,}: figures of different "
+            "pools do not compare; intervals resample chains and replicates"
+        )
     span = (
         f"{replicates.min()}" if replicates.min() == replicates.max() else f"{replicates.min()} to {replicates.max()}"
     )
@@ -24,6 +29,8 @@ def verdict_lines(findings: Findings) -> list[str]:
         for arm, answers in findings.answers.items()
         for verdict in answers.verdicts
     ]
+    if not findings.answers:
+        lines = ["no law, threshold or best context: the cells differ by more than C and N, or in queries and pool"]
     return ["findings", *lines, *arm_lines(findings), kept_line(findings)]
 
 

@@ -1,0 +1,58 @@
+"""Tell what each change from the reference to the controlled way takes off the apparent gain from context."""
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.intervals import interval
+from study.analysis.load import StudyRecords
+from study.analysis.phases import smallest_pool
+from study.analysis.variants import Measured, measured_cells
+
+
+def gains_table(study: StudyRecords) -> pd.DataFrame:
+    """Return one line a change: the gain in Hit@5 from the shortest to the longest context with that change alone, and
+    what the reference's own way adds to it, both with 95 % intervals.
+
+    `pool` and `replicates` need no training: the first is the reference's ranks in the smallest pool, the second the
+    reference with all its replicates, against one. The reference line itself is one replicate, as published.
+    """
+    found, reference = measured_cells(study), study.manifest["space"]["compare"]["reference"]
+    ends = {variant: _ends(found, variant) for variant in dict.fromkeys(v for v, _ in found)}
+    ends = {variant: pair for variant, pair in ends.items() if pair is not None}
+    if reference not in ends:
+        return pd.DataFrame()
+    equal = smallest_pool(found)
+    published = _gain(*ends[reference], None, 1)
+    lines = [_line(f"{reference}, one replicate", published, published)]
+    whole = _gain(*ends[reference], None, None)
+    lines.append(_line("replicates", whole, published))
+    lines.append(_line(f"pool (equal, {equal})", _gain(*ends[reference], equal, None), whole))
+    for variant, pair in ends.items():
+        if variant != reference:
+            shared = len({cell.pool_size for cell in pair}) == 1
+            lines.append(_line(variant, _gain(*pair, equal if shared else None, None), whole))
+    return pd.DataFrame(lines)
+
+
+def _ends(found: dict[tuple, Measured], variant: str) -> tuple[Measured, Measured] | None:
+    """Return the cells of the shortest and the longest context of a variant."""
+    own = [cell for (name, _), cell in found.items() if name == variant]
+    own.sort(key=lambda cell: cell.trials.context_length.iloc[0])
+    return (own[0], own[-1]) if len(own) > 1 else None
+
+
+def _gain(
+    short: Measured, long: Measured, pool_size: int | None, num_replicates: int | None
+) -> tuple[float, np.ndarray]:
+    before, after = (cell.hits(pool_size, num_replicates) for cell in (short, long))
+    paired = np.array_equal(short.query_ids, long.query_ids)
+    resampled = long.resampled(after) - short.resampled(before, seed=0 if paired else 1)
+    return float(after.mean() - before.mean()), resampled
+
+
+def _line(change: str, gain: tuple[float, np.ndarray], against: tuple[float, np.ndarray]) -> dict:
+    """Return a bar: the gain, and what the way it is compared with adds to it."""
+    low, high = interval(gain[1])
+    adds_low, adds_high = interval(against[1] - gain[1])
+    adds = {"adds": against[0] - gain[0], "adds_low": adds_low, "adds_high": adds_high}
+    return {"change": change, "gain": gain[0], "low": low, "high": high, **adds}

@@ -1,0 +1,49 @@
+"""Compare variants with the reference on the same queries: what each is worth in Hit@5, paired, and its cosine."""
+
+import pandas as pd
+
+from study.analysis.intervals import interval
+from study.analysis.load import StudyRecords
+from study.analysis.variants import Measured, baseline_of, measured_cells, resampled_change
+
+
+def differences_table(study: StudyRecords) -> pd.DataFrame:
+    """Return one line a variant and cell: parameters, steps, what a gate removed, Hit@5, cosine, and the difference in
+    Hit@5 to the reference; last the best fitted baseline (linear) of each cell.
+
+    A variant that was judged on other queries has an unpaired difference; `paired` says which.
+    """
+    found, reference = measured_cells(study), study.manifest["space"]["compare"]["reference"]
+    removed = {s["fingerprint"]: s["removed"]["incoherent_training_windows"] for s in study.manifest["splits"]}
+    lines = []
+    for (variant, row), cell in found.items():
+        lines.append(_line(variant, row, cell, found.get((reference, row)), removed))
+    for (variant, row), cell in found.items():
+        linear = baseline_of(study, cell, trained=True) if variant == reference else None
+        if linear is not None:
+            lines.append(_line(f"linear ({linear.trials.model.iloc[0]})", row, linear, cell, removed))
+    return pd.DataFrame(lines)
+
+
+def _line(name: str, row: str | None, cell: Measured, reference: Measured | None, removed: dict) -> dict:
+    hits, trials = cell.hits(), cell.trials
+    low, high = interval(cell.resampled(hits))
+    line = {
+        "variant": name,
+        "row": row,
+        "num_parameters": trials.num_parameters.iloc[0],
+        "num_steps": trials.num_steps.mean(),
+        "num_removed": removed.get(trials.split_fingerprint.iloc[0]),
+        "num_replicates": len(hits),
+        "num_queries": hits.shape[1],
+        "pool_size": cell.pool_size,
+        "hit_at_5": float(hits.mean()),
+        "low": low,
+        "high": high,
+        "cosine": float(trials.test_cosine.mean()),
+    }
+    if reference is None or reference is cell:
+        return line
+    change, resampled = resampled_change(reference, cell, None)
+    low, high = interval(resampled)
+    return line | {"difference": change, "difference_low": low, "difference_high": high}

@@ -1,0 +1,88 @@
+"""Tell how much of each step from row to row remains at equal pool, and under the other variants."""
+
+from itertools import pairwise
+
+import pandas as pd
+
+from study.analysis.intervals import interval
+from study.analysis.load import StudyRecords
+from study.analysis.variants import Measured, baseline_of, measured_cells, resampled_change
+
+
+def rows_table(study: StudyRecords) -> pd.DataFrame:
+    """Return one line a row and variant: Hit@5 at its own pool and at the smallest of all, each beside a baseline."""
+    found = measured_cells(study)
+    equal = smallest_pool(found)
+    return pd.DataFrame([_line(study, variant, row, cell, equal) for (variant, row), cell in found.items()])
+
+
+def steps_table(study: StudyRecords) -> pd.DataFrame:
+    """Return one line a step between neighbouring rows of the reference: its change as reported, at equal pool, and
+    under every other variant at equal pool, each with its interval, and the share of the reported change that remains.
+    """
+    found, reference = measured_cells(study), study.manifest["space"]["compare"]["reference"]
+    equal = smallest_pool(found)
+    rows = [row for variant, row in found if variant == reference]
+    others = [variant for variant in dict.fromkeys(v for v, _ in found) if variant != reference]
+    lines = []
+    for first, second in pairwise(rows):
+        reported, resampled = resampled_change(found[reference, first], found[reference, second], None)
+        lines.append(_change(first, second, reference, "own", reported, resampled, None, None))
+        for variant in (reference, *others):
+            if (variant, first) in found and (variant, second) in found:
+                change, again = resampled_change(found[variant, first], found[variant, second], equal)
+                lines.append(_change(first, second, variant, str(equal), change, again, reported, resampled))
+    return pd.DataFrame(lines)
+
+
+def smallest_pool(found: dict[tuple, Measured]) -> int:
+    """Return the pool that every cell can be asked for."""
+    return min((cell.pool_size for cell in found.values()), default=0)
+
+
+def _line(study: StudyRecords, variant: str, row: str, cell: Measured, equal: int) -> dict:
+    own, at_equal = cell.hits(), cell.hits(equal)
+    low, high = interval(cell.resampled(own))
+    equal_low, equal_high = interval(cell.resampled(at_equal))
+    baseline = baseline_of(study, cell, trained=False)
+    trial = cell.trials.iloc[0]
+    return {
+        "variant": variant,
+        "row": row,
+        "context_length": int(trial.context_length),
+        "num_sequences": int(trial.num_sequences),
+        "pool_size": cell.pool_size,
+        "num_replicates": len(own),
+        "num_queries": own.shape[1],
+        "num_steps": float(cell.trials.num_steps.mean()),
+        "hit_at_5": float(own.mean()),
+        "hit_at_5_low": low,
+        "hit_at_5_high": high,
+        "equal_pool": equal,
+        "equal_hit_at_5": float(at_equal.mean()),
+        "equal_hit_at_5_low": equal_low,
+        "equal_hit_at_5_high": equal_high,
+        "baseline": None if baseline is None else baseline.trials.model.iloc[0],
+        "baseline_hit_at_5": None if baseline is None else float(baseline.hits().mean()),
+        "baseline_equal_hit_at_5": None if baseline is None else float(baseline.hits(equal).mean()),
+    }
+
+
+def _change(first, second, variant, pool, change, resampled, reported, resampled_reported) -> dict:
+    """Return a step's change; `remains` is null where the reported change itself cannot be told from none."""
+    low, high = interval(resampled)
+    line = {
+        "step": f"{first} -> {second}",
+        "variant": variant,
+        "pool": pool,
+        "change": change,
+        "low": low,
+        "high": high,
+    }
+    if reported is None:
+        return line
+    low, high = interval(resampled_reported)
+    if low <= 0 <= high:
+        return line
+    share_low, share_high = interval(resampled / resampled_reported)
+    return line | {"remains": change / reported, "remains_low": share_low, "remains_high": share_high}

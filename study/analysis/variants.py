@@ -1,0 +1,105 @@
+"""Read the measured variants and rows of a study: their ranks, pools and baselines, never mixed across data."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from lvm_core.ranks import hit_at_k_in_pool
+from study.analysis.cells import ORACLE, cells
+from study.analysis.intervals import Resampler
+from study.analysis.leaks import above_oracle
+from study.analysis.load import KEY, StudyRecords
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Trials judged on the same queries: the replicates of a cell, or one baseline.
+
+    ranks: one frame a trial, all in the order of the same queries. num_removed: windows that a quality gate removed.
+    """
+
+    trials: pd.DataFrame
+    ranks: tuple[pd.DataFrame, ...]
+
+    @property
+    def pool_size(self) -> int:
+        return int(self.trials.pool_size.iloc[0])
+
+    @property
+    def query_ids(self) -> np.ndarray:
+        return self.ranks[0].query_id.to_numpy()
+
+    def hits(self, pool_size: int | None = None, num_replicates: int | None = None) -> np.ndarray:
+        """Return Hit@5 of each replicate and query, in the pool that was used or expected in a smaller one. [R, Q]."""
+        smaller = self.pool_size if pool_size is None else min(pool_size, self.pool_size)
+        return np.stack(
+            [
+                hit_at_k_in_pool(frame["rank"], frame.num_ties, 5, self.pool_size, smaller)
+                for frame in self.ranks[:num_replicates]
+            ]
+        )
+
+    def resampled(self, hits: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Return resampled means over chains and replicates. [B]. Equal queries and seed make differences paired."""
+        return Resampler.for_chains(self.ranks[0].chain_id.to_numpy(), seed).means(hits)
+
+
+def by_data(study: StudyRecords) -> list[StudyRecords]:
+    """Return the study in parts of one data each, so that nothing in a part is judged on other queries."""
+    known = study.trials[study.trials.status != "infeasible"]
+    found = known.split_fingerprint.dropna().unique()
+    if len(found) < 2:
+        return [study]
+    return [replace(study, trials=study.trials[study.trials.split_fingerprint == name]) for name in found]
+
+
+def is_one_map(study: StudyRecords) -> bool:
+    """Whether all cells were judged on the same queries and differ by C, N and arm alone: only then laws and paired
+    comparisons between cells mean something.
+    """
+    named = any(entry["variant"] or entry["row"] for entry in study.manifest.get("variants", []))
+    return not named and len(by_data(study)) == 1
+
+
+def cells_of_all(study: StudyRecords) -> pd.DataFrame:
+    """Return the estimates of every cell, each beside the baselines of its own data."""
+    tables = [table for table in map(cells, by_data(study)) if not table.empty]
+    return pd.concat(tables).sort_values(KEY, ignore_index=True) if tables else cells(study)
+
+
+def above_oracle_of_all(study: StudyRecords) -> pd.DataFrame:
+    """Return the confirm trials above the oracle of their own data."""
+    return pd.concat([above_oracle(part) for part in by_data(study)])
+
+
+def measured_cells(study: StudyRecords) -> dict[tuple[str | None, str | None], Measured]:
+    """Return what was measured of each (variant, row), in the order of the study's file."""
+    confirm, found = study.measured("confirm"), {}
+    for entry in study.manifest.get("variants", []):
+        trials = confirm[confirm.cell_id == entry["cell_id"]].sort_values("replicate")
+        if len(trials):
+            ranks = tuple(study.test_ranks[trial_id] for trial_id in trials.trial_id)
+            found[entry["variant"], entry["row"]] = Measured(trials, ranks)
+    return found
+
+
+def baseline_of(study: StudyRecords, cell: Measured, *, trained: bool) -> Measured | None:
+    """Return the best baseline on a cell's data, by validation Hit@5: a fitted one, or one that trains nothing."""
+    of_cell, measured = cell.trials.iloc[0], study.measured("baseline")
+    fits = measured.num_sequences == of_cell.num_sequences if trained else measured.num_sequences.isna()
+    same = (measured.split_fingerprint == of_cell.split_fingerprint) & (measured.protocol == of_cell.protocol)
+    usable = measured[same & fits & (measured.context_length == of_cell.context_length) & (measured.model != ORACLE)]
+    if usable.empty:
+        return None
+    best = usable.groupby("model").val_hit_at_5.mean().idxmax()
+    trials = usable[usable.model == best].sort_values("replicate")
+    return Measured(trials, tuple(study.test_ranks[trial_id] for trial_id in trials.trial_id))
+
+
+def resampled_change(before: Measured, after: Measured, pool_size: int | None) -> tuple[float, np.ndarray]:
+    """Return the change of Hit@5 and its resampled values, paired where both were judged on the same queries."""
+    first, second = before.hits(pool_size), after.hits(pool_size)
+    paired = np.array_equal(before.query_ids, after.query_ids)
+    resampled = after.resampled(second) - before.resampled(first, seed=0 if paired else 1)
+    return float(second.mean() - first.mean()), resampled

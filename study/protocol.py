@@ -1,0 +1,20 @@
+"""What a protocol's name stands for: values that are laid over a study's file. DESIGN 3 is the source of both."""
+
+from typing import Any
+
+CONTROLLED, AS_REPORTED = "controlled", "as_reported"
+
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    CONTROLLED: {},  # the defaults of every key
+    AS_REPORTED: {
+        "data": {
+            "split": "window",
+            "boundary": "stream",
+            "overlap": "half",
+            "shared_queries": False,
+            "num_queries": "all",
+        },
+        "fixed": {"epochs": 50, "negatives_from": "micro_batch", "batch_size": 256},
+        "patience": {"replay": [3]},
+    },
+}
