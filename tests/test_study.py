@@ -229,15 +229,24 @@ def test_a_trial_whose_worker_is_killed_runs_again_to_the_same_numbers(finished,
     line = command(space, small_file, tmp_path)
     process = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_for_records(tmp_path / "tiny", 5)
-    workers = [child for child in psutil.Process(process.pid).children(recursive=True) if _is_trial_worker(child)]
-    assert workers
-    workers[0].kill()
+    wait_for_worker(process).kill()
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     pd.testing.assert_frame_equal(identity(tmp_path / "tiny"), identity(finished[0]))
     pd.testing.assert_frame_equal(sorted_ranks(tmp_path / "tiny"), sorted_ranks(finished[0]))
     attempts = pd.read_parquet(tmp_path / "tiny" / "trials").attempt
     assert 1 <= (attempts == 2).sum() <= 4  # one trial, or what was left of one job of baselines
+
+
+def wait_for_worker(driver: subprocess.Popen) -> psutil.Process:
+    """Return a process that runs a trial; between two trials there may be none for a moment."""
+    for _ in range(600):
+        assert driver.poll() is None, "the study ended before a worker was seen"
+        for child in psutil.Process(driver.pid).children(recursive=True):
+            if _is_trial_worker(child):
+                return child
+        time.sleep(0.05)
+    raise AssertionError("no worker seen in 30 s")
 
 
 def _is_trial_worker(process: psutil.Process) -> bool:
