@@ -53,7 +53,8 @@ def map_table(findings: Findings, arm: str) -> Table:
         zip(findings.study.infeasible.context_length, findings.study.infeasible.num_sequences, strict=True)
     )
     title = "test Hit@5 and its 95 % interval" + (f", {arm}" if arm else "")
-    table = Table(*["C \\ N", *(f"{size:,}" for size in axes["num_sequences"])], title=title)
+    header = ["C \\ N", *(f"{size:,}" for size in axes["num_sequences"])]
+    table = Table(*(Column(name, overflow="fold") for name in header), title=title)
     if table_of.oracle_hit_at_5.notna().any():
         table.add_column("oracle")
     for context in axes["context_length"]:
@@ -69,7 +70,12 @@ def _map_cell(found: dict, infeasible: set, key: tuple[int, int]) -> str:
         return INFEASIBLE if key in infeasible else NOT_MEASURED
     row = found[key]
     mark = "*" if pd.notna(getattr(row, "lift_low", None)) and row.lift_low > 0 else ""
-    return f"{row.hit_at_5:.3f}{mark}\n{row.hit_at_5_low:.3f}-{row.hit_at_5_high:.3f}"
+    return f"{row.hit_at_5:.3f}{mark}\n{_short(row.hit_at_5_low)}-{_short(row.hit_at_5_high)}"
+
+
+def _short(share: float) -> str:
+    """Write a share without its leading zero, so that a map of six sizes fits 80 columns."""
+    return f"{share:.3f}".removeprefix("0")
 
 
 def baseline_table(findings: Findings) -> Table:
