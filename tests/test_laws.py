@@ -1,5 +1,7 @@
 """Laws, breaks and optima that were planted are found again; nothing is claimed where nothing was planted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -7,7 +9,7 @@ from scipy.optimize import minimize
 from study.analysis.best_context import best_context
 from study.analysis.breaks import find_break, slope_change
 from study.analysis.hit_map import HitMap
-from study.analysis.law import CannotTell, exponents_of, fit_law, largest_cells, misfit, weight_of
+from study.analysis.law import CannotTell, exponents_of, fit_law, held_out_cells, largest_cells, misfit, weight_of
 from study.analysis.law_fit import fit, maximise, refit
 from study.analysis.law_forms import FORMS, Axes, Form, squeeze, unsqueeze
 from tests.planted import BROKEN, LAWS, POOL, cells, planted_map
@@ -138,6 +140,24 @@ def test_more_data_is_marked_as_a_projection_and_an_unmeasured_n_too():
     assert short.num_sequences == 19_999
     assert short.projection
     assert found.line.share_best.sum() == pytest.approx(1)
+
+
+def test_what_is_left_out_says_nothing_of_its_own_prediction():
+    """Other figures in the cells left out change the measurement beside the prediction, and not the prediction."""
+    hit_map = planted_map(LAWS["sum"], seed=0)
+    left_out = largest_cells(hit_map)
+    runs = tuple(run * 0.5 if out else run for run, out in zip(hit_map.runs, left_out, strict=True))
+    changed = replace(hit_map, runs=runs)
+    before, after = (held_out_cells(part, [fit(Form("sum"), part)])[1] for part in (hit_map, changed))
+    assert after.predicted.to_numpy() == pytest.approx(before.predicted.to_numpy(), abs=1e-3)
+    assert after.measured.to_numpy() == pytest.approx(before.measured.to_numpy() / 2)
+
+
+def test_three_sizes_and_contexts_leave_no_cell_out_and_the_choice_to_aicc():
+    law = fit_law(hits_of({(c, n): 0.2 + 0.1 * np.log10(n) for c in (1, 4, 16) for n in (100, 400, 1600)}))
+    assert law.held_out.empty
+    smooth = law.comparison[~law.comparison.broken]
+    assert law.chosen.form.name == smooth.form[smooth.aicc.idxmin()]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Compare the laws on one map, choose one by what it predicts of cells it has not seen, and bound its exponents."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,11 +12,16 @@ from study.analysis.law_fit import Fit, fit, jacobian, refit
 from study.analysis.law_forms import FORMS, Form
 
 MIN_CELLS, MIN_SIZES, MIN_REPLICATES = 6, 3, 2
+LEFT_TO_SEE = 3  # sizes or contexts that remain where the largest is left out: fewer fix no exponent
 MIN_SIZES_FOR_BREAK = 5  # two on either side of the break, and one to place it
 SPREAD_LEVEL = 0.05  # cells that differ no more than by chance in one study of twenty have no spread
 MISFIT_LEVEL = 0.01
 AS_GOOD = 0.05  # a law that predicts the held-out cells at least as well in this share of resamples stays in the race
 NUM_REFITS = 400
+HELD_OUT = [
+    "context_length", "num_sequences", "num_replicates", "measured", "form", "predicted", "predicted_low",
+    "predicted_high",
+]  # fmt: skip
 
 
 class CannotTell(Exception):
@@ -58,8 +63,8 @@ def fit_law(hit_map: HitMap) -> Law:
     """Compare all smooth laws and choose one.
 
     The largest cells (largest N or largest C) are left out and predicted. Of the laws whose error there is not shown to
-    be larger than the smallest, the one with the least AICc is chosen. Laws with a break are compared too, and never
-    chosen here: a break has a test of its own.
+    be larger than the smallest, the one with the least AICc is chosen; of all, where no cell can be left out. Laws with
+    a break are compared too, and never chosen here: a break has a test of its own.
 
     Raises: CannotTell with fewer than 6 cells, 3 sizes N or 2 replicates, or where the cells do not differ.
     """
@@ -67,7 +72,7 @@ def fit_law(hit_map: HitMap) -> Law:
     forms = [form for form in FORMS if _estimable(form, hit_map)]
     fits = [fit(form, hit_map) for form in forms]
     broken = [fit(form.with_break(), hit_map) for form in forms if _estimable(form.with_break(), hit_map)]
-    comparison, held_out = _held_out(hit_map, fits + broken)
+    comparison, held_out = held_out_cells(hit_map, fits + broken)
     smooth = comparison[~comparison.broken & comparison.in_the_race]
     chosen = fits[int(smooth.aicc.idxmin())]
     return Law(
@@ -138,20 +143,22 @@ def exponents_of(fitted: Fit, refits: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["parameter", "value", "low", "high"])
 
 
-def _held_out(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def held_out_cells(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit every form without the largest cells; return a row a form, and every prediction beside its measurement."""
     largest = largest_cells(hit_map)
+    if not largest.any():
+        return _comparison(hit_map, fits, {}), pd.DataFrame(columns=HELD_OUT)
     seen, weight = hit_map.keep(~largest), weight_of(hit_map)
     errors, rows = {}, []
     for fitted in fits:
         if len(seen.mean) <= fitted.form.num_parameters:
             continue
+        # begun anew: from the fit to all cells, what the seen ones leave open would keep what the others had settled
+        part = fit(fitted.form, seen, fitted.axes.at(seen.context_length, seen.num_sequences))
         num_refits = 0 if fitted.form.broken else NUM_REFITS  # laws with a break are shown, not chosen among
-        means = np.vstack([seen.mean, seen.resampled[:num_refits]])
-        axes = fitted.axes.at(seen.context_length, seen.num_sequences)
-        thetas = refit(replace(fitted, axes=axes), means, weight[~largest])
+        drawn = refit(part, seen.resampled[:num_refits], weight[~largest])
         at = fitted.axes.at(hit_map.context_length[largest], hit_map.num_sequences[largest])
-        predicted = fitted.form.predict(thetas, at)
+        predicted = fitted.form.predict(np.vstack([part.theta, drawn]), at)
         measured = np.vstack([hit_map.mean[largest], hit_map.resampled[:num_refits, largest]])
         errors[fitted.form.name] = np.sqrt(((predicted - measured) ** 2).mean(1))
         if num_refits:
@@ -160,10 +167,11 @@ def _held_out(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.DataFr
 
 
 def largest_cells(hit_map: HitMap) -> np.ndarray:
-    """Mark the cells of the largest N and, where three contexts or more leave enough, of the largest C. [K] bool."""
-    largest = hit_map.num_sequences == hit_map.num_sequences.max()
-    if len(np.unique(hit_map.context_length)) >= 3:
-        largest = largest | (hit_map.context_length == hit_map.context_length.max())
+    """Mark the cells of the largest N and of the largest C, each where three others remain to fit. [K] bool."""
+    largest = np.zeros(len(hit_map.mean), bool)
+    for axis in (hit_map.num_sequences, hit_map.context_length):
+        if len(np.unique(axis)) > LEFT_TO_SEE:
+            largest |= axis == axis.max()
     return largest
 
 
@@ -176,12 +184,12 @@ def _predictions(form: Form, cells: HitMap, predicted: np.ndarray) -> pd.DataFra
 def _comparison(hit_map: HitMap, fits: list[Fit], errors: dict[str, np.ndarray]) -> pd.DataFrame:
     """Return a row a form; `in_the_race` unless its held-out error is shown to exceed the smallest of a smooth law."""
     smooth = [f.form.name for f in fits if f.form.name in errors and not f.form.broken]
-    best = min(smooth, key=lambda name: errors[name][0])
+    best = min(smooth, key=lambda name: errors[name][0], default=None)
     rows = []
     for fitted in fits:
         error = errors.get(fitted.form.name)
         compared = error is not None and not fitted.form.broken
-        as_good = float((error[1:] <= errors[best][1:]).mean()) if compared else 0.0
+        as_good = float((error[1:] <= errors[best][1:]).mean()) if compared else float(best is None)
         rows.append(
             {
                 "form": fitted.form.name,

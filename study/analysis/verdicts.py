@@ -96,15 +96,21 @@ def _law(law: Law | None, refusals: dict[str, str]) -> Verdict:
         return Verdict(question, CANNOT_TELL, refusals["law"])
     rows = law.exponents.itertuples()
     shown = ", ".join(f"{row.parameter} {row.value:.3g} [{row.low:.3g}, {row.high:.3g}]" for row in rows)
-    error = law.comparison.set_index("form").held_out_error[law.chosen.form.name]
-    rivals = int((law.comparison.in_the_race & ~law.comparison.broken).sum()) - 1
-    evidence = (
-        f"{shown}; the {law.held_out.shape[0]} largest cells, left out, are predicted within {100 * error:.1f} points "
-        f"(root mean square); {rivals} other laws predict them as well; misfit p = {law.misfit_p:.3f}"
-    )
+    evidence = f"{shown}; {_held_out(law)}; misfit p = {law.misfit_p:.3f}"
     if not law.fits_the_data:
         return Verdict(question, "none of those compared", f"the nearest is {law.chosen.form.name}: {evidence}")
     return Verdict(question, law.chosen.form.name, evidence)
+
+
+def _held_out(law: Law) -> str:
+    if law.held_out.empty:
+        return "chosen by AICc alone, since with three sizes and contexts or fewer none can be left out and predicted"
+    error = law.comparison.set_index("form").held_out_error[law.chosen.form.name]
+    rivals = int((law.comparison.in_the_race & ~law.comparison.broken).sum()) - 1
+    return (
+        f"the {len(law.held_out)} largest cells, left out, are predicted within {100 * error:.1f} points (root mean "
+        f"square); {rivals} other laws predict them as well"
+    )
 
 
 def _threshold(
