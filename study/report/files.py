@@ -9,6 +9,7 @@ from study.analysis.verdicts import Answers
 from study.records import RecordStore
 from study.report.comparison import comparison
 from study.report.findings import Findings
+from study.report.page import page
 from study.report.words import best_lines, importance_rows, measured_with, patience_rows, verdict_lines
 
 CELL_COLUMNS = {
@@ -39,6 +40,7 @@ def write_report(study: StudyRecords, store: RecordStore) -> None:
         store.write_bytes(f"report/tables/{name}.csv", table.to_csv(index=False).encode())
     store.write_bytes("report/best_configs.json", json.dumps(findings.best, indent=1).encode() + b"\n")
     store.write_bytes("report/report.md", markdown(findings).encode())
+    store.write_bytes("report/index.html", page(findings).encode())
 
 
 def markdown(findings: Findings) -> str:
