@@ -22,6 +22,10 @@ class Line:
     link: str
 
 
+GROWTH = {
+    "superlinear": "grows superlinearly", "sublinear": "grows sublinearly", "flat": "hardly changes", "falling": "falls",
+    "undecided": "changes in a way that these records do not decide",
+}  # fmt: skip
 LINKS = {"superlinear": "section-2", "law": "section-4", "threshold": "section-5", "context suits": "section-1"}
 
 
@@ -69,10 +73,10 @@ def _growth(findings: Findings) -> list[str]:
     if not found:
         return []
     parts = [
-        f"{f'with {arm} ' if arm else ''}{row.verdict} ({shown(row.elasticity, row.low, row.high)} from C={row.from_context:,} to "
-        f"{row.to_context:,})" for arm, maps in found for row in [maps.own.elasticity]
+        f"{f'with {arm} ' if arm else ''}{GROWTH[row.verdict]} (elasticity {shown(row.elasticity, row.low, row.high)} from "
+        f"C={row.from_context:,} to {row.to_context:,})" for arm, maps in found for row in [maps.own.elasticity]
     ]  # fmt: skip
-    return [f"The elasticity of Hit@5 in the context, which superlinear growth would put above 1, is {', '.join(parts)}."]
+    return [f"With the context Hit@5 {', '.join(parts)}; superlinear growth would be an elasticity above 1."]
 
 
 def _lift(findings: Findings) -> str:
@@ -83,7 +87,7 @@ def _lift(findings: Findings) -> str:
     above = int((table.lift_low > 0).sum())
     verb = "beats" if best["lift_low"] > 0 else "is not shown to beat"
     return (
-        f"It {verb} the best baseline, {best['best_baseline']}, on the same queries: lift {_interval(best, 'lift', '+.3f')}; "
+        f"That cell {verb} the best baseline, {best['best_baseline']}, on the same queries: lift {_interval(best, 'lift', '+.3f')}; "
         f"{above} of {len(table)} cells beat theirs."
     )
 

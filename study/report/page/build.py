@@ -14,7 +14,7 @@ from study.report.page.answer import sentences, verdicts
 from study.report.page.comparison_figures import comparison_figure
 from study.report.page.curve_figures import curve_figures, curve_table
 from study.report.page.figure import Figure
-from study.report.page.law_figures import law_figures, law_texts
+from study.report.page.law_figures import law_figures, law_texts, law_words
 from study.report.page.line_figures import against_context, against_sequences
 from study.report.page.map_figure import map_figure
 from study.report.page.pool_figures import against_pool, apparent_law, pool_texts, share_name, share_texts
@@ -47,7 +47,7 @@ def _arm(findings: Findings, arm: str, maps: PoolMaps, number: int) -> dict:
         "name": arm, "key": key, "maps": maps, "law_refusal": answers.refusals.get("law"),
         "map": [map_figure(findings.study, maps, arm, key)],
         "lines": [against_context(maps, key), against_sequences(maps, key)],
-        "pools": pools, "law": law_figures(maps, key), "thresholds": [threshold_figure(answers, maps, key)],
+        "pools": pools, "law": law_figures(maps, key), "law_words": law_words(maps) if maps.laws else "", "thresholds": [threshold_figure(answers, maps, key)],
     }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def _context(findings: Findings, arms: list[dict]) -> dict:
     return {
         "study": study.manifest["study"], "question": study.manifest["question"].strip(), "sentences": sentences(findings),
         "verdicts": verdicts(findings), "partial": partial(findings), "problems": findings.problems,
-        "counts": "" if findings.cells.empty else measured_with(findings),
+        "counts": "" if findings.cells.empty else measured_with(findings, marks=""),
         "comparison": comparison(study), "compared": compared, "arms": arms, "curves": curves, "curve_table": curve_table(findings),
         "patience": sorted(study.manifest["space"]["patience"]["replay"]), "parallel": lines, "importance": matters,
         "fallen": (HEADER, fallen_rows(study)), "gaps": findings.gaps, "method": method(study), "dictionary": DICTIONARY,

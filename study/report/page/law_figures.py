@@ -20,6 +20,11 @@ from study.report.page.figure import (
 )
 
 MEASURED = {"value": "measured"}
+FORMULAS = {
+    "odds": "Hit@5 = chance + (ceiling - chance) g, g / (1 - g) = exp(m + a ln N + b ln C)",
+    "log": "Hit@5 = chance + (ceiling - chance) g, -ln g = exp(-(m + a ln N + b ln C))",
+    "sum": "Hit@5 = chance + (ceiling - chance) g, logit g = m - A / N^a - B / C^b",
+}
 
 
 def law_figures(maps: PoolMaps, key: str) -> list[Figure]:
@@ -30,7 +35,13 @@ def law_figures(maps: PoolMaps, key: str) -> list[Figure]:
 def law_texts(law: LawView) -> dict[str, str]:
     """Return the law's parameters at one stop of the slider, in words."""
     parameters = "; ".join(f"{row.parameter} {shown(row.value, row.low, row.high)}" for row in law.exponents.itertuples())
-    return {"law": f"{law.form}: {parameters}; misfit p = {law.misfit_p:.3f}"}
+    return {"law": f"{parameters}; misfit p = {law.misfit_p:.3f}"}
+
+
+def law_words(maps: PoolMaps) -> str:
+    """Return the form that was chosen, and its formula."""
+    form = maps.laws[-1].form
+    return f"The law “{form}”: {FORMULAS[form.split(',')[0]]}, with N and C about the map's middle."
 
 
 def _curves(maps: PoolMaps, key: str) -> Figure:

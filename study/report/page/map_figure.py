@@ -10,6 +10,7 @@ from study.analysis.pool_views import PoolView, PublishedView
 from study.report.page.figure import FOREGROUND, INFEASIBLE, VERMILION, Figure, numbers, safe, shown
 
 ABOVE, BELOW, UNTOLD = "★", "▼", ""
+DARK = 0.45  # up to here cividis is dark enough for white
 CAPTION = (
     f"Colour and number: test Hit@5 at the pool chosen above. {ABOVE} beats the best baseline beyond chance; {BELOW} lies "
     "below it beyond chance; no mark: cannot be told apart. Hover or open the table for 95 % intervals. "
@@ -34,14 +35,20 @@ def map_figure(study: StudyRecords, maps: PoolMaps, arm: str, key: str) -> Figur
     grids = [_grid(view, contexts, sizes) for view in maps.views]
     figure.add(
         {"type": "heatmap", "x": list(range(len(sizes))), "y": list(range(len(contexts))), "colorscale": "Cividis",
-         "zmin": 0, "zmax": 1, "xgap": 2, "ygap": 2, "texttemplate": "%{text}", "textfont": {"size": 15},
+         "zmin": 0, "zmax": 1, "xgap": 2, "ygap": 2,
          "hovertemplate": "%{hovertext}<extra></extra>", "hoverongaps": False,
          "colorbar": {"title": {"text": "Hit@5"}, "thickness": 12, "tickformat": ".1f"}},
-        by="pool", **{name: [grid[name] for grid in grids] for name in ("z", "text", "hovertext")},
+        by="pool", **{name: [grid[name] for grid in grids] for name in ("z", "hovertext")},
+    )  # fmt: skip
+    cells = maps.own.cells
+    figure.add(
+        {"type": "scatter", "mode": "text", "hoverinfo": "skip", "x": [sizes.index(int(n)) for n in cells.num_sequences],
+         "y": [contexts.index(c) for c in cells.context_length], "textfont": {"size": 15}},
+        by="pool", text=[_labels(view) for view in maps.views], textfont__color=[_inks(view) for view in maps.views],
     )  # fmt: skip
     _add_missing(figure, study, arm, maps, contexts, sizes)
     for place, (overlap, line) in enumerate(diagonal.items()):
-        figure.add(_diagonal_trace(overlap, line), when=f"overlap={place}")
+        figure.add(_diagonal_trace(overlap, line, len(sizes)), when=f"overlap={place}")
     if maps.published:
         values = [_published_labels(view, contexts, sizes) for view in maps.published]
         figure.move_layout("annotations", "share", values, when="published")
@@ -74,9 +81,17 @@ def _grid(view: PoolView, contexts: list[int], sizes: list[int]) -> dict[str, li
     rows = [[found.get((context, size)) for size in sizes] for context in contexts]
     return {
         "z": [[None if cell is None else round(cell.hit, 4) for cell in row] for row in rows],
-        "text": [["" if cell is None else f"{cell.hit:.2f}{_mark(cell)}" for cell in row] for row in rows],
         "hovertext": [["" if cell is None else _hover(cell, view) for cell in row] for row in rows],
     }
+
+
+def _labels(view: PoolView) -> list[str]:
+    return [f"{cell.hit:.2f} {_mark(cell)}".strip() for cell in view.cells.itertuples()]
+
+
+def _inks(view: PoolView) -> list[str]:
+    """Return black on the light half of the colour scale, white on the dark one."""
+    return ["#000" if hit > DARK else "#fff" for hit in view.cells.hit]
 
 
 def _hover(cell, view: PoolView) -> str:
@@ -126,17 +141,23 @@ def _diagonal(study: StudyRecords, contexts: list[int], sizes: list[int]) -> tup
         f"C={last.context_length:,.0f}."
     )
     if not ends.inside.any():
-        note += " That lies outside the sizes measured, so that the line does not cross this map."
+        note += " That lies outside the sizes measured: triangles at the edge point to where it goes on."
     return lines, note
 
 
-def _diagonal_trace(overlap: float, line: pd.DataFrame) -> dict:
-    inside = line[line.inside]
+def _diagonal_trace(overlap: float, line: pd.DataFrame, num_sizes: int) -> dict:
+    """Return the line; what lies off the grid stands at its edge, as triangles that point there."""
+    beyond = line.x > num_sizes - 1
+    shown_x = line.x.clip(-0.46, num_sizes - 0.54)
+    symbols = ["line-ns" if inside else "triangle-right" if right else "triangle-left"
+               for inside, right in zip(line.inside, beyond, strict=True)]  # fmt: skip
+    sizes = [0 if inside or place % 6 else 11 for place, inside in enumerate(line.inside)]
     name = "no overlap" if overlap == 0 else f"overlap {overlap:.0%}"
     return {
-        "type": "scatter", "mode": "lines", "name": f"this corpus, {name}", "x": numbers(inside.x), "y": numbers(inside.y),
-        "line": {"color": VERMILION, "width": 3, "dash": "dash"}, "customdata": numbers(inside.num_sequences, 0),
-        "text": [f"{context:,.0f}" for context in inside.context_length],
+        "type": "scatter", "mode": "lines+markers", "name": f"this corpus, {name}", "x": numbers(shown_x), "y": numbers(line.y),
+        "marker": {"symbol": symbols, "size": sizes, "color": VERMILION},
+        "line": {"color": VERMILION, "width": 3, "dash": "dash"}, "customdata": numbers(line.num_sequences, 0),
+        "text": [f"{context:,.0f}" for context in line.context_length],
         "hovertemplate": f"this corpus, {name}<br>C=%{{text}}: N=%{{customdata:,}}<extra></extra>",
     }  # fmt: skip
 

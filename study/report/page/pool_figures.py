@@ -54,13 +54,13 @@ def apparent_law(maps: PoolMaps, key: str) -> Figure:
         "Blue: every context judged in the slider's pool. Vermilion: each context in a pool of a tenth of the windows that "
         "the chosen part of the corpus gives at that C, as the published table was made. Bars: 95 % intervals."
     ))  # fmt: skip
-    figure.layout = {"xaxis": log_axis("context length C", maps.contexts), "yaxis": HIT_AXIS}
+    figure.layout = {"xaxis": log_axis("context length C", maps.contexts), "yaxis": HIT_AXIS | {"range": [0, 1.12]}}
     at_size = [view.cells[view.cells.num_sequences == size] for view in maps.views]
     controlled = line("controlled: one pool", at_size[0].context_length, BLUE)
     figure.add(controlled, by="pool", **by_stop(at_size))
     published = [view.cells[view.cells.num_sequences == size] for view in maps.published]
     trace = line("as published: the pool shrinks as C grows", published[0].context_length, VERMILION, symbol="square", dash="dash")
-    trace["text"], trace["textposition"], trace["mode"] = [""] * len(published[0]), "top center", "lines+markers+text"
+    trace |= {"text": [""] * len(published[0]), "textposition": "top center", "mode": "lines+markers+text", "cliponaxis": False}
     figure.add(trace, by="share", **by_stop(published), text=[[f"pool {pool:,}" for pool in t.pool] for t in published])
     figure.table_by = "share"
     figure.table = (

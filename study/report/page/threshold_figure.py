@@ -10,6 +10,7 @@ from study.report.page.figure import BLUE, GREEN, VERMILION, Figure, log_axis, n
 NAMES = {"beats_baseline": "beats the best baseline", "stable": "trains stably", "break": "break of the law"}
 COLOURS_OF = {"beats_baseline": BLUE, "stable": GREEN, "break": VERMILION}
 SYMBOLS_OF = {"beats_baseline": "circle", "stable": "square", "break": "diamond"}
+OFFSETS = {"beats_baseline": 0.16, "stable": 0.0, "break": -0.16}  # so that intervals lie beside each other
 BEYOND = 1.6  # where "not reached" is drawn, as a factor of the largest N
 
 
@@ -22,31 +23,34 @@ def threshold_figure(answers: Answers, maps: PoolMaps, key: str) -> Figure:
     edge = maps.sizes[-1] * BEYOND
     axis = log_axis("training sequences N", maps.sizes)
     axis["tickvals"], axis["ticktext"] = [*axis["tickvals"], edge], [*axis["ticktext"], "not reached"]
-    contexts = [f"C={context:,}" for context in maps.contexts]
-    figure.layout = {"xaxis": axis, "yaxis": {"categoryarray": contexts, "type": "category"}, "scattermode": "group"}
+    axis["range"] = [round(float(np.log10(maps.sizes[0] / 1.3)), 3), round(float(np.log10(edge * 1.25)), 3)]
+    rows = {context: place for place, context in enumerate(maps.contexts)}
+    names = [f"C={context:,}" for context in maps.contexts]
+    figure.layout = {"xaxis": axis, "yaxis": {"tickvals": list(rows.values()), "ticktext": names, "range": [-0.6, len(rows) - 0.4]}}
     tables = [view.thresholds for view in maps.views]
     if len(tables[-1]):
         made = [_points(table, edge) for table in tables]
-        trace = _trace("beats_baseline", tables[-1])
+        trace = _trace("beats_baseline", tables[-1], rows)
         figure.add(trace, by="pool", **{path: [one[path] for one in made] for path in made[0]})
     for definition in ("stable", "break"):
         table = answers.thresholds[answers.thresholds.definition == definition].dropna(subset=["threshold"])
         if len(table):
             points = _points(table, edge)
-            trace = _trace(definition, table) | {name: points[name] for name in ("x", "text")}
+            trace = _trace(definition, table, rows) | {name: points[name] for name in ("x", "text")}
             trace["error_x"] |= {"array": points["error_x__array"], "arrayminus": points["error_x__arrayminus"]}
             figure.add(trace)
     figure.table = _table(answers, maps)
     return figure
 
 
-def _trace(definition: str, table: pd.DataFrame) -> dict:
+def _trace(definition: str, table: pd.DataFrame, rows: dict[int, int]) -> dict:
+    offset = OFFSETS[definition]
     return {
         "type": "scatter", "mode": "markers", "name": NAMES[definition],
-        "y": [f"C={context:,}" for context in table.context_length],
+        "y": [rows[context] + offset for context in table.context_length],
         "marker": {"color": COLOURS_OF[definition], "symbol": SYMBOLS_OF[definition], "size": 11},
         "error_x": {"type": "data", "symmetric": False, "color": COLOURS_OF[definition], "thickness": 1.5},
-        "hovertemplate": "%{y}: %{text}<extra>" + NAMES[definition] + "</extra>",
+        "hovertemplate": "least N %{text}<extra>" + NAMES[definition] + "</extra>",
     }  # fmt: skip
 
 

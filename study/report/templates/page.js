@@ -29,7 +29,7 @@
   };
 
   const base = () => {
-    const axis = { gridcolor: themed("var(--grid)"), zerolinecolor: themed("var(--muted)"), automargin: true };
+    const axis = { gridcolor: themed("var(--grid)"), zerolinecolor: themed("var(--muted)"), automargin: true, zeroline: false };
     return {
       autosize: true, dragmode: false, margin: { l: 56, r: 12, t: 10, b: 48 }, hovermode: "closest",
       font: { family: "inherit", size: 13, color: themed("var(--fg)") },
@@ -45,6 +45,7 @@
     Object.assign(layout, themed(figure.layout));
     layout.xaxis = { ...axis, ...layout.xaxis };
     layout.yaxis = { ...axis, ...layout.yaxis };
+    if (layout.xaxis.title) layout.xaxis.title.standoff = 6;
     for (const move of figure.moves) {
       if ("layout" in move) {
         if (holds(move.when)) put(layout, move.layout, themed(move.values[state[move.by]]));
@@ -58,7 +59,7 @@
   const draw = (id) => {
     const { traces, layout } = present(data.figures[id]);
     stale.delete(id);
-    return Plotly.react(element(id), traces, layout, { displayModeBar: false, responsive: true });
+    return Plotly.react(element(`plot-${id}`), traces, layout, { displayModeBar: false, responsive: true });
   };
 
   const drawNear = () => near.forEach((id) => stale.has(id) && draw(id));
