@@ -6,11 +6,11 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from study.analysis.pool_maps import PoolMaps
+from study.report.answer import partial, sentences, verdicts
 from study.report.comparison import comparison
 from study.report.dictionary import DICTIONARY
 from study.report.findings import Findings
 from study.report.method import method
-from study.report.page.answer import sentences, verdicts
 from study.report.page.comparison_figures import comparison_figure
 from study.report.page.curve_figures import curve_figures, curve_table
 from study.report.page.figure import Figure
@@ -67,18 +67,6 @@ def _context(findings: Findings, arms: list[dict]) -> dict:
         "figures": [*of_arms, *others], "num_stops": len(maps.views) if maps else 0, "own": maps.own.pool if maps else 0,
         "shares": [share_name(view) for view in maps.published] if maps else [], "first_share": maps.first_share if maps else 0,
     }  # fmt: skip
-
-
-def partial(findings: Findings) -> str:
-    """Return in what respect a study is not whole; an empty text where it is."""
-    runs = findings.study.manifest.get("runs") or [{}]
-    running = runs[-1].get("ended") == "running"
-    if not running and not findings.gaps:
-        return ""
-    done = len(findings.study.measured("confirm"))
-    wanted = len(findings.study.manifest["cells"]) * int(findings.study.manifest["space"]["replicates"])
-    state = "is still running" if running else "is not complete"
-    return f"This study {state}: {done} of {wanted} confirm trials are recorded. Everything below is of these alone."
 
 
 def _take_moving(context: dict) -> dict[str, dict]:

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from study.report.findings import Findings
-from study.report.page.figure import BLUE, FOREGROUND, MUTED, Figure, numbers, shown
+from study.report.page.figure import FOREGROUND, MUTED, Figure, numbers
+from study.report.style import BLUE, shown
 
 SYMBOLS_OF_PATIENCE = ("triangle-down", "square", "diamond", "star", "cross")
 

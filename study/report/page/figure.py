@@ -5,11 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-# Okabe and Ito's colours, told apart with every kind of colour blindness; the page's foreground stands for their black.
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B8A800",
-)  # fmt: skip
-COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW)
 FOREGROUND, MUTED, GRID, INFEASIBLE = "var(--fg)", "var(--muted)", "var(--grid)", "var(--empty)"  # the script looks up
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "pentagon", "hexagon")
 HIT_AXIS = {"title": {"text": "test Hit@5"}, "range": [0, 1.02], "tickformat": ".1f"}
@@ -95,11 +90,6 @@ def numbers(values, digits: int = 4) -> list:
     """Return plain numbers, rounded; None for what is missing or infinite."""
     found = [None if value is None or pd.isna(value) else float(value) for value in values]
     return [None if value is None or abs(value) == float("inf") else round(value, digits) for value in found]
-
-
-def shown(value: float, low: float, high: float, form: str = ".3f") -> str:
-    """Return `0.713 [0.669, 0.754]`; a dash for what is not measured."""
-    return "-" if value is None or pd.isna(value) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def safe(text: str) -> str:

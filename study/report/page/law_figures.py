@@ -5,7 +5,6 @@ import pandas as pd
 from study.analysis.law_views import LawView
 from study.analysis.pool_maps import PoolMaps
 from study.report.page.figure import (
-    BLUE,
     HIT_AXIS,
     MUTED,
     SYMBOLS,
@@ -16,8 +15,8 @@ from study.report.page.figure import (
     numbers,
     ordered_colours,
     plain_line,
-    shown,
 )
+from study.report.style import BLUE, shown
 
 MEASURED = {"value": "measured"}
 FORMULAS = {

@@ -5,7 +5,6 @@ import pandas as pd
 from study.analysis.cells import ORACLE
 from study.analysis.pool_maps import PoolMaps
 from study.report.page.figure import (
-    COLOURS,
     FOREGROUND,
     HIT_AXIS,
     MUTED,
@@ -17,8 +16,8 @@ from study.report.page.figure import (
     numbers,
     ordered_colours,
     plain_line,
-    shown,
 )
+from study.report.style import COLOURS, shown
 
 AXES = {"context_length": "context length C", "num_sequences": "training sequences N"}
 SHORT = {"context_length": "C", "num_sequences": "N"}

@@ -7,7 +7,8 @@ from study.analysis.hit_map import arm_of
 from study.analysis.load import StudyRecords
 from study.analysis.pool_maps import PoolMaps
 from study.analysis.pool_views import PoolView, PublishedView
-from study.report.page.figure import FOREGROUND, INFEASIBLE, VERMILION, Figure, numbers, safe, shown
+from study.report.page.figure import FOREGROUND, INFEASIBLE, Figure, numbers, safe
+from study.report.style import VERMILION, shown
 
 ABOVE, BELOW, UNTOLD = "★", "▼", ""
 DARK = 0.45  # up to here cividis is dark enough for white

@@ -5,12 +5,10 @@ import pandas as pd
 from study.analysis.pool_maps import PoolMaps
 from study.analysis.pool_views import PoolView, PublishedView
 from study.report.page.figure import (
-    BLUE,
     FOREGROUND,
     HIT_AXIS,
     MUTED,
     SYMBOLS,
-    VERMILION,
     Figure,
     by_stop,
     error_bars,
@@ -19,8 +17,8 @@ from study.report.page.figure import (
     numbers,
     ordered_colours,
     plain_line,
-    shown,
 )
+from study.report.style import BLUE, VERMILION, shown
 
 
 def against_pool(maps: PoolMaps, key: str) -> Figure:

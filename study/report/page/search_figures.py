@@ -4,7 +4,8 @@ import pandas as pd
 
 from study.analysis.searched import REACHED
 from study.report.findings import Findings
-from study.report.page.figure import BLUE, FOREGROUND, Figure, numbers, ordered_colours
+from study.report.page.figure import FOREGROUND, Figure, numbers, ordered_colours
+from study.report.style import BLUE
 
 AXIS_NAMES = {"context_length": "C", "num_sequences": "N", REACHED: "Hit@5 less<br>its cell's mean"}
 

@@ -5,7 +5,8 @@ import pandas as pd
 
 from study.analysis.pool_maps import PoolMaps
 from study.analysis.verdicts import Answers
-from study.report.page.figure import BLUE, GREEN, VERMILION, Figure, log_axis, numbers
+from study.report.page.figure import Figure, log_axis, numbers
+from study.report.style import BLUE, GREEN, VERMILION
 
 NAMES = {"beats_baseline": "beats the best baseline", "stable": "trains stably", "break": "break of the law"}
 COLOURS_OF = {"beats_baseline": BLUE, "stable": GREEN, "break": VERMILION}

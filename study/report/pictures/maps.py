@@ -11,7 +11,7 @@ from study.analysis.hit_map import arm_of
 from study.analysis.load import StudyRecords
 from study.analysis.pool_maps import PoolMaps
 from study.analysis.verdicts import Answers
-from study.report.page.figure import BLUE, GREEN, VERMILION
+from study.report.style import BLUE, GREEN, VERMILION
 
 MARKERS = "osD^PXv*hp"
 OVERLAP = 0.5  # of the corpus line, as published
@@ -71,7 +71,7 @@ def pool(maps: PoolMaps, arm: str) -> Figure:
             pools = [view.pool for view in maps.views]
             _bars(left, pools, pd.concat(rows), f"C={context:,}", _colour(i, len(maps.contexts)), MARKERS[i % 10])
     left.plot([view.pool for view in maps.views], [view.chance for view in maps.views], ":", color="grey", label="chance")
-    left.set(xscale="log", xlabel="candidates in the pool", ylabel="test Hit@5", ylim=(0, 1.05), title=f"N={size:,}")
+    left.set(xscale="log", xlabel="candidates in the pool", ylabel="test Hit@5", ylim=(0, 1.1), title=f"N={size:,}")
     own = maps.own.cells[maps.own.cells.num_sequences == size]
     _bars(right, own.context_length, own, f"controlled: pool {maps.own.pool:,}", BLUE, "o")
     if maps.published:

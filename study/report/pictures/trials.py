@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from study.report.findings import Findings
-from study.report.page.figure import BLUE
+from study.report.style import BLUE
 
 COLUMNS = 4
 MARKERS = "vsD*P"
@@ -79,4 +79,4 @@ def _ends(axis) -> str:
     """Return an axis's name with its range."""
     if isinstance(axis.choices, list):
         return f"{axis.name}\n{axis.choices[0]} to {axis.choices[-1]}"
-    return f"{axis.name}\n{axis.low:.3g} to {axis.high:.3g}"
+    return f"{axis.name}\n{axis.low:,.4g} to {axis.high:,.4g}"

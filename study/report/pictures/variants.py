@@ -6,7 +6,7 @@ from study.analysis.confounds import gains_table
 from study.analysis.differences import differences_table
 from study.analysis.phases import rows_table
 from study.report.findings import Findings
-from study.report.page.figure import BLUE, COLOURS, VERMILION
+from study.report.style import BLUE, COLOURS, VERMILION
 
 
 def compared(findings: Findings) -> Figure | None:

@@ -8,7 +8,7 @@ from study.analysis.confounds import gains_table
 from study.analysis.differences import differences_table
 from study.analysis.phases import steps_table
 from study.report.findings import Findings
-from study.report.page.figure import shown
+from study.report.style import shown
 from study.report.words import arm_lines, best_lines, kept_line
 
 
@@ -55,6 +55,18 @@ def verdicts(findings: Findings) -> list[Line]:
     if arms:
         lines.append(Line("Do the arms differ?", _arms(arms), tuple(arms), "section-1"))
     return lines
+
+
+def partial(findings: Findings) -> str:
+    """Return in what respect a study is not whole; an empty text where it is."""
+    runs = findings.study.manifest.get("runs") or [{}]
+    running = runs[-1].get("ended") == "running"
+    if not running and not findings.gaps:
+        return ""
+    done = len(findings.study.measured("confirm"))
+    wanted = len(findings.study.manifest["cells"]) * int(findings.study.manifest["space"]["replicates"])
+    state = "is still running" if running else "is not complete"
+    return f"This study {state}: {done} of {wanted} confirm trials are recorded. Everything below is of these alone."
 
 
 def _best(findings: Findings) -> str:
