@@ -34,7 +34,7 @@ def law_view(law: Law) -> LawView:
 
 
 def law_view_at(law: Law, hit_map: HitMap) -> LawView:
-    """Return the form that was chosen at the study's own pool, fitted anew to the map at another; it is not rechosen."""
+    """Return the form that was chosen at the study's own pool, fitted again to the map at another pool."""
     fitted = fit(law.chosen.form, hit_map)
     refits = refit(fitted, hit_map.resampled[:NUM_REFITS], weight_of(hit_map))
     held_out = _held_out(fitted, hit_map)
@@ -64,7 +64,9 @@ def _view(fitted: Fit, hit_map: HitMap, exponents: pd.DataFrame, misfit_p: float
 def _curves(fitted: Fit, hit_map: HitMap) -> pd.DataFrame:
     contexts = np.geomspace(hit_map.context_length.min(), hit_map.context_length.max(), NUM_POINTS)
     sizes = np.unique(hit_map.num_sequences)
-    grid = pd.DataFrame({"context_length": np.tile(contexts, len(sizes)), "num_sequences": np.repeat(sizes, NUM_POINTS)})
+    grid = pd.DataFrame(
+        {"context_length": np.tile(contexts, len(sizes)), "num_sequences": np.repeat(sizes, NUM_POINTS)}
+    )
     return grid.assign(hit=fitted.predict(grid.context_length.to_numpy(), grid.num_sequences.to_numpy()))
 
 

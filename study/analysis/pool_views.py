@@ -114,9 +114,14 @@ def pool_view(reader: PoolReader, pool: int) -> PoolView:
         rows.append(row)
     hit_map = _hit_map(hits, reader.chain_ids, chance_hit_at_k(K, pool))
     return PoolView(
-        pool, chance_hit_at_k(K, pool), pd.DataFrame(rows, columns=CELL_COLUMNS), _baselines(reader, pool),
-        _whole_elasticity(hit_map), _thresholds(lifts), hit_map,
-    )  # fmt: skip
+        pool,
+        chance_hit_at_k(K, pool),
+        pd.DataFrame(rows, columns=CELL_COLUMNS),
+        _baselines(reader, pool),
+        _whole_elasticity(hit_map),
+        _thresholds(lifts),
+        hit_map,
+    )
 
 
 def published_views(reader: PoolReader, num_vectors: int) -> list[PublishedView]:
@@ -141,9 +146,14 @@ def published_pools(reader: PoolReader, num_vectors: int) -> pd.DataFrame:
     windows = tied_sequences(num_vectors, contexts, OVERLAP).astype(int)
     wanted = np.floor(POOL_SHARE * windows).astype(int)
     return pd.DataFrame(
-        {"context_length": contexts, "num_windows": windows, "wanted_pool": wanted,
-         "pool": np.minimum(wanted, reader.pool_size), "capped": wanted > reader.pool_size}
-    )  # fmt: skip
+        {
+            "context_length": contexts,
+            "num_windows": windows,
+            "wanted_pool": wanted,
+            "pool": np.minimum(wanted, reader.pool_size),
+            "capped": wanted > reader.pool_size,
+        }
+    )
 
 
 def _published_view(reader: PoolReader, share: float, num_vectors: int, pools: pd.DataFrame) -> PublishedView:

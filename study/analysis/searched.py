@@ -13,9 +13,9 @@ REACHED = "reached"  # validation Hit@5, less the mean of the trial's cell
 def searched_lines(study: StudyRecords) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the search trials as lines and their axes.
 
-    lines: a row a trial: trial_id, cell_id, status, val_hit_at_5, reached, a value and a place in 0..1 (`at_NAME`) for each
-    axis, and `fifth`, 0 to 4: in which fifth of all trials it lies by what it reached. axes: a row an axis: name, log,
-    low, high, and the choices where they are not numbers. Empty where nothing was searched.
+    lines: a row a trial: trial_id, cell_id, status, val_hit_at_5, reached, a value and a place in 0..1 (`at_NAME`) for
+    each axis, and `fifth`, 0 to 4: in which fifth of all trials it lies by what it reached. axes: a row an axis: name,
+    log, low, high, and the choices where they are not numbers. Empty where nothing was searched.
     """
     search = study.trials[(study.trials.stage == "search") & study.trials.val_hit_at_5.notna()]
     names = list(study.manifest["space"].get("search") or {})
@@ -26,8 +26,10 @@ def searched_lines(study: StudyRecords) -> tuple[pd.DataFrame, pd.DataFrame]:
     for name in names:
         lines[name] = [config[name] for config in configs]
     lines[REACHED] = lines.val_hit_at_5 - lines.val_hit_at_5.groupby(lines.cell_id).transform("mean")
-    axes = [_axis(lines, name, study.manifest["space"]["search"].get(name, {})) for name in
-            ("context_length", "num_sequences", *names, REACHED)]  # fmt: skip
+    axes = [
+        _axis(lines, name, study.manifest["space"]["search"].get(name, {}))
+        for name in ("context_length", "num_sequences", *names, REACHED)
+    ]
     for axis in axes:
         lines[f"at_{axis['name']}"] = _places(lines[axis["name"]], axis)
     lines["fifth"] = np.minimum(4, (lines[REACHED].rank(pct=True, method="average") * 5 - 1e-9).astype(int))

@@ -8,12 +8,14 @@ SPACE_KEYS = {"replicates": int, "cells": dict, "patience": dict}
 
 
 def require_whole(study: StudyRecords) -> None:
-    """Raise InputError unless the manifest has what a report reads, and every trial that counts has its ranks and curve.
+    """Raise InputError unless the manifest has what a report reads, and every trial that counts its ranks and curve.
 
     A study that is still running is whole: a trial's row is written last.
     """
     _require_manifest(study)
-    unknown = sorted(set(study.trials.status.dropna()) - set(STATUSES)) + sorted(set(study.trials.stage.dropna()) - set(STAGES))
+    unknown = sorted(set(study.trials.status.dropna()) - set(STATUSES)) + sorted(
+        set(study.trials.stage.dropna()) - set(STAGES)
+    )
     if unknown or study.trials[["trial_id", "stage", "status"]].isna().any(axis=None):
         raise InputError(
             f"every trial must have an id, a stage and a status that this tool knows, but {study.location}/trials has "
@@ -21,24 +23,34 @@ def require_whole(study: StudyRecords) -> None:
         )
     confirm = study.measured("confirm")
     _require_all(study, "test ranks", confirm.trial_id, study.ranks[study.ranks.split == "test"].trial_id, "ranks")
-    _require_all(study, "test ranks", study.measured("baseline").trial_id, study.ranks[study.ranks.split == "test"].trial_id, "ranks")
+    _require_all(
+        study,
+        "test ranks",
+        study.measured("baseline").trial_id,
+        study.ranks[study.ranks.split == "test"].trial_id,
+        "ranks",
+    )
     _require_all(study, "a curve", confirm.trial_id, study.curves.trial_id, "curves")
-    empty = confirm[confirm[["test_hit_at_5", "val_hit_at_5", "pool_size", "chance_hit_at_5", "config"]].isna().any(axis=1)]
+    empty = confirm[
+        confirm[["test_hit_at_5", "val_hit_at_5", "pool_size", "chance_hit_at_5", "config"]].isna().any(axis=1)
+    ]
     if len(empty):
         raise InputError(
-            f"a completed trial must have its figures, but {empty.trial_id.iloc[0]} in {study.location}/trials lacks some. "
-            "Move its part away and --resume: it runs again."
+            f"a completed trial must have its figures, but {empty.trial_id.iloc[0]} in {study.location}/trials lacks "
+            "some. Move its part away and --resume: it runs again."
         )
 
 
 def _require_manifest(study: StudyRecords) -> None:
     space = study.manifest["space"]
-    wrong = [key for key, kind in SPACE_KEYS.items() if not isinstance(space, dict) or not isinstance(space.get(key), kind)]
+    wrong = [
+        key for key, kind in SPACE_KEYS.items() if not isinstance(space, dict) or not isinstance(space.get(key), kind)
+    ]
     wrong += [] if wrong or "replay" in space["patience"] else ["patience.replay"]
     if wrong:
         raise InputError(
-            f"a manifest must have {', '.join(f'space.{key}' for key in wrong)}, but {study.location}/manifest.json has not. "
-            "Restore the file, or run the study again under another name."
+            f"a manifest must have {', '.join(f'space.{key}' for key in wrong)}, but {study.location}/manifest.json "
+            "has not. Restore the file, or run the study again under another name."
         )
     for key, kind in (("cells", list), ("split", dict), ("study", str), ("question", str)):
         if not isinstance(study.manifest.get(key), kind):
@@ -52,6 +64,8 @@ def _require_all(study: StudyRecords, what: str, wanted, found, folder: str) -> 
     lacking = sorted(set(wanted) - set(found))
     if lacking:
         raise InputError(
-            f"every completed trial must have {what}, but {len(lacking)} of {len(wanted)} in {study.location}/{folder} have not, "
-            f"such as {lacking[0]}. Restore the folder, or move their parts of trials/ away and --resume: they run again."
+            f"every completed trial must have {what}, but {len(lacking)} of {len(wanted)} in {study.location}/{folder} "
+            f"have not, such as {lacking[0]}. Restore the folder, or move their parts of trials/ away and --resume: "
+            "they "
+            "run again."
         )

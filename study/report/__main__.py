@@ -53,7 +53,9 @@ def _export(study: StudyRecords, store: RecordStore, options: argparse.Namespace
         run, qrels, num_tied = trec_files(study, options.trec)
         store.write_bytes(f"report/trec/{options.trec}.run", run)
         store.write_bytes(f"report/trec/{options.trec}.qrels", qrels)
-        lines.append(f"trec: {store.path('report/trec')}/{options.trec}.run and .qrels; queries with ties: {num_tied:,}")
+        lines.append(
+            f"trec: {store.path('report/trec')}/{options.trec}.run and .qrels; queries with ties: {num_tied:,}"
+        )
     return lines
 
 

@@ -23,9 +23,12 @@ class Line:
 
 
 GROWTH = {
-    "superlinear": "grows superlinearly", "sublinear": "grows sublinearly", "flat": "hardly changes", "falling": "falls",
+    "superlinear": "grows superlinearly",
+    "sublinear": "grows sublinearly",
+    "flat": "hardly changes",
+    "falling": "falls",
     "undecided": "changes in a way that these records do not decide",
-}  # fmt: skip
+}
 LINKS = {"superlinear": "section-2", "law": "section-4", "threshold": "section-5", "context suits": "section-1"}
 
 
@@ -41,16 +44,25 @@ def sentences(findings: Findings) -> list[str]:
 def verdicts(findings: Findings) -> list[Line]:
     """Return every verdict of the study, those of its arms one after another."""
     lines = [
-        Line(f"{arm}: {verdict.question}" if arm else verdict.question, verdict.answer, (f"{verdict.evidence}.",),
-             next(link for word, link in LINKS.items() if word in verdict.question))
-        for arm, answers in findings.answers.items() if answers
+        Line(
+            f"{arm}: {verdict.question}" if arm else verdict.question,
+            verdict.answer,
+            (f"{verdict.evidence}.",),
+            next(link for word, link in LINKS.items() if word in verdict.question),
+        )
+        for arm, answers in findings.answers.items()
+        if answers
         for verdict in answers.verdicts
-    ]  # fmt: skip
+    ]
     best = findings.best["overall"]
     if best is None:
         return lines
-    lines.append(Line("Which configuration is best?", _configuration(best), tuple(best_lines(findings)[1:]), "section-7"))
-    lines.append(Line("Does it beat the best baseline?", _beats(best), (_lift(findings), kept_line(findings)), "section-2"))
+    lines.append(
+        Line("Which configuration is best?", _configuration(best), tuple(best_lines(findings)[1:]), "section-7")
+    )
+    lines.append(
+        Line("Does it beat the best baseline?", _beats(best), (_lift(findings), kept_line(findings)), "section-2")
+    )
     arms = arm_lines(findings)
     if arms:
         lines.append(Line("Do the arms differ?", _arms(arms), tuple(arms), "section-1"))
@@ -73,8 +85,9 @@ def _best(findings: Findings) -> str:
     best = findings.best["overall"]
     return (
         f"Of {len(findings.cells)} measured cells validation prefers C={best['context_length']:,}, "
-        f"N={best['num_sequences']:,}: test Hit@5 {_interval(best, 'hit_at_5')} among {best['pool_size']:,} candidates (chance "
-        f"{5 / best['pool_size']:.4f}), from {best['num_queries']:,} queries in {best['num_chains']:,} documents and "
+        f"N={best['num_sequences']:,}: test Hit@5 {_interval(best, 'hit_at_5')} among {best['pool_size']:,} candidates "
+        f"(chance {5 / best['pool_size']:.4f}), from {best['num_queries']:,} queries in {best['num_chains']:,} "
+        "documents and "
         f"{best['num_replicates']} replicates."
     )
 
@@ -85,9 +98,11 @@ def _growth(findings: Findings) -> list[str]:
     if not found:
         return []
     parts = [
-        f"{f'with {arm} ' if arm else ''}{GROWTH[row.verdict]} (elasticity {shown(row.elasticity, row.low, row.high)} from "
-        f"C={row.from_context:,} to {row.to_context:,})" for arm, maps in found for row in [maps.own.elasticity]
-    ]  # fmt: skip
+        f"{f'with {arm} ' if arm else ''}{GROWTH[row.verdict]} (elasticity "
+        f"{shown(row.elasticity, row.low, row.high)} from C={row.from_context:,} to {row.to_context:,})"
+        for arm, maps in found
+        for row in [maps.own.elasticity]
+    ]
     return [f"With the context Hit@5 {', '.join(parts)}; superlinear growth would be an elasticity above 1."]
 
 
@@ -99,14 +114,16 @@ def _lift(findings: Findings) -> str:
     above = int((table.lift_low > 0).sum())
     verb = "beats" if best["lift_low"] > 0 else "is not shown to beat"
     return (
-        f"That cell {verb} the best baseline, {best['best_baseline']}, on the same queries: lift {_interval(best, 'lift', '+.3f')}; "
-        f"{above} of {len(table)} cells beat theirs."
+        f"That cell {verb} the best baseline, {best['best_baseline']}, on the same queries: lift "
+        f"{_interval(best, 'lift', '+.3f')}; {above} of {len(table)} cells beat theirs."
     )
 
 
 def _configuration(best: dict) -> str:
     config = best["config"]
-    values = ", ".join(f"{key} {config[key]:.3g}" for key in ("alpha", "learning_rate", "weight_decay") if key in config)
+    values = ", ".join(
+        f"{key} {config[key]:.3g}" for key in ("alpha", "learning_rate", "weight_decay") if key in config
+    )
     return f"{best['cell_id']} with {values}"
 
 
@@ -135,9 +152,14 @@ def _steps(findings: Findings, reference: str) -> list[str]:
         return []
     own = table[(table.variant == reference) & (table.pool == "own")]
     largest = own.loc[own.change.abs().idxmax()]
-    said = [f"As reported, the largest step is {largest.step}: {shown(largest.change, largest.low, largest.high, '+.3f')} in Hit@5."]
+    said = [
+        f"As reported, the largest step is {largest.step}: "
+        f"{shown(largest.change, largest.low, largest.high, '+.3f')} in Hit@5."
+    ]
     for row in table[(table.step == largest.step) & (table.pool != "own")].itertuples():
-        said.append(f"The same step in one pool of {row.pool}, {row.variant}: {shown(row.change, row.low, row.high, '+.3f')}.")
+        said.append(
+            f"The same step in one pool of {row.pool}, {row.variant}: {shown(row.change, row.low, row.high, '+.3f')}."
+        )
     return said[:3]
 
 
@@ -148,8 +170,10 @@ def _gains(findings: Findings, reference: str) -> list[str]:
     first, last = table.iloc[0], table.iloc[-1]
     most = table.iloc[1:].loc[table.adds.iloc[1:].idxmax()]
     return [
-        f"As published ({first.change}), the longest context gains {shown(first.gain, first.low, first.high, '+.3f')} in Hit@5.",
-        f"Of single changes, {most.change} takes off the most: {shown(most.adds, most.adds_low, most.adds_high, '+.3f')}.",
+        f"As published ({first.change}), the longest context gains "
+        f"{shown(first.gain, first.low, first.high, '+.3f')} in Hit@5.",
+        f"Of single changes, {most.change} takes off the most: "
+        f"{shown(most.adds, most.adds_low, most.adds_high, '+.3f')}.",
         f"With {last.change} the gain is {shown(last.gain, last.low, last.high, '+.3f')}.",
     ]
 
@@ -159,10 +183,15 @@ def _differences(findings: Findings, reference: str) -> list[str]:
     if table.empty or "difference" not in table:
         return []
     base, others = table[table.variant == reference].iloc[0], table[table.difference.notna()]
-    said = [f"{reference} has test Hit@5 {shown(base.hit_at_5, base.low, base.high)} among {base.pool_size:,} candidates."]
+    said = [
+        f"{reference} has test Hit@5 {shown(base.hit_at_5, base.low, base.high)} among {base.pool_size:,} candidates."
+    ]
     if others.empty:
         return said
-    for word, row in (("best", others.loc[others.difference.idxmax()]), ("worst", others.loc[others.difference.idxmin()])):
+    for word, row in (
+        ("best", others.loc[others.difference.idxmax()]),
+        ("worst", others.loc[others.difference.idxmin()]),
+    ):
         change = shown(row.difference, row.difference_low, row.difference_high, "+.3f")
         where = f" ({row.row})" if pd.notna(row.row) and row.row else ""
         said.append(f"Against it {row.variant}{where} does {word}: {change}.")

@@ -46,7 +46,8 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("rank",), "1 + candidates strictly nearer than the target"),
         (
             ("num_ties",),
-            "other candidates exactly as near; Hit@K breaks ties at random: clip((K - rank + 1) / (num_ties + 1), 0, 1)",
+            "other candidates exactly as near; Hit@K breaks ties at random: clip((K - rank + 1) / (num_ties + 1), "
+            "0, 1)",
         ),
     ],
 }

@@ -20,7 +20,10 @@ def write_report(study: StudyRecords, store: RecordStore) -> None:
     made = {"index.html": page(findings).encode(), "report.md": markdown(findings, tuple(drawn)).encode()}
     made |= {f"figures/{name}.png": data for name, data in drawn.items()}
     made |= {f"tables/{name}.csv": _csv(table) for name, table in tables(findings).items()}
-    made |= {"cells.csv": _csv(findings.cells), "best_configs.json": json.dumps(findings.best, indent=1).encode() + b"\n"}
+    made |= {
+        "cells.csv": _csv(findings.cells),
+        "best_configs.json": json.dumps(findings.best, indent=1).encode() + b"\n",
+    }
     if journal := optuna_journal(study):
         made["optuna_journal.log"] = journal
     for name, data in made.items():

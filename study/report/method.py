@@ -12,7 +12,7 @@ def method(study: StudyRecords) -> dict[str, str]:
     facts = {
         "protocol": str(manifest.get("protocol", MISSING)),
         "corpus": _corpus(corpus),
-        "split": f"by {split.get('kind', 'chain')}, {_counts(split.get('num_chains'))}, fingerprint {split.get('fingerprint', MISSING)}",
+        "split": _split(split),
         "leak audit": _audits(manifest),
         "near-copies": _near_copies(split.get("near_copies")),
         "removed by quality gates": _counts(split.get("removed")),
@@ -23,7 +23,10 @@ def method(study: StudyRecords) -> dict[str, str]:
         "versions": ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items()) or MISSING,
         "hardware": _hardware(manifest),
         "cost": f"{_number(manifest.get('wall_s'))} s of wall time, {_number(manifest.get('cpu_s'))} s of CPU",
-        "runs": "; ".join(f"{run.get('started_at')} to {run.get('finished_at', '-')}: {run.get('ended')}" for run in manifest.get("runs", [])),
+        "runs": "; ".join(
+            f"{run.get('started_at')} to {run.get('finished_at', '-')}: {run.get('ended')}"
+            for run in manifest.get("runs", [])
+        ),
         "warnings": "; ".join(manifest.get("warnings", [])) or "none",
         "command": str(manifest.get("command", MISSING)),
     }
@@ -34,9 +37,15 @@ def _corpus(corpus: dict) -> str:
     if not corpus:
         return MISSING
     return (
-        f"{corpus['name']}, {corpus['num_vectors']:,} vectors of {corpus['dim']} dims, {corpus['num_chains']:,} chains, "
+        f"{corpus['name']}, {corpus['num_vectors']:,} vectors of {corpus['dim']} dims, {corpus['num_chains']:,} "
+        "chains, "
         f"fingerprint {corpus['fingerprint']}"
     )
+
+
+def _split(split: dict) -> str:
+    fingerprint = split.get("fingerprint", MISSING)
+    return f"by {split.get('kind', 'chain')}, {_counts(split.get('num_chains'))}, fingerprint {fingerprint}"
 
 
 def _audits(manifest: dict) -> str:
@@ -55,7 +64,8 @@ def _near_copies(found) -> str:
         return "not counted"
     if "num_test" not in found:
         return str(found.get("search", "not counted"))
-    return f"{found['num_validation']} validation and {found['num_test']} test vectors with cosine above {found['threshold']} to training"
+    counts = f"{found['num_validation']} validation and {found['num_test']} test vectors"
+    return f"{counts} with cosine above {found['threshold']} to training"
 
 
 def _queries(manifest: dict) -> str:
@@ -76,7 +86,9 @@ def _hardware(manifest: dict) -> str:
     found = manifest.get("hardware", {})
     parts = [found.get("processor"), f"{found['num_cpus']} cores" if "num_cpus" in found else None]
     parts += [f"{found['memory_bytes'] / 2**30:.0f} GiB" if "memory_bytes" in found else None, found.get("system")]
-    return ", ".join([*(part for part in parts if part), f"{manifest.get('device', '?')}, {manifest.get('precision', '?')}"])
+    return ", ".join(
+        [*(part for part in parts if part), f"{manifest.get('device', '?')}, {manifest.get('precision', '?')}"]
+    )
 
 
 def _number(value: float | None) -> str:

@@ -7,8 +7,19 @@ import pandas as pd
 from lvm_core.errors import InputError
 from study.analysis.load import StudyRecords
 
-FIGURES = [f"{part}_{name}" for part in ("val", "test") for name in ("hit_at_1", "hit_at_5", "hit_at_10", "mrr", "cosine")]
-TAGS = ("trial_id", "stage", "status", "stop_reason", "cell_id", "corpus_fingerprint", "split_fingerprint", "code_version")
+FIGURES = [
+    f"{part}_{name}" for part in ("val", "test") for name in ("hit_at_1", "hit_at_5", "hit_at_10", "mrr", "cosine")
+]
+TAGS = (
+    "trial_id",
+    "stage",
+    "status",
+    "stop_reason",
+    "cell_id",
+    "corpus_fingerprint",
+    "split_fingerprint",
+    "code_version",
+)
 ENDS = {"completed": "FINISHED", "raced_out": "KILLED"}  # every other status: FAILED
 BATCH = 1000  # metrics a call, MLflow's limit
 
@@ -29,7 +40,9 @@ def write_mlflow(study: StudyRecords, uri: str) -> int:
         client, name = MlflowClient(tracking_uri=uri), study.manifest["study"]
         found = client.get_experiment_by_name(name)
         experiment = client.create_experiment(name) if found is None else found.experiment_id
-        missing = study.trials[(study.trials.status != "infeasible") & ~study.trials.trial_id.isin(_known(client, experiment))]
+        missing = study.trials[
+            (study.trials.status != "infeasible") & ~study.trials.trial_id.isin(_known(client, experiment))
+        ]
         for trial in missing.to_dict("records"):
             _write(client, experiment, study, trial)
         return len(missing)
@@ -70,5 +83,7 @@ def _curve(study: StudyRecords, trial_id: str) -> list:
     curve = study.curves[study.curves.trial_id == trial_id].drop(columns=["trial_id", "eval_index"])
     return [
         Metric(f"curve_{name}", float(value), 0, int(row["step"]))
-        for row in curve.to_dict("records") for name, value in row.items() if name != "step" and pd.notna(value)
-    ]  # fmt: skip
+        for row in curve.to_dict("records")
+        for name, value in row.items()
+        if name != "step" and pd.notna(value)
+    ]

@@ -14,7 +14,8 @@ def write_tensorboard(study: StudyRecords, folder: str) -> int:
         from tensorboardX import SummaryWriter
     except ImportError as error:
         raise InputError(
-            "--tensorboard needs the package tensorboardX, which is not installed. Run pip install 'lvm-study[tensorboard]'."
+            "--tensorboard needs the package tensorboardX, which is not installed. "
+            "Run pip install 'lvm-study[tensorboard]'."
         ) from error
     recorded = study.trials[study.trials.trial_id.isin(study.curves.trial_id)]
     names = [name for name in study.curves.columns if name not in SKIPPED]

@@ -9,9 +9,9 @@ DEPTH = 1000  # lines a query at most, as TREC runs have
 def trec_files(study: StudyRecords, trial_id: str) -> tuple[bytes, bytes, int]:
     """Return (run, qrels, queries with ties) of a trial's test ranks.
 
-    Records keep ranks, not candidates: in the run, made-up documents stand before the target, which stands at its rank; nothing
-    stands behind it, and a target beyond DEPTH is left out. Scores are distinct. A target with ties stands last among
-    them, so that an evaluator's Hit@K there is the least possible, while this tool's breaks ties at random.
+    Records keep ranks, not candidates: in the run, made-up documents stand before the target, which stands at its rank;
+    nothing stands behind it, and a target beyond DEPTH is left out. Scores are distinct. A target with ties stands last
+    among them, so that an evaluator's Hit@K there is the least possible, while this tool's breaks ties at random.
 
     Raises: InputError where the trial has no test ranks.
     """
@@ -19,8 +19,9 @@ def trec_files(study: StudyRecords, trial_id: str) -> tuple[bytes, bytes, int]:
     if ranks.empty:
         known = study.ranks[study.ranks.split == "test"].trial_id.unique()
         raise InputError(
-            f"--trec must name a trial with test ranks (confirm or baseline), but {trial_id} has none in {study.location}; "
-            f"there are {len(known)}, such as {known[0] if len(known) else 'none'}. See trials/ or report/cells.csv."
+            f"--trec must name a trial with test ranks (confirm or baseline), but {trial_id} has none in "
+            f"{study.location}; there are {len(known)}, such as {known[0] if len(known) else 'none'}. See trials/ "
+            "or report/cells.csv."
         )
     ranks = ranks.sort_values("query_id")
     run = "".join(_lines(row, trial_id) for row in ranks.itertuples())

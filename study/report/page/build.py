@@ -29,7 +29,11 @@ PLOTLY = "plotly-cartesian-4.1.1.min.js"  # see vendor/README.md
 def page(findings: Findings) -> str:
     """Return the page as HTML."""
     environment = Environment(
-        loader=PackageLoader("study.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("study.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     arms = [_arm(findings, arm, maps, number) for number, (arm, maps) in enumerate(findings.pool_maps.items()) if maps]
     context = _context(findings, arms)
@@ -44,29 +48,59 @@ def _arm(findings: Findings, arm: str, maps: PoolMaps, number: int) -> dict:
     key, answers = f"-{number}" if arm else "", findings.answers[arm]
     pools = [against_pool(maps, key)] + ([apparent_law(maps, key)] if maps.published else [])
     return {
-        "name": arm, "key": key, "maps": maps, "law_refusal": answers.refusals.get("law"),
+        "name": arm,
+        "key": key,
+        "maps": maps,
+        "law_refusal": answers.refusals.get("law"),
         "map": [map_figure(findings.study, maps, arm, key)],
         "lines": [against_context(maps, key), against_sequences(maps, key)],
-        "pools": pools, "law": law_figures(maps, key), "law_words": law_words(maps) if maps.laws else "", "thresholds": [threshold_figure(answers, maps, key)],
-    }  # fmt: skip
+        "pools": pools,
+        "law": law_figures(maps, key),
+        "law_words": law_words(maps) if maps.laws else "",
+        "thresholds": [threshold_figure(answers, maps, key)],
+    }
 
 
 def _context(findings: Findings, arms: list[dict]) -> dict:
     study, compared = findings.study, comparison_figure(findings)
     curves, lines, matters = curve_figures(findings), parallel(findings), importance_figure(findings)
-    of_arms = [figure for arm in arms for part in ("map", "lines", "pools", "law", "thresholds") for figure in arm[part]]
+    of_arms = [
+        figure for arm in arms for part in ("map", "lines", "pools", "law", "thresholds") for figure in arm[part]
+    ]
     others = [figure for figure in (compared, *curves, lines, matters) if figure]
     maps = arms[0]["maps"] if arms else None
     return {
-        "study": study.manifest["study"], "question": study.manifest["question"].strip(), "sentences": sentences(findings),
-        "verdicts": verdicts(findings), "partial": partial(findings), "problems": findings.problems,
+        "study": study.manifest["study"],
+        "question": study.manifest["question"].strip(),
+        "sentences": sentences(findings),
+        "verdicts": verdicts(findings),
+        "partial": partial(findings),
+        "problems": findings.problems,
         "counts": "" if findings.cells.empty else measured_with(findings, marks=""),
-        "comparison": comparison(study), "compared": compared, "arms": arms, "curves": curves, "curve_table": curve_table(findings),
-        "patience": sorted(study.manifest["space"]["patience"]["replay"]), "parallel": lines, "importance": matters,
-        "fallen": (HEADER, fallen_rows(study)), "gaps": findings.gaps, "method": method(study), "dictionary": DICTIONARY,
-        "figures": [*of_arms, *others], "num_stops": len(maps.views) if maps else 0, "own": maps.own.pool if maps else 0,
-        "shares": [share_name(view) for view in maps.published] if maps else [], "first_share": maps.first_share if maps else 0,
-    }  # fmt: skip
+        "comparison": [_without_bars(*section) for section in comparison(study)],
+        "compared": compared,
+        "arms": arms,
+        "curves": curves,
+        "curve_table": curve_table(findings),
+        "patience": sorted(study.manifest["space"]["patience"]["replay"]),
+        "parallel": lines,
+        "importance": matters,
+        "fallen": (HEADER, fallen_rows(study)),
+        "gaps": findings.gaps,
+        "method": method(study),
+        "dictionary": DICTIONARY,
+        "figures": [*of_arms, *others],
+        "num_stops": len(maps.views) if maps else 0,
+        "own": maps.own.pool if maps else 0,
+        "shares": [share_name(view) for view in maps.published] if maps else [],
+        "first_share": maps.first_share if maps else 0,
+    }
+
+
+def _without_bars(title: str, header: list[str], rows: list[list[str]]) -> tuple:
+    """Return a table without its bars of text: the page has a figure of them."""
+    kept = [place for place, name in enumerate(header) if name]
+    return title, [header[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def _take_moving(context: dict) -> dict[str, dict]:
@@ -75,7 +109,7 @@ def _take_moving(context: dict) -> dict[str, dict]:
     for figure in context["figures"]:
         if figure.table is None:
             continue
-        header, rows = figure.table
+        _, rows = figure.table
         first = context["first_share"] if figure.table_by == "share" else -1
         for row in rows:
             for place, cell in enumerate(row):
@@ -96,7 +130,12 @@ def _data(arms: list[dict], figures: list[Figure], texts: dict) -> dict:
         for by, entries in (("pool", stops), ("share", shares)):
             for name in entries[0] if entries else ():
                 texts[f"{name}{arm['key']}"] = {"by": by, "values": [entry[name] for entry in entries]}
-        arm["texts"] = {name: entry for entries in (stops[-1:], shares[arms[0]["maps"].first_share :][:1]) for e in entries for name, entry in e.items()}
+        arm["texts"] = {
+            name: entry
+            for entries in (stops[-1:], shares[arms[0]["maps"].first_share :][:1])
+            for e in entries
+            for name, entry in e.items()
+        }
     maps = arms[0]["maps"] if arms else None
     return {
         "figures": {figure.id: figure.as_json() for figure in figures},

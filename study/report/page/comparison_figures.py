@@ -4,7 +4,7 @@ from study.analysis.confounds import gains_table
 from study.analysis.differences import differences_table
 from study.analysis.phases import rows_table
 from study.report.findings import Findings
-from study.report.page.figure import HIT_AXIS, MUTED, SYMBOLS, Figure, error_bars, line
+from study.report.page.figure import FOREGROUND, HIT_AXIS, MUTED, SYMBOLS, Figure, error_bars, line
 from study.report.style import COLOURS, VERMILION
 
 
@@ -19,10 +19,16 @@ def _rows(findings: Findings) -> Figure | None:
     if table.empty:
         return None
     equal = table.equal_pool.iloc[0]
-    figure = Figure("rows", "Each row, as reported and at equal pool", (
-        f"Full markers: at the row's own pool. Open markers: the same ranks in a pool of {equal:,}. Bars: 95 % intervals. "
-        "Grey: the best predictor that trains nothing, at the row's own pool."
-    ), height=460)  # fmt: skip
+    figure = Figure(
+        "rows",
+        "Each row, as reported and at equal pool",
+        (
+            f"Full markers: at the row's own pool. Open markers: the same ranks in a pool of {equal:,}. Bars: 95 % "
+            "intervals. "
+            "Grey: the best predictor that trains nothing, at the row's own pool."
+        ),
+        height=460,
+    )
     for i, (variant, rows) in enumerate(table.groupby("variant", sort=False)):
         for name, prefix, dash in (("own pool", "hit_at_5", "solid"), (f"pool {equal:,}", "equal_hit_at_5", "dot")):
             names = {"value": prefix, "low": f"{prefix}_low", "high": f"{prefix}_high"}
@@ -39,9 +45,15 @@ def _gains(findings: Findings) -> Figure | None:
     table = gains_table(findings.study)
     if table.empty:
         return None
-    figure = Figure("gains", "Apparent gain from context, one change at a time", (
-        "Gain in Hit@5 from the shortest to the longest context, with 95 % intervals. The first line is as published."
-    ), height=120 + 42 * len(table))  # fmt: skip
+    figure = Figure(
+        "gains",
+        "Apparent gain from context, one change at a time",
+        (
+            "Gain in Hit@5 from the shortest to the longest context, with 95 % intervals. The first line is as "
+            "published."
+        ),
+        height=120 + 42 * len(table),
+    )
     _dots(figure, table.change, table, {"value": "gain"}, "gain in Hit@5")
     return figure
 
@@ -60,12 +72,25 @@ def _differences(findings: Findings) -> Figure | None:
 def _dots(figure: Figure, labels, table, names: dict[str, str], title: str) -> None:
     """Lay one dot a row, the first on top."""
     bars = error_bars(table, **names)
-    figure.add({
-        "type": "scatter", "mode": "markers", "y": list(labels), "x": bars["y"], "customdata": bars["customdata"],
-        "marker": {"size": 11, "color": [VERMILION, *[COLOURS[0]] * (len(table) - 1)]},
-        "error_x": {"type": "data", "symmetric": False, "array": bars["error_y__array"], "arrayminus": bars["error_y__arrayminus"]},
-        "hovertemplate": "%{y}: %{x:.3f}, 95 % interval %{customdata[0]:.3f} to %{customdata[1]:.3f}<extra></extra>",
-    })  # fmt: skip
+    figure.add(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "y": list(labels),
+            "x": bars["y"],
+            "customdata": bars["customdata"],
+            "marker": {"size": 11, "color": [VERMILION, *[COLOURS[0]] * (len(table) - 1)]},
+            "error_x": {
+                "type": "data",
+                "symmetric": False,
+                "array": bars["error_y__array"],
+                "arrayminus": bars["error_y__arrayminus"],
+                "color": FOREGROUND,
+            },
+            "hovertemplate": "%{y}: %{x:.3f}, 95 % interval %{customdata[0]:.3f} to "
+            "%{customdata[1]:.3f}<extra></extra>",
+        }
+    )
     figure.layout = {
         "xaxis": {"title": {"text": title}, "zeroline": True, "rangemode": "tozero"},
         "yaxis": {"type": "category", "autorange": "reversed", "automargin": True},
@@ -74,6 +99,10 @@ def _dots(figure: Figure, labels, table, names: dict[str, str], title: str) -> N
 
 
 def _fixed(name: str, x, bars: dict, colour: str, dash: str, symbol: str) -> dict:
-    trace = line(name, [], colour, dash=dash, symbol=symbol) | {"x": list(x), "y": bars["y"], "customdata": bars["customdata"]}
+    trace = line(name, [], colour, dash=dash, symbol=symbol) | {
+        "x": list(x),
+        "y": bars["y"],
+        "customdata": bars["customdata"],
+    }
     trace["error_y"] |= {"array": bars["error_y__array"], "arrayminus": bars["error_y__arrayminus"]}
     return trace

@@ -12,7 +12,9 @@ SYMBOLS_OF_PATIENCE = ("triangle-down", "square", "diamond", "star", "cross")
 def curve_figures(findings: Findings) -> list[Figure]:
     """Return a panel for each cell that has curves, cells in the order of the map."""
     study = findings.study
-    trials = study.trials[study.trials.stage.isin(["search", "confirm"]) & study.trials.trial_id.isin(study.curves.trial_id)]
+    trials = study.trials[
+        study.trials.stage.isin(["search", "confirm"]) & study.trials.trial_id.isin(study.curves.trial_id)
+    ]
     order = trials.sort_values(["context_length", "num_sequences", "cell_id"]).cell_id.unique()
     highest = study.curves.val_hit_at_5.max()
     return [_panel(findings, cell, trials[trials.cell_id == cell], highest) for cell in order]
@@ -34,12 +36,22 @@ def _panel(findings: Findings, cell: str, trials: pd.DataFrame, highest: float) 
     marks = findings.patience_marks
     for i, (patience, rows) in enumerate(marks[marks.cell_id == cell].groupby("patience")):
         figure.add(
-            {"type": "scatter", "mode": "markers", "name": f"patience {patience}", "x": numbers(rows.stop_step, 0),
-             "y": numbers(rows.stop_hit_at_5), "marker": {"symbol": SYMBOLS_OF_PATIENCE[i % 5], "size": 8,
-             "color": "rgba(0,0,0,0)", "line": {"color": FOREGROUND, "width": 1.5}},
-             "text": [f"patience {patience} stops here, best at step {int(step)}" for step in rows.best_step],
-             "hovertemplate": "step %{x}: %{text}<extra></extra>"}
-        )  # fmt: skip
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"patience {patience}",
+                "x": numbers(rows.stop_step, 0),
+                "y": numbers(rows.stop_hit_at_5),
+                "marker": {
+                    "symbol": SYMBOLS_OF_PATIENCE[i % 5],
+                    "size": 8,
+                    "color": "rgba(0,0,0,0)",
+                    "line": {"color": FOREGROUND, "width": 1.5},
+                },
+                "text": [f"patience {patience} stops here, best at step {int(step)}" for step in rows.best_step],
+                "hovertemplate": "step %{x}: %{text}<extra></extra>",
+            }
+        )
     return figure
 
 
@@ -52,20 +64,36 @@ def _curves(findings: Findings, trials: pd.DataFrame, name: str, colour: str, wi
         y += [*numbers(curve.val_hit_at_5), None]
         text += [f"{trial.trial_id}, {trial.status}"] * (len(curve) + 1)
     return {
-        "type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "text": text,
-        "line": {"color": colour, "width": width}, "hovertemplate": "step %{x}: %{y:.3f}<extra>%{text}</extra>",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": x,
+        "y": y,
+        "text": text,
+        "line": {"color": colour, "width": width},
+        "hovertemplate": "step %{x}: %{y:.3f}<extra>%{text}</extra>",
+    }
 
 
 def curve_table(findings: Findings) -> tuple[list[str], list[list]]:
     """Return the table behind all panels: how far each cell's trials came."""
     rows = []
     trials = findings.study.trials
-    for cell, group in trials[trials.stage == "confirm"].sort_values(["context_length", "num_sequences"]).groupby("cell_id", sort=False):
+    for cell, group in (
+        trials[trials.stage == "confirm"]
+        .sort_values(["context_length", "num_sequences"])
+        .groupby("cell_id", sort=False)
+    ):
         done = group[group.status == "completed"]
         if len(done):
             best = done.val_hit_at_5
-            rows.append([cell, str(len(done)), shown(best.median(), best.min(), best.max()),
-                         f"{done.best_step.min():,.0f} to {done.best_step.max():,.0f}",
-                         f"{done.num_steps.min():,.0f} to {done.num_steps.max():,.0f}"])  # fmt: skip
+            rows.append(
+                [
+                    cell,
+                    str(len(done)),
+                    shown(best.median(), best.min(), best.max()),
+                    f"{done.best_step.min():,.0f} to {done.best_step.max():,.0f}",
+                    f"{done.num_steps.min():,.0f} to {done.num_steps.max():,.0f}",
+                ]
+            )
     return ["cell", "replicates", "best validation Hit@5, median [least, most]", "best step", "steps run"], rows

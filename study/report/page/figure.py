@@ -28,7 +28,7 @@ class Figure:
     table_by: str = "pool"  # what the lists in the table follow
 
     def add(self, trace: dict, *, by: str | None = None, when: str | None = None, **moving: list) -> None:
-        """Add a trace. moving: values by stop for paths of it (`error_y__array` is error_y.array), the last shown first.
+        """Add a trace. moving: values by stop for paths of it (`error_y__array` is error_y.array).
 
         when: the choice with which alone it is seen.
         """
@@ -68,22 +68,34 @@ def by_stop(tables: list[pd.DataFrame], **names: str) -> dict[str, list]:
     return {path: [one[path] for one in made] for path in made[0]}
 
 
-def line(name: str, x, colour: str, *, dash: str = "solid", symbol: str = "circle", mode: str = "lines+markers") -> dict:
+def line(
+    name: str, x, colour: str, *, dash: str = "solid", symbol: str = "circle", mode: str = "lines+markers"
+) -> dict:
     """Return a line with intervals, whose hover text shows them."""
     return {
-        "type": "scatter", "name": name, "x": numbers(x), "mode": mode, "line": {"color": colour, "dash": dash, "width": 2},
+        "type": "scatter",
+        "name": name,
+        "x": numbers(x),
+        "mode": mode,
+        "line": {"color": colour, "dash": dash, "width": 2},
         "marker": {"color": colour, "symbol": symbol, "size": 8},
         "error_y": {"type": "data", "symmetric": False, "color": colour, "thickness": 1.2, "width": 4},
-        "hovertemplate": "%{y:.3f}, 95 % interval %{customdata[0]:.3f} to %{customdata[1]:.3f}<extra>" + safe(name) + "</extra>",
-    }  # fmt: skip
+        "hovertemplate": "%{y:.3f}, 95 % interval %{customdata[0]:.3f} to %{customdata[1]:.3f}<extra>"
+        + safe(name)
+        + "</extra>",
+    }
 
 
 def plain_line(name: str, x, colour: str, dash: str) -> dict:
     """Return a line without markers and intervals."""
     return {
-        "type": "scatter", "name": name, "x": numbers(x), "mode": "lines", "line": {"color": colour, "dash": dash, "width": 1.5},
+        "type": "scatter",
+        "name": name,
+        "x": numbers(x),
+        "mode": "lines",
+        "line": {"color": colour, "dash": dash, "width": 1.5},
         "hovertemplate": "%{y:.3f}<extra>" + safe(name) + "</extra>",
-    }  # fmt: skip
+    }
 
 
 def numbers(values, digits: int = 4) -> list:

@@ -33,7 +33,9 @@ def law_figures(maps: PoolMaps, key: str) -> list[Figure]:
 
 def law_texts(law: LawView) -> dict[str, str]:
     """Return the law's parameters at one stop of the slider, in words."""
-    parameters = "; ".join(f"{row.parameter} {shown(row.value, row.low, row.high)}" for row in law.exponents.itertuples())
+    parameters = "; ".join(
+        f"{row.parameter} {shown(row.value, row.low, row.high)}" for row in law.exponents.itertuples()
+    )
     return {"law": f"{parameters}; misfit p = {law.misfit_p:.3f}"}
 
 
@@ -44,10 +46,16 @@ def law_words(maps: PoolMaps) -> str:
 
 
 def _curves(maps: PoolMaps, key: str) -> Figure:
-    figure = Figure(f"law{key}", "The fitted law and the measured cells", (
-        "Lines: the law. Markers: measured cells with 95 % intervals. At other pools than the study's own, the form that was "
-        "chosen there is fitted again."
-    ), height=460)  # fmt: skip
+    figure = Figure(
+        f"law{key}",
+        "The fitted law and the measured cells",
+        (
+            "Lines: the law. Markers: measured cells with 95 % intervals. At other pools than the study's own, the "
+            "form that was "
+            "chosen there is fitted again."
+        ),
+        height=460,
+    )
     figure.layout = {"xaxis": log_axis("context length C", maps.contexts), "yaxis": HIT_AXIS}
     for i, (size, colour) in enumerate(zip(maps.sizes, ordered_colours(len(maps.sizes)), strict=True)):
         fine = [law.curves[law.curves.num_sequences == size] for law in maps.laws]
@@ -61,9 +69,12 @@ def _curves(maps: PoolMaps, key: str) -> Figure:
 
 
 def _residuals(maps: PoolMaps, key: str) -> Figure:
-    figure = Figure(f"residuals{key}", "Residuals: measured less fitted", (
-        "A law that fits leaves intervals that cross zero, with no pattern along C or N."
-    ), small=True)  # fmt: skip
+    figure = Figure(
+        f"residuals{key}",
+        "Residuals: measured less fitted",
+        ("A law that fits leaves intervals that cross zero, with no pattern along C or N."),
+        small=True,
+    )
     cells = maps.laws[-1].cells
     figure.layout = {
         "xaxis": {"title": {"text": "fitted Hit@5"}, "tickformat": ".2f"},
@@ -80,10 +91,16 @@ def _residuals(maps: PoolMaps, key: str) -> Figure:
 
 
 def _held_out(maps: PoolMaps, key: str) -> Figure:
-    figure = Figure(f"held-out{key}", "Held-out cells: predicted against measured", (
-        "The largest cells were left out of a second fit and predicted. Bars: 95 % intervals of the prediction; on the "
-        "line, prediction and measurement agree."
-    ), small=True)  # fmt: skip
+    figure = Figure(
+        f"held-out{key}",
+        "Held-out cells: predicted against measured",
+        (
+            "The largest cells were left out of a second fit and predicted. Bars: 95 % intervals of the prediction; "
+            "on the "
+            "line, prediction and measurement agree."
+        ),
+        small=True,
+    )
     tables = [law.cells[law.cells.predicted.notna()] for law in maps.laws]
     figure.layout = {"xaxis": HIT_AXIS | {"title": {"text": "measured Hit@5"}, "range": None, "tickformat": ".2f"}}
     figure.layout |= {"yaxis": HIT_AXIS | {"title": {"text": "predicted Hit@5"}, "range": None, "tickformat": ".2f"}}
@@ -113,8 +130,13 @@ def _law_table(maps: PoolMaps) -> tuple[list[str], list[list]]:
     for i, cell in enumerate(maps.laws[-1].cells.itertuples()):
         at = [law.cells.iloc[i] for law in maps.laws]
         rows.append(
-            [f"{cell.context_length:,}", f"{cell.num_sequences:,}", [shown(row.measured, row.low, row.high) for row in at],
-             [f"{row.fitted:.3f}" for row in at], [f"{row.residual:+.3f}" for row in at],
-             [shown(row.predicted, row.predicted_low, row.predicted_high) for row in at]]
-        )  # fmt: skip
+            [
+                f"{cell.context_length:,}",
+                f"{cell.num_sequences:,}",
+                [shown(row.measured, row.low, row.high) for row in at],
+                [f"{row.fitted:.3f}" for row in at],
+                [f"{row.residual:+.3f}" for row in at],
+                [shown(row.predicted, row.predicted_low, row.predicted_high) for row in at],
+            ]
+        )
     return ["C", "N", "measured [95 %]", "fitted", "residual", "predicted when left out [95 %]"], rows

@@ -35,7 +35,9 @@ def against_context(maps: PoolMaps, key: str) -> Figure:
 def against_sequences(maps: PoolMaps, key: str) -> Figure:
     """Return Hit@5 against N, a line for each C."""
     caption = f"Bars: 95 % intervals. Baselines and oracle are those of C={maps.contexts[-1]:,}."
-    return _against(maps, "num_sequences", "context_length", f"against-n{key}", "Hit@5 against training sequences", caption)
+    return _against(
+        maps, "num_sequences", "context_length", f"against-n{key}", "Hit@5 against training sequences", caption
+    )
 
 
 def _against(maps: PoolMaps, along: str, lines: str, name: str, title: str, caption: str) -> Figure:
@@ -93,8 +95,12 @@ def _baseline(table: pd.DataFrame, name: str, maps: PoolMaps, along: str, values
 def _baseline_table(maps: PoolMaps) -> tuple[list[str], list[list]]:
     """Return every baseline's Hit@5; its cells follow the slider."""
     rows = [
-        [row.model, f"{row.context_length:,}", "any" if pd.isna(row.num_sequences) else f"{int(row.num_sequences):,}",
-         [shown(*view.baselines.iloc[i][["hit", "low", "high"]]) for view in maps.views]]
+        [
+            row.model,
+            f"{row.context_length:,}",
+            "any" if pd.isna(row.num_sequences) else f"{int(row.num_sequences):,}",
+            [shown(*view.baselines.iloc[i][["hit", "low", "high"]]) for view in maps.views],
+        ]
         for i, row in enumerate(maps.own.baselines.itertuples())
-    ]  # fmt: skip
+    ]
     return ["baseline", "C", "N", "Hit@5 [95 %]"], rows

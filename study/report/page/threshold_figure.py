@@ -17,17 +17,26 @@ BEYOND = 1.6  # where "not reached" is drawn, as a factor of the largest N
 
 def threshold_figure(answers: Answers, maps: PoolMaps, key: str) -> Figure:
     """Return thresholds by context, with intervals; `beats the best baseline` follows the slider."""
-    figure = Figure(f"thresholds{key}", "Least N that is enough, by context", (
-        "Bars: 95 % intervals. At the right edge: not reached with the sizes measured. Stability and breaks are judged at the "
-        "study's own pool."
-    ), height=180 + 50 * len(maps.contexts))  # fmt: skip
+    figure = Figure(
+        f"thresholds{key}",
+        "Least N that is enough, by context",
+        (
+            "Bars: 95 % intervals. At the right edge: not reached with the sizes measured. Stability and breaks are "
+            "judged at the "
+            "study's own pool."
+        ),
+        height=180 + 50 * len(maps.contexts),
+    )
     edge = maps.sizes[-1] * BEYOND
     axis = log_axis("training sequences N", maps.sizes)
     axis["tickvals"], axis["ticktext"] = [*axis["tickvals"], edge], [*axis["ticktext"], "not reached"]
     axis["range"] = [round(float(np.log10(maps.sizes[0] / 1.3)), 3), round(float(np.log10(edge * 1.25)), 3)]
     rows = {context: place for place, context in enumerate(maps.contexts)}
     names = [f"C={context:,}" for context in maps.contexts]
-    figure.layout = {"xaxis": axis, "yaxis": {"tickvals": list(rows.values()), "ticktext": names, "range": [-0.6, len(rows) - 0.4]}}
+    figure.layout = {
+        "xaxis": axis,
+        "yaxis": {"tickvals": list(rows.values()), "ticktext": names, "range": [-0.6, len(rows) - 0.4]},
+    }
     tables = [view.thresholds for view in maps.views]
     if len(tables[-1]):
         made = [_points(table, edge) for table in tables]
@@ -47,12 +56,14 @@ def threshold_figure(answers: Answers, maps: PoolMaps, key: str) -> Figure:
 def _trace(definition: str, table: pd.DataFrame, rows: dict[int, int]) -> dict:
     offset = OFFSETS[definition]
     return {
-        "type": "scatter", "mode": "markers", "name": NAMES[definition],
+        "type": "scatter",
+        "mode": "markers",
+        "name": NAMES[definition],
         "y": [rows[context] + offset for context in table.context_length],
         "marker": {"color": COLOURS_OF[definition], "symbol": SYMBOLS_OF[definition], "size": 11},
         "error_x": {"type": "data", "symmetric": False, "color": COLOURS_OF[definition], "thickness": 1.5},
         "hovertemplate": "least N %{text}<extra>" + NAMES[definition] + "</extra>",
-    }  # fmt: skip
+    }
 
 
 def _points(table: pd.DataFrame, edge: float) -> dict[str, list]:
@@ -79,10 +90,15 @@ def size(value: float) -> str:
 
 def _table(answers: Answers, maps: PoolMaps) -> tuple[list[str], list[list]]:
     rows = [
-        [NAMES["beats_baseline"], f"{row.context_length:,}", [_texts(view.thresholds)[i] for view in maps.views],
-         _sensitivity(answers, row.context_length), ""]
+        [
+            NAMES["beats_baseline"],
+            f"{row.context_length:,}",
+            [_texts(view.thresholds)[i] for view in maps.views],
+            _sensitivity(answers, row.context_length),
+            "",
+        ]
         for i, row in enumerate(maps.own.thresholds.itertuples())
-    ]  # fmt: skip
+    ]
     for row in answers.thresholds[answers.thresholds.definition != "beats_baseline"].itertuples():
         reason = "" if row.reason is None or pd.isna(row.reason) else str(row.reason)
         value = f"{size(row.threshold)} [{size(row.low)}, {size(row.high)}]"

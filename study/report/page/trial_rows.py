@@ -18,9 +18,15 @@ def fallen_rows(study: StudyRecords) -> list[list[str]]:
 
 def _row(trial) -> list[str]:
     return [
-        trial.status, trial.stage, trial.cell_id, _whole(trial.replicate), trial.trial_id, _whole(trial.num_steps),
-        "-" if pd.isna(trial.val_hit_at_5) else f"{trial.val_hit_at_5:.3f}", _reason(trial),
-    ]  # fmt: skip
+        trial.status,
+        trial.stage,
+        trial.cell_id,
+        _whole(trial.replicate),
+        trial.trial_id,
+        _whole(trial.num_steps),
+        "-" if pd.isna(trial.val_hit_at_5) else f"{trial.val_hit_at_5:.3f}",
+        _reason(trial),
+    ]
 
 
 def _reason(trial) -> str:

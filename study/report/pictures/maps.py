@@ -32,29 +32,40 @@ def heatmap(study: StudyRecords, maps: PoolMaps, arm: str) -> Figure:
         above = pd.notna(cell.lift) and cell.lift_low > 0
         mark = " ▼" if below else " ★" if above else ""
         text = f"{cell.hit:.3f}{mark}\n{cell.low:.3f}-{cell.high:.3f}"
-        plot.text(column, row, text, ha="center", va="center", fontsize=8, color="black" if cell.hit > DARK else "white")
+        plot.text(
+            column, row, text, ha="center", va="center", fontsize=8, color="black" if cell.hit > DARK else "white"
+        )
     image = plot.imshow(values, cmap="cividis", vmin=0, vmax=1, origin="lower", aspect="auto")
     figure.colorbar(image, ax=plot, label="test Hit@5")
     _infeasible(plot, study, arm, contexts, sizes)
     _corpus_line(plot, study, contexts, sizes)
     plot.set(xticks=range(len(sizes)), xticklabels=[f"{n:,}" for n in sizes], xlabel="training sequences N")
     plot.set(yticks=range(len(contexts)), yticklabels=[f"{c:,}" for c in contexts], ylabel="context length C")
-    plot.set(xlim=(-0.5, len(sizes) - 0.5), ylim=(-0.5, len(contexts) - 0.5), title=_title(f"pool {maps.own.pool:,}", arm))
+    plot.set(
+        xlim=(-0.5, len(sizes) - 0.5), ylim=(-0.5, len(contexts) - 0.5), title=_title(f"pool {maps.own.pool:,}", arm)
+    )
     return figure
 
 
 def against_both(maps: PoolMaps, arm: str) -> Figure:
     """Draw Hit@5 against C and against N, with the chosen baselines, the oracle and chance."""
     figure = Figure(figsize=(10.5, 4.4), layout="constrained")
-    for plot, (along, lines, names) in zip(figure.subplots(1, 2, sharey=True), (
-        ("context_length", "num_sequences", "CN"), ("num_sequences", "context_length", "NC")), strict=True):  # fmt: skip
+    for plot, (along, lines, names) in zip(
+        figure.subplots(1, 2, sharey=True),
+        (("context_length", "num_sequences", "CN"), ("num_sequences", "context_length", "NC")),
+        strict=True,
+    ):
         others = sorted(maps.own.cells[lines].unique())
         for i, other in enumerate(others):
             table = maps.own.cells[maps.own.cells[lines] == other].sort_values(along)
             _bars(plot, table[along], table, f"{names[1]}={int(other):,}", _colour(i, len(others)), MARKERS[i % 10])
         _baselines(plot, maps, along, others[-1])
         plot.axhline(maps.own.chance, color="grey", linestyle=":", linewidth=1, label="chance")
-        _log(plot, sorted(maps.own.cells[along].unique()), {"C": "context length C", "N": "training sequences N"}[names[0]])
+        _log(
+            plot,
+            sorted(maps.own.cells[along].unique()),
+            {"C": "context length C", "N": "training sequences N"}[names[0]],
+        )
         plot.legend(fontsize=7, ncols=2)
     figure.axes[0].set(ylabel="test Hit@5", ylim=(0, 1.02))
     figure.suptitle(_title(f"95 % intervals, pool {maps.own.pool:,}", arm), fontsize=10)
@@ -66,11 +77,16 @@ def pool(maps: PoolMaps, arm: str) -> Figure:
     figure, size = Figure(figsize=(10.5, 4.2), layout="constrained"), maps.sizes[-1]
     left, right = figure.subplots(1, 2, sharey=True)
     for i, context in enumerate(maps.contexts):
-        rows = [view.cells[(view.cells.context_length == context) & (view.cells.num_sequences == size)] for view in maps.views]
+        rows = [
+            view.cells[(view.cells.context_length == context) & (view.cells.num_sequences == size)]
+            for view in maps.views
+        ]
         if len(rows[-1]):
             pools = [view.pool for view in maps.views]
             _bars(left, pools, pd.concat(rows), f"C={context:,}", _colour(i, len(maps.contexts)), MARKERS[i % 10])
-    left.plot([view.pool for view in maps.views], [view.chance for view in maps.views], ":", color="grey", label="chance")
+    left.plot(
+        [view.pool for view in maps.views], [view.chance for view in maps.views], ":", color="grey", label="chance"
+    )
     left.set(xscale="log", xlabel="candidates in the pool", ylabel="test Hit@5", ylim=(0, 1.1), title=f"N={size:,}")
     own = maps.own.cells[maps.own.cells.num_sequences == size]
     _bars(right, own.context_length, own, f"controlled: pool {maps.own.pool:,}", BLUE, "o")
@@ -79,8 +95,14 @@ def pool(maps: PoolMaps, arm: str) -> Figure:
         table = table[table.num_sequences == size]
         _bars(right, table.context_length, table, "as published: pool shrinks with C", VERMILION, "s", "--")
         for row in table.itertuples():
-            right.annotate(f"pool {row.pool:,}", (row.context_length, row.hit), fontsize=7, xytext=(0, 9), ha="center",
-                           textcoords="offset points")  # fmt: skip
+            right.annotate(
+                f"pool {row.pool:,}",
+                (row.context_length, row.hit),
+                fontsize=7,
+                xytext=(0, 9),
+                ha="center",
+                textcoords="offset points",
+            )
     _log(right, maps.contexts, "context length C")
     for plot in (left, right):
         plot.legend(fontsize=7)
@@ -118,15 +140,30 @@ def thresholds(answers: Answers, maps: PoolMaps, arm: str) -> Figure:
     """Draw the least N that is enough by context; what is not reached stands at the right edge."""
     figure = Figure(figsize=(8, 1.6 + 0.5 * len(maps.contexts)), layout="constrained")
     plot, edge = figure.subplots(), maps.sizes[-1] * 1.6
-    kinds = {"beats_baseline": ("beats the best baseline", BLUE, "o", 0.15), "stable": ("trains stably", GREEN, "s", -0.15)}
+    kinds = {
+        "beats_baseline": ("beats the best baseline", BLUE, "o", 0.15),
+        "stable": ("trains stably", GREEN, "s", -0.15),
+    }
     for definition, (name, colour, marker, offset) in kinds.items():
         table = answers.thresholds[(answers.thresholds.definition == definition) & answers.thresholds.threshold.notna()]
         x, low, high = (table[column].astype(float).clip(upper=edge) for column in ("threshold", "low", "high"))
         y = [maps.contexts.index(context) + offset for context in table.context_length]
-        plot.errorbar(x, y, xerr=[(x - low).clip(lower=0), (high - x).clip(lower=0)], fmt=marker, color=colour, label=name, capsize=3)
+        plot.errorbar(
+            x,
+            y,
+            xerr=[(x - low).clip(lower=0), (high - x).clip(lower=0)],
+            fmt=marker,
+            color=colour,
+            label=name,
+            capsize=3,
+        )
     _log(plot, [*maps.sizes, edge], "training sequences N")
     plot.set_xticklabels([*(f"{n:,}" for n in maps.sizes), "not\nreached"])
-    plot.set(yticks=range(len(maps.contexts)), yticklabels=[f"C={c:,}" for c in maps.contexts], title=_title("least N that is enough", arm))
+    plot.set(
+        yticks=range(len(maps.contexts)),
+        yticklabels=[f"C={c:,}" for c in maps.contexts],
+        title=_title("least N that is enough", arm),
+    )
     plot.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
@@ -134,7 +171,16 @@ def thresholds(answers: Answers, maps: PoolMaps, arm: str) -> Figure:
 def _bars(plot, x, table: pd.DataFrame, label: str, colour, marker: str, style: str = "-", value: str = "hit") -> None:
     errors = [(table[value] - table.low).clip(lower=0), (table.high - table[value]).clip(lower=0)]
     plot.errorbar(
-        list(x), table[value], yerr=errors, label=label, color=colour, marker=marker, linestyle=style, capsize=2, markersize=5, linewidth=1.3
+        list(x),
+        table[value],
+        yerr=errors,
+        label=label,
+        color=colour,
+        marker=marker,
+        linestyle=style,
+        capsize=2,
+        markersize=5,
+        linewidth=1.3,
     )
 
 
@@ -153,7 +199,14 @@ def _baselines(plot, maps: PoolMaps, along: str, other: float) -> None:
 def _infeasible(plot, study: StudyRecords, arm: str, contexts: list, sizes: list) -> None:
     for row in study.infeasible.itertuples():
         if arm_of(row.cell_id) in (arm, "") and row.context_length in contexts and row.num_sequences in sizes:
-            plot.text(sizes.index(int(row.num_sequences)), contexts.index(row.context_length), "infeasible", ha="center", va="center", fontsize=8)
+            plot.text(
+                sizes.index(int(row.num_sequences)),
+                contexts.index(row.context_length),
+                "infeasible",
+                ha="center",
+                va="center",
+                fontsize=8,
+            )
 
 
 def _corpus_line(plot, study: StudyRecords, contexts: list, sizes: list) -> None:

@@ -29,11 +29,20 @@ def curves(findings: Findings) -> Figure | None:
             continue
         for trial in trials[trials.cell_id == cell].sort_values("stage", ascending=False).itertuples():
             curve, confirm = study.curve(trial.trial_id), trial.stage == "confirm"
-            plot.plot(curve.step, curve.val_hit_at_5, color=BLUE if confirm else "0.7", linewidth=1.4 if confirm else 0.8)
+            plot.plot(
+                curve.step, curve.val_hit_at_5, color=BLUE if confirm else "0.7", linewidth=1.4 if confirm else 0.8
+            )
         marks = findings.patience_marks[findings.patience_marks.cell_id == cell]
         for i, (patience, stops) in enumerate(marks.groupby("patience")):
-            plot.plot(stops.stop_step, stops.stop_hit_at_5, MARKERS[i % 5], color="black", fillstyle="none", markersize=5,
-                      label=f"patience {patience}")  # fmt: skip
+            plot.plot(
+                stops.stop_step,
+                stops.stop_hit_at_5,
+                MARKERS[i % 5],
+                color="black",
+                fillstyle="none",
+                markersize=5,
+                label=f"patience {patience}",
+            )
         plot.set_title(cell, fontsize=8)
         plot.grid(alpha=0.3)
     figure.supxlabel("optimizer step", fontsize=9)
@@ -55,7 +64,9 @@ def parallel(findings: Findings) -> Figure | None:
     for row in lines.sort_values("fifth").to_dict("records"):
         style = "-" if row["status"] == "completed" else ":"
         places = [row[f"at_{name}"] for name in names]
-        plot.plot(range(len(names)), places, style, color=colormaps["viridis"](row["fifth"] / 4.5), linewidth=0.9, alpha=0.8)
+        plot.plot(
+            range(len(names)), places, style, color=colormaps["viridis"](row["fifth"] / 4.5), linewidth=0.9, alpha=0.8
+        )
     plot.set(yticks=[], ylim=(-0.08, 1.08), title="search trials; light: best fifth of their cell; dotted: raced out")
     plot.set_xticks(range(len(names)), labels=[_ends(axis) for axis in axes.itertuples()], fontsize=8)
     plot.grid(axis="x")

@@ -24,8 +24,16 @@ def _rows(findings: Findings) -> Figure | None:
     for i, (variant, rows) in enumerate(table.groupby("variant", sort=False)):
         for name, prefix, fill in (("own pool", "hit_at_5", "full"), (f"pool {equal:,}", "equal_hit_at_5", "none")):
             errors = [rows[prefix] - rows[f"{prefix}_low"], rows[f"{prefix}_high"] - rows[prefix]]
-            plot.errorbar(rows.row, rows[prefix], yerr=errors, fmt="o-" if fill == "full" else "s:", fillstyle=fill,
-                          color=COLOURS[i], capsize=3, label=f"{variant}, {name}")  # fmt: skip
+            plot.errorbar(
+                rows.row,
+                rows[prefix],
+                yerr=errors,
+                fmt="o-" if fill == "full" else "s:",
+                fillstyle=fill,
+                color=COLOURS[i],
+                capsize=3,
+                label=f"{variant}, {name}",
+            )
     plot.set(ylabel="test Hit@5", ylim=(0, 1.02), title="each row, as reported and at equal pool, 95 % intervals")
     plot.legend(fontsize=7)
     plot.grid(alpha=0.3)
@@ -34,7 +42,11 @@ def _rows(findings: Findings) -> Figure | None:
 
 def _gains(findings: Findings) -> Figure | None:
     table = gains_table(findings.study)
-    return None if table.empty else _dots(table.change, table, "gain", "gain in Hit@5 from the shortest to the longest context")
+    return (
+        None
+        if table.empty
+        else _dots(table.change, table, "gain", "gain in Hit@5 from the shortest to the longest context")
+    )
 
 
 def _differences(findings: Findings) -> Figure | None:

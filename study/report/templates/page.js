@@ -53,6 +53,13 @@
         put(traces[move.trace], move.path, move.values[state[move.by]]);
       }
     }
+    if (document.documentElement.clientWidth < 640) {
+      for (const trace of traces) {
+        if (trace.type === "heatmap") trace.showscale = false;
+        if (trace.mode === "text") trace.textfont.size = 11;
+      }
+      layout.margin = { ...layout.margin, r: 6 };
+    }
     return { traces: traces.filter((trace) => holds(trace.when)), layout };
   };
 
