@@ -28,6 +28,9 @@ def made_study(num_search: int = 6, seed: int = 0) -> StudyRecords:
     for name in NUMBERS:
         trials[name] = pd.to_numeric(trials[name])
     trials.loc[trials.status == "raced_out", "stop_reason"] = "asha"
+    reached = study.curves.groupby("trial_id").val_hit_at_5.max()
+    searched = (trials.stage == "search") & (trials.status != "infeasible")
+    trials.loc[searched, "val_hit_at_5"] = trials.trial_id.map(reached)
     study.manifest.update(question="Does a made study show its law?", study=TITLE, protocol="controlled", seed=0)
     study.manifest["corpus"] = {
         "name": TITLE, "num_vectors": NUM_VECTORS, "dim": 8, "num_chains": 100, "fingerprint": "f"

@@ -15,12 +15,12 @@ from study.report.export.mlflow import write_mlflow
 from study.report.export.optuna_file import optuna_journal
 from study.report.export.tensorboard import write_tensorboard
 from study.report.export.trec import trec_files
-from tests.planted import LAWS, planted_study
+from tests.made_report import TITLE, made_study
 
 
 @pytest.fixture(scope="module")
 def study() -> StudyRecords:
-    return planted_study(LAWS["odds"], seed=0, chains=8, queries=10, num_search=3)
+    return made_study(num_search=3)
 
 
 def some(study: StudyRecords, count: int) -> StudyRecords:
@@ -29,8 +29,8 @@ def some(study: StudyRecords, count: int) -> StudyRecords:
 
 
 def test_a_trec_run_gives_the_same_hit_at_k_and_mrr(study, tmp_path):
-    ranks = study.ranks[study.ranks.trial_id == "t5"]
-    run, qrels, num_tied = trec_files(study, "t5")
+    ranks = study.ranks[study.ranks.trial_id == "t1"]
+    run, qrels, num_tied = trec_files(study, "t1")
     (tmp_path / "run").write_bytes(run)
     (tmp_path / "qrels").write_bytes(qrels)
     found = ir_measures.calc_aggregate(
@@ -46,9 +46,9 @@ def test_a_trec_run_gives_the_same_hit_at_k_and_mrr(study, tmp_path):
 
 
 def test_a_tied_target_stands_last_among_its_ties_so_that_nothing_is_overstated(study, tmp_path):
-    ranks = study.ranks[study.ranks.trial_id == "t5"].head(3).assign(rank=[1, 4, 6], num_ties=[0, 2, 0])
+    ranks = study.ranks[study.ranks.trial_id == "t1"].head(3).assign(rank=[1, 4, 6], num_ties=[0, 2, 0])
     tied = StudyRecords("x", study.manifest, study.trials, study.curves, ranks)
-    run, _, num_tied = trec_files(tied, "t5")
+    run, _, num_tied = trec_files(tied, "t1")
     places = [line.split() for line in run.decode().splitlines() if line.split()[2].startswith("d")]
     assert num_tied == 1
     assert [int(fields[3]) for fields in places] == [1, 6, 6]
@@ -70,7 +70,7 @@ def test_optuna_opens_a_study_of_every_cell_with_the_recorded_trials(study, tmp_
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
     names = optuna.study.get_all_study_names(storage)
     assert len(names) == 28
-    opened = optuna.load_study(study_name="planted/C4_N500", storage=storage)
+    opened = optuna.load_study(study_name=f"{TITLE}/C4_N500", storage=storage)
     recorded = study.trials[(study.trials.cell_id == "C4_N500") & (study.trials.stage == "search")]
     assert {trial.user_attrs["trial_id"] for trial in opened.trials} == set(recorded.trial_id)
     states = {trial.user_attrs["trial_id"]: trial.state.name for trial in opened.trials}
@@ -103,7 +103,7 @@ def test_mlflow_gets_a_run_a_trial_and_none_twice(study, tmp_path):
     assert write_mlflow(few, uri) == 3
     assert write_mlflow(few, uri) == 0
     client = MlflowClient(tracking_uri=uri)
-    runs = client.search_runs([client.get_experiment_by_name("planted").experiment_id])
+    runs = client.search_runs([client.get_experiment_by_name(TITLE).experiment_id])
     by_trial = {run.data.tags["trial_id"]: run for run in runs}
     row = few.trials.iloc[0]
     assert by_trial[row.trial_id].data.metrics["test_hit_at_5"] == pytest.approx(row.test_hit_at_5)
@@ -120,7 +120,7 @@ def test_a_tracker_that_is_not_installed_is_asked_for_in_one_sentence(study, tmp
 
 
 def test_scores_of_made_runs_fall_with_the_rank(study):
-    run, _, _ = trec_files(study, "t5")
+    run, _, _ = trec_files(study, "t1")
     fields = [line.split() for line in run.decode().splitlines()]
     assert all(int(f[3]) + int(f[4]) == 1001 for f in fields)
     assert np.unique([f[1] for f in fields]).tolist() == ["Q0"]

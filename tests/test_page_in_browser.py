@@ -60,7 +60,7 @@ def opened(browser, file):
 
 def show(page, section: int) -> None:
     page.locator(f"#section-{section}").scroll_into_view_if_needed()
-    page.wait_for_function(f"document.querySelector('#section-{section} .plot .main-svg')")
+    page.locator(f"#section-{section} .plot .main-svg").first.wait_for()
 
 
 def slide(page, pool: int) -> None:
@@ -69,7 +69,7 @@ def slide(page, pool: int) -> None:
     page.locator("#pool").focus()
     for _ in range(len(stops) - 1 - stops.index(pool)):
         page.keyboard.press("ArrowLeft")
-    page.wait_for_function(f"document.getElementById('pool-value').textContent.startsWith('{pool:,}')")
+    page.locator("#pool-value", has_text=re.compile(rf"^{pool:,} ")).wait_for()
     page.wait_for_timeout(150)
 
 
@@ -134,9 +134,9 @@ def test_every_section_draws_its_figures(opened):
         opened.wait_for_timeout(350)
     for plot in opened.locator("[data-figure]").all():
         plot.scroll_into_view_if_needed()
-    opened.wait_for_function(
-        "[...document.querySelectorAll('[data-figure]')].every((plot) => plot.querySelector('.main-svg'))"
-    )
+    opened.wait_for_timeout(500)
+    drawn_all = "[...document.querySelectorAll('[data-figure]')].every((plot) => plot.querySelector('.main-svg'))"
+    assert opened.evaluate(drawn_all)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -16,7 +16,7 @@ from study.analysis.pools import POOLS
 from study.analysis.thresholds import crossing, least_from_which_on
 
 K = 5
-BETWEEN = (15, 30, 75, 150, 300, 400, 700, 1500, 3000, 7000)  # stops beside the round and the published pools
+BETWEEN = (30, 300, 700, 1500, 3000, 7000)  # stops beside the round and the published pools
 OVERLAP, POOL_SHARE = 0.5, 0.1  # the published way: windows overlap by half, a tenth of them are the candidates
 CORPUS_SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 MIN_POOL = 10  # a pool in which chance Hit@5 is a half

@@ -1,5 +1,7 @@
 """Refuse records that no report can be made of, and say what is missing where: a report never fills gaps with zeros."""
 
+import pandas as pd
+
 from lvm_core.errors import InputError
 from study.analysis.load import StudyRecords
 from study.schema import STAGES, STATUSES
@@ -31,13 +33,16 @@ def require_whole(study: StudyRecords) -> None:
         "ranks",
     )
     _require_all(study, "a curve", confirm.trial_id, study.curves.trial_id, "curves")
-    empty = confirm[
-        confirm[["test_hit_at_5", "val_hit_at_5", "pool_size", "chance_hit_at_5", "config"]].isna().any(axis=1)
-    ]
+    _require_figures(study, confirm, ["test_hit_at_5", "val_hit_at_5", "pool_size", "chance_hit_at_5", "config"])
+    _require_figures(study, study.measured("search"), ["val_hit_at_5", "config"])
+
+
+def _require_figures(study: StudyRecords, trials: pd.DataFrame, names: list[str]) -> None:
+    empty = trials[trials[names].isna().any(axis=1)]
     if len(empty):
         raise InputError(
-            f"a completed trial must have its figures, but {empty.trial_id.iloc[0]} in {study.location}/trials lacks "
-            "some. Move its part away and --resume: it runs again."
+            f"a completed trial must have {', '.join(names)}, but {empty.trial_id.iloc[0]} in {study.location}/trials "
+            "lacks some. Move its part away and --resume: it runs again."
         )
 
 
