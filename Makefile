@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup scaling test lint bench clean
+.PHONY: setup scaling test lint bench browser clean
 
 setup: .venv/.ready
 
@@ -20,6 +20,13 @@ scaling: setup
 
 test: setup lint
 	$(BIN)/python -m pytest
+
+# The report's page is driven in a Chromium where one can be had; without one those tests are skipped and say so.
+browser: setup
+	@command -v chromium || command -v chromium-browser || command -v google-chrome \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
+	  || timeout 300 $(BIN)/python -m playwright install chromium \
+	  || echo "no Chromium could be installed: the tests that drive the report's page will be skipped"
 
 lint: setup
 	$(BIN)/ruff check .

@@ -10,6 +10,10 @@ import yaml
 from lvm_core.corpus import Corpus, open_corpus
 from lvm_core.dataset import DataConfig, Dataset, build_dataset
 from lvm_core.kalman import KalmanConfig, KalmanModel
+from study.analysis.load import StudyRecords
+from study.report.findings import Findings
+from study.report.page import page
+from tests.made_report import made_study
 
 torch.set_num_threads(1)
 
@@ -67,3 +71,19 @@ def tiny_space(tmp_path: Path) -> str:
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(TINY_SPACE))
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def made() -> StudyRecords:
+    """A made study with everything that a report shows."""
+    return made_study()
+
+
+@pytest.fixture(scope="session")
+def made_findings(made: StudyRecords) -> Findings:
+    return Findings(made)
+
+
+@pytest.fixture(scope="session")
+def made_page(made_findings: Findings) -> str:
+    return page(made_findings)

@@ -147,6 +147,15 @@ def test_published_trials_record_their_validation_ranks_as_test_and_say_so(finis
     assert sides[0] == sides[1]
 
 
+def test_a_study_of_variants_has_a_page_of_its_comparison_and_no_map(finished):
+    folder, _ = finished
+    report = folder / "report"
+    html = (report / "index.html").read_text()
+    assert "What the variants are worth" in html and 'id="plot-rows"' in html
+    assert "there is no one map to draw" in html and 'id="plot-map"' not in html
+    assert (report / "figures/variants.png").exists()
+
+
 def test_every_row_is_measured_under_both_protocols_beside_a_baseline(finished):
     table = rows_table(load_study(str(finished[0])))
     assert set(zip(table.variant, table.row, strict=True)) == {

@@ -98,6 +98,8 @@ def load_study(location: str) -> StudyRecords:
     """Read a study's folder or URI. Raises: InputError where it is no study."""
     store = RecordStore.at(location)
     manifest = store.read_json("manifest.json")
+    if not isinstance(manifest, dict):
+        raise InputError(f"a study's manifest.json must be an object, but in {location} it is {str(manifest)[:40]!r}.")
     missing = [key for key in ("study", "space", "cells", "question") if key not in manifest]
     if missing:
         raise InputError(f"a study's manifest.json must have {', '.join(missing)}, but {location} lacks it.")

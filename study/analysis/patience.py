@@ -56,3 +56,16 @@ def least_patience(table: pd.DataFrame) -> pd.DataFrame:
     saved = 1 - close.num_steps / longest.num_steps.loc[close.index]
     columns = [*KEY, "patience", "loss", "num_steps", "steps_saved", "num_trials"]
     return close.assign(steps_saved=saved).reset_index()[columns].sort_values(KEY, ignore_index=True)
+
+
+def patience_marks(study: StudyRecords) -> pd.DataFrame:
+    """Return where each confirm trial would have stopped at each patience, and its best evaluation by then."""
+    values, rows = sorted(study.manifest["space"]["patience"]["replay"]), []
+    for trial in study.measured("confirm").itertuples():
+        curve = study.curve(trial.trial_id)
+        hits, steps = curve.val_hit_at_5.tolist(), curve.step.tolist()
+        for patience in values:
+            run, best = replay(hits, patience)
+            rows.append((trial.trial_id, trial.cell_id, patience, steps[run - 1], hits[run - 1], steps[best - 1]))
+    columns = ["trial_id", "cell_id", "patience", "stop_step", "stop_hit_at_5", "best_step"]
+    return pd.DataFrame(rows, columns=columns)

@@ -6,24 +6,57 @@ import sys
 from rich.console import Console
 
 from lvm_core.errors import InputError
-from study.analysis.load import load_study
+from study.analysis.load import StudyRecords, load_study
+from study.analysis.whole import require_whole
 from study.records import RecordStore
 from study.report import print_summary, write_report
+from study.report.export.mlflow import write_mlflow
+from study.report.export.tensorboard import write_tensorboard
+from study.report.export.trec import trec_files
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of `python -m study.report`."""
+    made = argparse.ArgumentParser(prog="study.report", description=__doc__)
+    made.add_argument("study", help="the study's folder or URI")
+    made.add_argument("--tensorboard", metavar="DIR", help="also write every curve as TensorBoard scalars")
+    made.add_argument("--mlflow", metavar="URI", help="also write every trial as a run of this MLflow tracking store")
+    made.add_argument("--trec", metavar="TRIAL_ID", help="also write a trial's test ranks as TREC run and qrels")
+    return made
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the summary, write the report files, and return the exit status."""
-    parser = argparse.ArgumentParser(prog="study.report", description=__doc__)
-    parser.add_argument("study", help="the study's folder or URI")
-    location = parser.parse_args(arguments).study
+    options = parser().parse_args(arguments)
+    console = Console(soft_wrap=not sys.stdout.isatty())
     try:
-        study = load_study(location)
-        sound = print_summary(study, Console(soft_wrap=not sys.stdout.isatty()))
-        write_report(study, RecordStore.at(location))
+        study, store = load_study(options.study), RecordStore.at(options.study)
+        require_whole(study)
+        sound = print_summary(study, console)
+        write_report(study, store)
+        for line in [f"report: {store.path('report/index.html')}", *_export(study, store, options)]:
+            console.print(line, highlight=False, soft_wrap=True)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0 if sound else 1
+
+
+def _export(study: StudyRecords, store: RecordStore, options: argparse.Namespace) -> list[str]:
+    """Write what was asked for beside the report; return a line for each."""
+    lines = []
+    if options.tensorboard:
+        lines.append(f"tensorboard: {write_tensorboard(study, options.tensorboard)} trials in {options.tensorboard}")
+    if options.mlflow:
+        lines.append(f"mlflow: {write_mlflow(study, options.mlflow)} new runs in {options.mlflow}")
+    if options.trec:
+        run, qrels, num_tied = trec_files(study, options.trec)
+        store.write_bytes(f"report/trec/{options.trec}.run", run)
+        store.write_bytes(f"report/trec/{options.trec}.qrels", qrels)
+        lines.append(
+            f"trec: {store.path('report/trec')}/{options.trec}.run and .qrels; queries with ties: {num_tied:,}"
+        )
+    return lines
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ from study.analysis.compare import COLUMNS, comparisons
 from study.analysis.hit_map import arms_of
 from study.analysis.importance import importance
 from study.analysis.load import StudyRecords
-from study.analysis.patience import least_patience, patience_table
+from study.analysis.patience import least_patience, patience_marks, patience_table
+from study.analysis.pool_maps import PoolMaps, pool_maps
 from study.analysis.pools import pool_curve
+from study.analysis.searched import searched_lines
 from study.analysis.variants import above_oracle_of_all, by_data, cells_of_all, is_one_map
 from study.analysis.verdicts import Answers, answer
 
@@ -56,6 +58,20 @@ class Findings:
     @cached_property
     def pool_curve(self) -> pd.DataFrame:
         return pd.concat([pool_curve(part) for part in by_data(self.study)])
+
+    @cached_property
+    def pool_maps(self) -> dict[str, PoolMaps]:
+        """Each arm's map at every pool that a reader can ask for."""
+        laws = {arm: answers.law for arm, answers in self.answers.items() if answers}
+        return {arm: pool_maps(self.study, arm, law) for arm, law in laws.items()}
+
+    @cached_property
+    def patience_marks(self) -> pd.DataFrame:
+        return patience_marks(self.study)
+
+    @cached_property
+    def searched_lines(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return searched_lines(self.study)
 
     @cached_property
     def importance(self) -> pd.DataFrame:

@@ -3,8 +3,8 @@
 from study.report.findings import Findings
 
 
-def measured_with(findings: Findings) -> str:
-    """Return the counts behind the map."""
+def measured_with(findings: Findings, marks: str = "; * beats the best baseline, chosen on validation") -> str:
+    """Return the counts behind the map, and what the marks on it mean."""
     row = findings.cells.iloc[0]
     replicates, pools = findings.cells.num_replicates, findings.cells.pool_size
     if pools.nunique() > 1:
@@ -17,8 +17,8 @@ def measured_with(findings: Findings) -> str:
     )
     return (
         f"{row.num_queries:,} queries in {row.num_chains} chains, one pool of {row.pool_size:,} (chance "
-        f"{row.chance_hit_at_5:.4f}), {span} replicates a cell; intervals resample chains and replicates; "
-        "* beats the best baseline, chosen on validation"
+        f"{row.chance_hit_at_5:.4f}), {span} replicates a cell; intervals resample chains and replicates"
+        f"{marks}"
     )
 
 

@@ -1,0 +1,34 @@
+"""Place a corpus on the map: cut into windows, V vectors tie N to C, which is a line across the cells."""
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.best_context import OVERLAPS, tied_sequences
+
+NUM_POINTS = 60
+MARGIN = 0.5  # of a cell, around the outermost ones
+
+
+def corpus_diagonal(num_vectors: int, contexts: list[int], sizes: list[int]) -> pd.DataFrame:
+    """Return the line of every overlap: C, N, and its place on a grid whose cells have numbers, 0 .. K-1 on each axis.
+
+    num_vectors: of the training part. Places lie between cells in ln C and ln N; `inside` marks points on the grid.
+    """
+    fine = np.geomspace(min(contexts), max(contexts), NUM_POINTS) if len(contexts) > 1 else np.array(contexts, float)
+    parts = []
+    for overlap in OVERLAPS:
+        tied = tied_sequences(num_vectors, fine, overlap)
+        x, y = grid_place(np.maximum(tied, 1), sizes), grid_place(fine, contexts)
+        inside = (tied >= 1) & (x >= -MARGIN) & (x <= len(sizes) - 1 + MARGIN)
+        line = {"overlap": overlap, "context_length": fine, "num_sequences": tied, "x": x, "y": y, "inside": inside}
+        parts.append(pd.DataFrame(line))
+    return pd.concat(parts, ignore_index=True)
+
+
+def grid_place(values: np.ndarray, ticks: list[int]) -> np.ndarray:
+    """Return where values lie among ticks numbered from 0, linear in the logarithm, also beyond the outermost."""
+    log_ticks, log_values = np.log(np.array(ticks, float)), np.log(values)
+    if len(ticks) == 1:
+        return (log_values - log_ticks[0]) / np.log(2)
+    i = np.clip(np.searchsorted(log_ticks, log_values) - 1, 0, len(ticks) - 2)
+    return i + (log_values - log_ticks[i]) / (log_ticks[i + 1] - log_ticks[i])

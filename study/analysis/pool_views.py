@@ -1,0 +1,204 @@
+"""Read the whole map at smaller pools, and as published: with a pool that shrinks as the context grows."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from lvm_core.ranks import chance_hit_at_k, hit_at_k_in_pool
+from study.analysis.best_context import tied_sequences
+from study.analysis.cells import best_baseline
+from study.analysis.elasticity import elasticities
+from study.analysis.hit_map import HitMap, arm_of
+from study.analysis.intervals import Resampler, interval
+from study.analysis.load import KEY, StudyRecords
+from study.analysis.pools import POOLS
+from study.analysis.thresholds import crossing, least_from_which_on
+
+K = 5
+BETWEEN = (30, 300, 700, 1500, 3000, 7000)  # stops beside the round and the published pools
+OVERLAP, POOL_SHARE = 0.5, 0.1  # the published way: windows overlap by half, a tenth of them are the candidates
+CORPUS_SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+MIN_POOL = 10  # a pool in which chance Hit@5 is a half
+CELL_COLUMNS = [*KEY, "hit", "low", "high", "best_baseline", "lift", "lift_low", "lift_high"]
+
+
+@dataclass(frozen=True, eq=False)
+class PoolView:
+    """One arm's map, had every query been ranked among `pool` candidates, in expectation over random pools.
+
+    cells: a row a cell: Hit@5, and its lift over the baseline that validation chose, with 95 % intervals. baselines: a
+    row a baseline, context and N (null where it trains nothing), the oracle among them. elasticity: a row, from the
+    shortest to the longest context, null without two contexts. thresholds: the least N from which on a cell beats the
+    best baseline, by context, infinite where it does not. hit_map: the same cells as arrays.
+    """
+
+    pool: int
+    chance: float
+    cells: pd.DataFrame
+    baselines: pd.DataFrame
+    elasticity: pd.Series | None
+    thresholds: pd.DataFrame
+    hit_map: HitMap
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedView:
+    """One arm's map as published, on a share of the corpus: at each C a tenth of the windows there is the pool.
+
+    pools: a row a context: num_windows, wanted_pool, pool (no larger than the recorded one), capped. cells: a row a
+    cell. elasticity: as in PoolView.
+    """
+
+    share: float
+    num_vectors: int
+    pools: pd.DataFrame
+    cells: pd.DataFrame
+    elasticity: pd.Series | None
+
+    @property
+    def is_capped(self) -> bool:
+        return bool(self.pools.capped.any())
+
+
+class PoolReader:
+    """The ranks of one arm's confirm trials and of all baselines, read at any pool up to the recorded one.
+
+    The hits of the pool asked for last are kept: the hypergeometric sums of a pool serve all trials at once.
+    """
+
+    def __init__(self, study: StudyRecords, arm: str = ""):
+        confirm, self.baseline_trials = study.measured("confirm"), study.measured("baseline")
+        confirm = confirm[[arm_of(cell) == arm for cell in confirm.cell_id]]
+        self.groups = [(key, trials.sort_values("replicate")) for key, trials in confirm.groupby(KEY)]
+        self.pool_size = int(confirm.pool_size.iloc[0])
+        self.chosen = {key: best_baseline(study, int(key[0]), int(key[1])) for key, _ in self.groups}
+        ids = [*confirm.trial_id, *self.baseline_trials.trial_id]
+        frames = [study.test_ranks[trial_id] for trial_id in ids]
+        self.position = {trial_id: i for i, trial_id in enumerate(ids)}
+        self.rank, self.ties = (np.stack([frame[name].to_numpy() for frame in frames]) for name in ("rank", "num_ties"))
+        self.chain_ids = frames[0].chain_id.to_numpy()
+        resampler = Resampler.for_chains(self.chain_ids)
+        self.resampler = replace(resampler, weights=resampler.weights.astype(float))  # twice as fast as of integers
+        self.kept: dict[int, np.ndarray] = {}  # hits [trials, Q] by pool
+
+    def hits(self, trials: pd.DataFrame, pool: int) -> np.ndarray:
+        """Return expected Hit@5 of each trial and query among `pool` candidates. [R, Q]."""
+        if pool not in self.kept:
+            values = hit_at_k_in_pool(self.rank.ravel(), self.ties.ravel(), K, self.pool_size, pool)
+            self.kept = {pool: values.reshape(self.rank.shape)}
+        return self.kept[pool][[self.position[trial_id] for trial_id in trials.trial_id]]
+
+    def estimate(self, hits: np.ndarray) -> dict:
+        low, high = interval(self.resampler.means(hits))
+        return {"hit": float(hits.mean()), "low": low, "high": high}
+
+
+def pool_stops(pool_size: int) -> list[int]:
+    """Return the pools that a reader can ask for, smallest first; the last is the study's own."""
+    return [pool for pool in sorted({*POOLS, *BETWEEN}) if pool < pool_size] + [pool_size]
+
+
+def pool_view(reader: PoolReader, pool: int) -> PoolView:
+    """Read one arm's map at one pool."""
+    rows, lifts = [], {}
+    hits = {key: reader.hits(trials, pool) for key, trials in reader.groups}
+    for key, _ in reader.groups:
+        row = dict(zip(KEY, key, strict=True)) | reader.estimate(hits[key])
+        if (baseline := reader.chosen[key]) is not None:
+            values = reader.hits(baseline, pool)
+            drawn = lifts[key] = reader.resampler.differences(hits[key], values)
+            low, high = interval(drawn)
+            row |= {"best_baseline": baseline.model.iloc[0], "lift": float(hits[key].mean() - values.mean())}
+            row |= {"lift_low": low, "lift_high": high}
+        rows.append(row)
+    hit_map = _hit_map(hits, reader.chain_ids, chance_hit_at_k(K, pool))
+    return PoolView(
+        pool,
+        chance_hit_at_k(K, pool),
+        pd.DataFrame(rows, columns=CELL_COLUMNS),
+        _baselines(reader, pool),
+        _whole_elasticity(hit_map),
+        _thresholds(lifts),
+        hit_map,
+    )
+
+
+def published_views(reader: PoolReader, num_vectors: int) -> list[PublishedView]:
+    """Read one arm's map as published, on ever smaller shares of a corpus of `num_vectors`."""
+    found = []
+    for share in CORPUS_SHARES:
+        pools = published_pools(reader, round(share * num_vectors))
+        if pools.wanted_pool.min() >= MIN_POOL:
+            found.append(_published_view(reader, share, round(share * num_vectors), pools))
+    return found
+
+
+def first_shown(views: list[PublishedView]) -> int:
+    """Return the place of the largest share whose pools were all measured; the last where none is."""
+    measured = [place for place, view in enumerate(views) if not view.is_capped]
+    return measured[0] if measured else len(views) - 1
+
+
+def published_pools(reader: PoolReader, num_vectors: int) -> pd.DataFrame:
+    """Return the published pool of every context on a corpus of `num_vectors`, and what of it can be read here."""
+    contexts = np.unique([key[0] for key, _ in reader.groups])
+    windows = tied_sequences(num_vectors, contexts, OVERLAP).astype(int)
+    wanted = np.floor(POOL_SHARE * windows).astype(int)
+    return pd.DataFrame(
+        {
+            "context_length": contexts,
+            "num_windows": windows,
+            "wanted_pool": wanted,
+            "pool": np.minimum(wanted, reader.pool_size),
+            "capped": wanted > reader.pool_size,
+        }
+    )
+
+
+def _published_view(reader: PoolReader, share: float, num_vectors: int, pools: pd.DataFrame) -> PublishedView:
+    pool_of = dict(zip(pools.context_length, pools.pool, strict=True))
+    hits = {key: reader.hits(trials, int(pool_of[key[0]])) for key, trials in reader.groups}
+    rows = [
+        dict(zip(KEY, key, strict=True)) | {"pool": int(pool_of[key[0]])} | reader.estimate(values)
+        for key, values in hits.items()
+    ]
+    whole = _whole_elasticity(_hit_map(hits, reader.chain_ids, 0.0))
+    return PublishedView(share, num_vectors, pools, pd.DataFrame(rows), whole)
+
+
+def _hit_map(hits: dict[tuple, np.ndarray], chain_ids: np.ndarray, floor: float) -> HitMap:
+    cells = [(int(key[0]), int(key[1])) for key in hits]
+    return HitMap.of_hits(cells, list(hits.values()), chain_ids, floor)
+
+
+def _whole_elasticity(hit_map: HitMap) -> pd.Series | None:
+    """Return the elasticity of Hit@5 in C from the shortest to the longest context, over all N."""
+    table = elasticities(hit_map)
+    pooled = table[table.num_sequences.isna() & table.elasticity.notna()]
+    return None if pooled.empty else pooled.iloc[-1]
+
+
+def _baselines(reader: PoolReader, pool: int) -> pd.DataFrame:
+    contexts = {key[0] for key, _ in reader.groups}
+    measured = reader.baseline_trials[reader.baseline_trials.context_length.isin(contexts)]
+    rows = [
+        dict(zip(("model", "context_length", "num_sequences"), key, strict=True))
+        | reader.estimate(reader.hits(trials, pool))
+        for key, trials in measured.groupby(["model", "context_length", "num_sequences"], dropna=False)
+    ]
+    return pd.DataFrame(rows, columns=["model", "context_length", "num_sequences", "hit", "low", "high"])
+
+
+def _thresholds(lifts: dict[tuple, np.ndarray]) -> pd.DataFrame:
+    """Return the least N from which on the lift is above 0, by context. lifts: [B] by cell."""
+    rows = []
+    for context in sorted({key[0] for key in lifts}):
+        keys = sorted(key for key in lifts if key[0] == context)
+        sizes = np.array([key[1] for key in keys], float)
+        drawn = np.stack([lifts[key] for key in keys], axis=1)
+        crossed = np.sort(crossing(sizes, drawn))
+        reached = least_from_which_on(sizes, np.percentile(drawn, 2.5, axis=0) > 0)
+        low, high = (float(crossed[round(q * (len(crossed) - 1))]) for q in (0.025, 0.975))
+        rows.append((context, reached, low, high))
+    return pd.DataFrame(rows, columns=["context_length", "threshold", "low", "high"])

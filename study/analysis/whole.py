@@ -1,0 +1,76 @@
+"""Refuse records that no report can be made of, and say what is missing where: a report never fills gaps with zeros."""
+
+import pandas as pd
+
+from lvm_core.errors import InputError
+from study.analysis.load import StudyRecords
+from study.schema import STAGES, STATUSES
+
+SPACE_KEYS = {"replicates": int, "cells": dict, "patience": dict}
+
+
+def require_whole(study: StudyRecords) -> None:
+    """Raise InputError unless the manifest has what a report reads, and every trial that counts its ranks and curve.
+
+    A study that is still running is whole: a trial's row is written last.
+    """
+    _require_manifest(study)
+    unknown = sorted(set(study.trials.status.dropna()) - set(STATUSES)) + sorted(
+        set(study.trials.stage.dropna()) - set(STAGES)
+    )
+    if unknown or study.trials[["trial_id", "stage", "status"]].isna().any(axis=None):
+        raise InputError(
+            f"every trial must have an id, a stage and a status that this tool knows, but {study.location}/trials has "
+            f"{', '.join(unknown) or 'rows without'}. Read it with the version that wrote it."
+        )
+    confirm = study.measured("confirm")
+    _require_all(study, "test ranks", confirm.trial_id, study.ranks[study.ranks.split == "test"].trial_id, "ranks")
+    _require_all(
+        study,
+        "test ranks",
+        study.measured("baseline").trial_id,
+        study.ranks[study.ranks.split == "test"].trial_id,
+        "ranks",
+    )
+    _require_all(study, "a curve", confirm.trial_id, study.curves.trial_id, "curves")
+    _require_figures(study, confirm, ["test_hit_at_5", "val_hit_at_5", "pool_size", "chance_hit_at_5", "config"])
+    _require_figures(study, study.measured("search"), ["val_hit_at_5", "config"])
+
+
+def _require_figures(study: StudyRecords, trials: pd.DataFrame, names: list[str]) -> None:
+    empty = trials[trials[names].isna().any(axis=1)]
+    if len(empty):
+        raise InputError(
+            f"a completed trial must have {', '.join(names)}, but {empty.trial_id.iloc[0]} in {study.location}/trials "
+            "lacks some. Move its part away and --resume: it runs again."
+        )
+
+
+def _require_manifest(study: StudyRecords) -> None:
+    space = study.manifest["space"]
+    wrong = [
+        key for key, kind in SPACE_KEYS.items() if not isinstance(space, dict) or not isinstance(space.get(key), kind)
+    ]
+    wrong += [] if wrong or "replay" in space["patience"] else ["patience.replay"]
+    if wrong:
+        raise InputError(
+            f"a manifest must have {', '.join(f'space.{key}' for key in wrong)}, but {study.location}/manifest.json "
+            "has not. Restore the file, or run the study again under another name."
+        )
+    for key, kind in (("cells", list), ("split", dict), ("study", str), ("question", str)):
+        if not isinstance(study.manifest.get(key), kind):
+            raise InputError(
+                f"`{key}` in a manifest must be a {kind.__name__}, but {study.location}/manifest.json has "
+                f"{str(study.manifest.get(key))[:60]!r}. Restore the file."
+            )
+
+
+def _require_all(study: StudyRecords, what: str, wanted, found, folder: str) -> None:
+    lacking = sorted(set(wanted) - set(found))
+    if lacking:
+        raise InputError(
+            f"every completed trial must have {what}, but {len(lacking)} of {len(wanted)} in {study.location}/{folder} "
+            f"have not, such as {lacking[0]}. Restore the folder, or move their parts of trials/ away and --resume: "
+            "they "
+            "run again."
+        )
