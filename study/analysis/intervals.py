@@ -27,7 +27,8 @@ class Resampler:
     def for_chains(cls, chain_ids: np.ndarray, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> "Resampler":
         """Draw the chains of queries, given by each query's chain. [Q]."""
         values, chain_of_query = np.unique(chain_ids, return_inverse=True)
-        return cls(chain_of_query, draws(np.random.default_rng(seed), len(values), num_resamples), seed)
+        weights = draws(np.random.default_rng(seed), len(values), num_resamples).astype(float)  # a quicker product
+        return cls(chain_of_query, weights, seed)
 
     @property
     def num_resamples(self) -> int:
