@@ -1,6 +1,7 @@
 """Bootstrap Hit@K over the two things that were drawn: chains (windows of one are not independent) and replicates."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.stats import norm
@@ -38,8 +39,12 @@ class Resampler:
         """Return each run's mean in every resample of the chains. [R, Q] -> [B, R]."""
         num_chains = self.weights.shape[1]
         sums = np.stack([np.bincount(self.chain_of_query, row, num_chains) for row in values])  # [R, chains]
-        sizes = np.bincount(self.chain_of_query, minlength=num_chains)
-        return self.weights @ sums.T / (self.weights @ sizes)[:, None]
+        return self.weights @ sums.T / self._num_drawn[:, None]
+
+    @cached_property
+    def _num_drawn(self) -> np.ndarray:
+        """Queries in each resample. [B]."""
+        return self.weights @ np.bincount(self.chain_of_query, minlength=self.weights.shape[1])
 
     def means(self, values: np.ndarray, draw: int = 0) -> np.ndarray:
         """Return resampled means of per-query values of several replicates. [R, Q] -> [B].
