@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -28,9 +29,16 @@ def choose_winner(plan: Plan, group: Group, outcomes: dict[str, Outcome]) -> dic
     return {key: config[key] for key in plan.space.search}
 
 
-def confirmed_params(plan: Plan, trials: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the searched values of the recorded confirm trials, by cell id."""
-    confirm = trials[trials.stage == "confirm"].drop_duplicates("cell_id")
+def confirmed_params(
+    plan: Plan, trials: pd.DataFrame, searched_since: datetime | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return the searched values of the recorded confirm trials, by cell id.
+
+    searched_since: a cell confirmed before is searched on, since more configurations were asked for then.
+    """
+    confirm = trials[trials.stage == "confirm"].sort_values("started_at").drop_duplicates("cell_id", keep="last")
+    if searched_since is not None:
+        confirm = confirm[confirm.started_at >= searched_since]
     configs = {row.cell_id: json.loads(row.config) for row in confirm.itertuples()}
     return {cell: {key: config[key] for key in plan.space.search} for cell, config in configs.items()}
 
@@ -96,4 +104,5 @@ class StudyTrials:
     def _winner(self, group: Group) -> dict[str, Any]:
         if group.cell_id not in self._winners:
             self._winners[group.cell_id] = choose_winner(self.plan, group, self.ledger.outcomes)
+            self.ledger.retire(group.cell_id, self._winners[group.cell_id])
         return self._winners[group.cell_id]
