@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup scaling test lint bench clean
+.PHONY: setup scaling test lint bench torture clean
 
 setup: .venv/.ready
 
@@ -30,6 +30,11 @@ bench: setup
 	$(BIN)/python -m benchmarks.trial_memory
 	$(BIN)/python -m benchmarks.encode_speed
 	$(BIN)/python -m benchmarks.search_speed
+
+# The long form of the tests of faults: about half an hour on 2 cores.
+torture: setup
+	$(BIN)/python -m benchmarks.torture --corpus kalman --minutes 12
+	$(BIN)/python -m benchmarks.fuzz --cases 100000 --minutes 15
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments = sys.argv[1:] if arguments is None else arguments
         return run(parser().parse_args(arguments, argparse.Namespace(arguments=arguments)))
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # a name may hold a line break
         return WRONG
     except OSError as error:
         print(
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """List, plan or run, as the options say."""
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    console = Console(soft_wrap=not sys.stdout.isatty(), markup=False)  # names and titles are text, not markup
     if options.list:
         for name, question in list_spaces().items():
             console.print(f"{name:12} {' '.join(question.split())}", highlight=False)
