@@ -90,7 +90,7 @@ class RecordStore:
         schema = TABLES[table]
         arrow = pa.Table.from_pylist(rows, schema=schema) if isinstance(rows, list) else pa.table(rows, schema=schema)
         buffer = io.BytesIO()
-        pq.write_table(arrow, buffer, compression="zstd")
+        pq.write_table(arrow, buffer, compression="zstd", write_page_checksum=True)
         self.write_bytes(f"{table}/{trial_id}.parquet", buffer.getvalue())
 
     def write_trial(self, row: dict, curve: list[dict], ranks: dict[str, object] | None) -> None:
@@ -131,7 +131,9 @@ class RecordStore:
             return schema.empty_table().select(columns or schema.names).to_pandas()
         wanted = list(dict.fromkeys([*(columns or schema.names), "trial_id"]))
         try:
-            source = pq.ParquetDataset(self.path(table), filesystem=self.filesystem, schema=schema)
+            source = pq.ParquetDataset(
+                self.path(table), filesystem=self.filesystem, schema=schema, page_checksum_verification=True
+            )
             frame = source.read(columns=wanted).to_pandas()
         except (pa.ArrowException, OSError, ValueError, IndexError) as error:
             raise InputError(self._damaged(table, str(error))) from error

@@ -60,12 +60,13 @@ def part_problem(store: RecordStore, table: str, name: str) -> str | None:
     if trial_id == name:
         return "its name does not end in .parquet"
     try:
-        found = pq.read_table(store.path(f"{table}/{name}"), filesystem=store.filesystem)
+        path = store.path(f"{table}/{name}")
+        found = pq.read_table(path, filesystem=store.filesystem, page_checksum_verification=True)
+        if found.schema.names != TABLES[table].names:
+            return "it has other columns"
+        ids = set(found["trial_id"].to_pylist())
     except (pa.ArrowException, OSError, ValueError) as error:
         return " ".join(str(error).split())[:120]
-    if found.schema.names != TABLES[table].names:
-        return "it has other columns"
-    ids = set(found["trial_id"].to_pylist())
     return None if ids == {trial_id} else "it is of another trial than its name says"
 
 
