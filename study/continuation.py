@@ -38,7 +38,12 @@ def extended(found: dict, plan: Plan, command: str) -> dict:
         return found
     new = describe(plan, command)
     entry = {"until": datetime.now(UTC).isoformat(), "space": found["space"], "command": found["command"]}
-    return {**found, **{key: new[key] for key in EXTENDED}, "history": [*found.get("history", []), entry]}
+    return {
+        **found,
+        "command": new["command"],
+        **{key: new[key] for key in EXTENDED},
+        "history": [*found.get("history", []), entry],
+    }
 
 
 def searched_since(manifest: dict) -> datetime | None:

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import resource
 import time
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ def describe(plan: Plan, command: str) -> dict:
         "study": plan.study,
         "question": plan.space.question,
         "protocol": plan.space.protocol,
-        "command": command,
+        "command": without_secrets(command),
         "seed": plan.space.seed,
         "space": plan.space.model_dump(mode="json"),
         "corpus": {
@@ -57,6 +58,11 @@ def describe(plan: Plan, command: str) -> dict:
         "history": [],
         "runs": [],
     }
+
+
+def without_secrets(command: str) -> str:
+    """Return a command line without the keys that a URI may carry: `s3://KEY:SECRET@bucket`."""
+    return re.sub(r"://[^/@\s]+@", "://…@", command)
 
 
 def describe_split(dataset: Dataset, protocol: str) -> dict:

@@ -71,6 +71,11 @@ def test_a_time_limit_may_change_and_an_older_manifest_without_one_goes_on(plann
     assert extended(found, planned(), "again") is found
 
 
+def test_a_manifest_keeps_no_key_of_an_object_store(planned):
+    line = "python -m study.run tiny --out 's3://AKIA:s3cr3t@bucket/x?region=eu'"
+    assert describe(planned(), line)["command"] == "python -m study.run tiny --out 's3://…@bucket/x?region=eu'"
+
+
 @pytest.mark.parametrize("key", ["corpus.fingerprint", "trainer_version"])
 def test_another_corpus_or_trainer_is_told_apart(planned, found, key):
     part, _, last = key.rpartition(".")
@@ -117,8 +122,9 @@ def test_a_cell_searched_on_confirms_its_new_winner_and_retires_the_old_rows(pla
 
 @pytest.mark.slow
 def test_a_study_extended_step_by_step_is_the_large_study_to_the_bit(space, small_file, tmp_path):  # noqa: F811
-    large = ("--set", "cells.num_sequences=[20, 60]", "--set", "replicates=2", "--set", "racing.num_configs=4")
-    small = ("--set", "cells.num_sequences=[20]", "--set", "replicates=1", "--set", "racing.num_configs=3")
+    one = ("--set", "cells.context_length=[4]", "--no-report")
+    large = (*one, "--set", "cells.num_sequences=[20, 60]", "--set", "replicates=2", "--set", "racing.num_configs=4")
+    small = (*one, "--set", "cells.num_sequences=[20]", "--set", "replicates=1", "--set", "racing.num_configs=3")
     complete(space, small_file, tmp_path, *small)
     first = identity(tmp_path / "tiny")
     ended = pd.read_parquet(tmp_path / "tiny" / "trials").set_index("trial_id").finished_at

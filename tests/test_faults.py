@@ -14,9 +14,9 @@ import yaml
 from tests.conftest import TINY_SPACE
 
 ROOT = Path(__file__).resolve().parent.parent
-# one configuration a cell and no search: each trial of C1_N20 and C1_N60 is a confirm trial or a baseline
+# no search: every trial is a confirm trial or a baseline
 SMALL = {key: value for key, value in TINY_SPACE.items() if key not in ("search", "start")} | {
-    "cells": {"context_length": [1], "num_sequences": [20, 60]},
+    "cells": {"context_length": [1], "num_sequences": [20, 30, 40, 50, 60]},
     "replicates": 1,
 }
 
@@ -66,43 +66,44 @@ def copy(sound, tmp_path) -> Path:
     return tmp_path / "o"
 
 
+@pytest.fixture(scope="module")
+def broken(small, small_file, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+    """A study in which four trials break off, each in its own way, and its end."""
+    out = tmp_path_factory.mktemp("broken")
+    done = run(small, small_file, out, "--set", "trial_time_limit=6s", fault="hang:20,spin:30,kill:40,oom:50")
+    return out, done
+
+
+ENDS = {
+    "hung asleep": ("C1_N20", "timeout", "time_limit", 1, "6 s"),
+    "hung in C with the interpreter's lock": ("C1_N30", "timeout", "time_limit", 1, "6 s"),
+    "worker killed every time": ("C1_N40", "failed", "worker_lost", 3, "died"),
+    "no memory": ("C1_N50", "failed", "oom", 1, "can't allocate memory"),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["hang", "spin"])
-def test_a_hung_trial_is_a_timeout_row_and_the_others_go_on(kind, small, small_file, sound, tmp_path):
-    limit = ("--set", "trial_time_limit=6s")
-    done = run(small, small_file, tmp_path, *limit, fault=f"{kind}:20")
+@pytest.mark.parametrize(("cell", "status", "reason", "attempt", "error"), ENDS.values(), ids=ENDS.keys())
+def test_a_trial_that_broke_off_is_a_row_that_says_how(broken, cell, status, reason, attempt, error):
+    row = trained(broken[0]).loc[cell]
+    assert (row.status, row.stop_reason, row.attempt) == (status, reason, attempt)
+    assert error in row.error
+    assert pd.isna(row.test_hit_at_5)
+
+
+@pytest.mark.slow
+def test_the_study_goes_on_after_broken_trials_and_repeats_them_when_asked(broken, small, small_file, sound):
+    out, done = broken
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    hung, fine = trained(tmp_path).loc["C1_N20"], trained(tmp_path).loc["C1_N60"]
-    assert (hung.status, hung.stop_reason, hung.attempt) == ("timeout", "time_limit", 1)
-    assert "6 s" in hung.error
-    assert pd.isna(hung.test_hit_at_5)
-    assert fine.status == "completed"
-    assert len(rows(tmp_path)) == len(rows(sound))
-    if kind == "hang":  # a timeout stands on --resume, and is repeated where that is asked for
-        assert run(small, small_file, tmp_path, "--resume").returncode == 1
-        assert trained(tmp_path).loc["C1_N20"].status == "timeout"
-        assert run(small, small_file, tmp_path, "--rerun", "failed").returncode == 0
-        assert trained(tmp_path).loc["C1_N20"].attempt == 2
-        assert trained(tmp_path).test_mrr.to_dict() == trained(sound).test_mrr.to_dict()
-
-
-@pytest.mark.slow
-def test_a_trial_whose_worker_dies_every_time_is_a_failed_row_and_the_study_goes_on(small, small_file, tmp_path):
-    done = run(small, small_file, tmp_path, fault="kill:20")
-    assert done.returncode == 1
-    lost, fine = trained(tmp_path).loc["C1_N20"], trained(tmp_path).loc["C1_N60"]
-    assert (lost.status, lost.stop_reason, lost.attempt) == ("failed", "worker_lost", 3)
-    assert pd.isna(lost.test_hit_at_5)
-    assert fine.status == "completed"
-
-
-@pytest.mark.slow
-def test_a_trial_without_memory_is_a_failed_row_that_says_oom(small, small_file, tmp_path):
-    assert run(small, small_file, tmp_path, fault="oom:20").returncode == 1
-    row = trained(tmp_path).loc["C1_N20"]
-    assert (row.status, row.stop_reason) == ("failed", "oom")
-    assert trained(tmp_path).loc["C1_N60"].status == "completed"
+    assert trained(out).loc["C1_N60"].status == "completed"
+    assert set(rows(out).trial_id) == set(rows(sound).trial_id)
+    good = {key: when for key, when in rows_by_id(out).items() if key not in set(trained(out).trial_id)}
+    again = run(small, small_file, out, "--rerun", "failed", "--set", "trial_time_limit=5m")
+    assert again.returncode == 0, again.stderr
+    assert trained(out).attempt.to_dict() == {"C1_N20": 2, "C1_N30": 2, "C1_N40": 4, "C1_N50": 2, "C1_N60": 1}
+    assert good.items() <= rows_by_id(out).items(), "what was recorded stays"
+    pd.testing.assert_frame_equal(ranks(out), ranks(sound))
 
 
 @pytest.mark.slow
@@ -150,43 +151,36 @@ def test_a_full_disk_stops_the_study_and_nothing_on_it_is_torn(small, small_file
 
 
 @needs_mount
-def test_a_read_only_study_is_refused_in_one_sentence(small, small_file, copy):
+def test_a_read_only_study_is_refused_in_one_sentence(small, small_file, sound, copy):
     more = ("--resume", "--set", "replicates=2")
     read_only = mounted(copy, "size=50m", then=f'mount -o remount,ro "{copy}";')
     refused = run(small, small_file, copy, *more, before=read_only)
     assert refused.returncode == 2
     assert "Read-only file system" in refused.stderr and refused.stderr.count("\n") == 1
-    assert run(small, small_file, copy, *more).returncode == 0
+    assert rows_by_id(copy) == rows_by_id(sound)
 
 
-@pytest.mark.parametrize("damage", ["cut", "foreign", "other trial", "no ranks"])
-def test_a_damaged_record_is_named_set_aside_and_its_trial_runs_again(damage, small, small_file, sound, copy):
-    study = copy / "s"
-    table = {"cut": "curves", "foreign": "trials", "other trial": "ranks", "no ranks": "ranks"}[damage]
-    victim = trained(copy).trial_id["C1_N60"]
-    part = study / table / f"{victim}.parquet"
-    if damage == "cut":
-        os.truncate(part, 300)
-    elif damage == "foreign":
-        pd.DataFrame({"x": [1]}).to_parquet(part := study / table / "mine.parquet")
-    elif damage == "other trial":
-        shutil.copy(study / table / f"{rows(copy).trial_id[0]}.parquet", part)
-    else:
-        part.unlink()
-    if damage in ("cut", "foreign"):
-        report = subprocess.run(
-            [sys.executable, "-m", "study.report", str(study)], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert report.returncode == 2
-        assert table in report.stderr and "--resume" in report.stderr and report.stderr.count("\n") == 1
-    before = rows_by_id(copy) if damage != "foreign" else rows_by_id(sound)
+@pytest.mark.slow
+def test_damaged_records_are_named_set_aside_and_their_trials_run_again(small, small_file, sound, copy):
+    study, victims = copy / "s", trained(copy).trial_id
+    os.truncate(study / "curves" / f"{victims['C1_N20']}.parquet", 300)
+    os.truncate(study / "trials" / f"{victims['C1_N30']}.parquet", 10)
+    shutil.copy(study / "ranks" / f"{victims['C1_N20']}.parquet", study / "ranks" / f"{victims['C1_N40']}.parquet")
+    (study / "ranks" / f"{victims['C1_N50']}.parquet").unlink()
+    pd.DataFrame({"x": [1]}).to_parquet(study / "trials" / "mine.parquet")
+    again = set(victims.drop("C1_N60"))
+    report = [sys.executable, "-m", "study.report", str(study)]
+    refused = subprocess.run(report, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "trials" in refused.stderr and "--resume" in refused.stderr and refused.stderr.count("\n") == 1
+    before = rows_by_id(sound)
     done = run(small, small_file, copy, "--resume")
     assert done.returncode == 0, done.stderr
-    assert (part.name in done.stdout or victim in done.stdout) and "set_aside" in done.stdout
+    for name in ("mine", *again):
+        assert name in done.stdout
     after = rows_by_id(copy)
-    again = {key for key in before if before[key] != after[key]}
-    assert again == (set() if damage == "foreign" else {victim})
-    assert list((study / "set_aside").rglob("*.parquet"))
+    assert {key for key in before if before[key] != after[key]} == again
+    assert (study / "set_aside" / "trials" / "mine.parquet").is_file()
     pd.testing.assert_frame_equal(ranks(copy), ranks(sound))
 
 

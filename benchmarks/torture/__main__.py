@@ -113,6 +113,7 @@ def provoke(runner: Runner, fault: Fault, rng: random.Random, calm_s: float, wat
         sound = ended.status in (*fault.statuses, 0) and "Traceback" not in ended.said
         watch.counts[fault.name].tries += 1
         watch.counts[fault.name].survived += sound
+        print(f"{fault.name}: status {ended.status}, {len(recorded(runner.study))} trials recorded", flush=True)
         if not sound:
             problems.append(f"{fault.name}: status {ended.status}: {ended.said[-2000:]}")
     return ended.status == 0

@@ -1,7 +1,7 @@
 """Put on PYTHONPATH by tests/test_faults.py: makes a worker's training step fail for real, where $LVM_FAULT says so.
 
-$LVM_FAULT is `kind:N`: every trial with N training sequences hangs, spins in C with the lock of the interpreter held,
-kills its process, or asks for more memory than there is. Python imports this file before anything else.
+$LVM_FAULT is `kind:N,kind:N`: trials with N training sequences hang, spin in C with the lock of the interpreter held,
+kill their process, or ask for more memory than there is. Python imports this file before anything else.
 """
 
 import importlib.abc
@@ -44,12 +44,12 @@ class Injector(importlib.abc.MetaPathFinder):
 
 
 def inject(module) -> None:
-    kind, _, size = os.environ["LVM_FAULT"].partition(":")
+    kinds = {int(size): kind for kind, size in (pair.split(":") for pair in os.environ["LVM_FAULT"].split(","))}
     honest = module.Trainer.train_step
 
     def train_step(self):
-        if self.config.num_sequences == int(size) and self.step >= 3:
-            globals()[kind](self)
+        if self.config.num_sequences in kinds and self.step >= 3:
+            globals()[kinds[self.config.num_sequences]](self)
         return honest(self)
 
     module.Trainer.train_step = train_step
