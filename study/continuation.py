@@ -46,8 +46,27 @@ def extended(found: dict, plan: Plan, command: str) -> dict:
     }
 
 
-def searched_since(manifest: dict) -> datetime | None:
-    """Return when the number of configurations a cell last grew: cells confirmed before are searched on."""
+def searched_since(manifest: dict) -> dict[str, datetime]:
+    """Return when the search of a cell was last opened again, by cell id: a cell confirmed before is searched on.
+
+    All cells are, where more configurations were asked for; one is, where a search trial's record was damaged.
+    """
+    grown = _last_growth(manifest)
+    opened = {} if grown is None else dict.fromkeys(manifest["cells"], grown)
+    for cell_id, when in manifest.get("reopened", {}).items():
+        opened[cell_id] = max(datetime.fromisoformat(when), opened.get(cell_id, datetime.fromisoformat(when)))
+    return opened
+
+
+def reopen(manifest: dict, cell_ids: set[str]) -> None:
+    """Note that the search of some cells goes on, though they may be confirmed."""
+    if cell_ids:
+        now = datetime.now(UTC).isoformat()
+        manifest["reopened"] = manifest.get("reopened", {}) | dict.fromkeys(sorted(cell_ids), now)
+
+
+def _last_growth(manifest: dict) -> datetime | None:
+    """Return when the number of configurations a cell last grew."""
     history = manifest.get("history", [])
     spaces = [_full_space(entry["space"]) for entry in history] + [manifest["space"]]
     for entry, old, new in reversed(list(zip(history, spaces, spaces[1:], strict=False))):

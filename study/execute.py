@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from lvm_core.errors import InputError
-from study.continuation import check_continues, extended, searched_since
+from study.continuation import check_continues, extended, reopen, searched_since
 from study.driver import RunOptions, run_study
 from study.manifest import MANIFEST, accounted_run, describe, locked, near_copies
 from study.plan import SEARCH_REPLICATE, Plan
@@ -53,7 +53,9 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
         if is_new and store.exists(MANIFEST):
             raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
         _log_to_file(store)
-        for sentence in [] if is_new else set_aside(store):
+        said, to_search_on = ([], set()) if is_new else set_aside(store)
+        reopen(manifest, to_search_on)
+        for sentence in said:
             console.print(f"warning: {sentence}", style="yellow", highlight=False)
         for warning in manifest["warnings"]:
             console.print(f"warning: {warning}", style="yellow", highlight=False)

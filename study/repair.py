@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -17,17 +18,39 @@ LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}")  # what a killed writer leaves: see 
 MEASURED = ("completed", "raced_out")
 
 
-def set_aside(store: RecordStore) -> list[str]:
-    """Move what is no sound record to `set_aside/`, and return a sentence for each. Call it under the study's lock."""
+def set_aside(store: RecordStore) -> tuple[list[str], set[str]]:
+    """Move what is no sound record to `set_aside/`. Call it under the study's lock.
+
+    Returns a sentence for each, and the cells that are to be searched on: a search suggests and races by what came
+    before, so that the trials after a lost one run again too, to the same bits.
+    """
     _remove_leftovers(store)
     said = []
     if not all(_is_whole(store, table) for table in TABLES):
         for table in TABLES:
             said += _set_bad_parts_aside(store, table)
-    for trial_id, lacking in _incomplete(store).items():
+    trials = store.read("trials", ["trial_id", "stage", "status", "cell_id", "started_at"])
+    incomplete = _incomplete(store, trials)
+    later = _searched_after(trials, set(incomplete))
+    for trial_id in (*incomplete, *later):
+        why = (
+            f"lacks its {incomplete[trial_id]}" if trial_id in incomplete else "was searched after one that runs again"
+        )
         store.move_trial(trial_id, ASIDE)
-        said.append(f"trial {trial_id} lacks its {lacking}: its records were moved to {ASIDE}/, it runs again")
-    return said
+        said.append(f"trial {trial_id} {why}: its records were moved to {ASIDE}/, it runs again")
+    lost = trials[trials.trial_id.isin(incomplete) & (trials.stage == "search")]
+    return said, set(lost.cell_id)
+
+
+def _searched_after(trials: pd.DataFrame, lost: set[str]) -> list[str]:
+    """Return the search trials that began in a lost one's cell after it."""
+    search = [row for row in trials.itertuples() if row.stage == "search"]
+    first: dict[str, datetime] = {}
+    for row in search:
+        if row.trial_id in lost:
+            first[row.cell_id] = min(row.started_at, first.get(row.cell_id, row.started_at))
+    kept = [row for row in search if row.trial_id not in lost and row.cell_id in first]
+    return [row.trial_id for row in kept if row.started_at > first[row.cell_id]]
 
 
 def _is_whole(store: RecordStore, table: str) -> bool:
@@ -70,9 +93,8 @@ def part_problem(store: RecordStore, table: str, name: str) -> str | None:
     return None if ids == {trial_id} else "it is of another trial than its name says"
 
 
-def _incomplete(store: RecordStore) -> dict[str, str]:
+def _incomplete(store: RecordStore, trials: pd.DataFrame) -> dict[str, str]:
     """Return the measured trials whose ranks or curve are gone, with what is lacking."""
-    trials = store.read("trials", ["trial_id", "stage", "status"])
     measured = trials[trials.status.isin(MEASURED)]
     return _lacking(measured, store, "ranks") | _lacking(measured[measured.stage != "baseline"], store, "curves")
 

@@ -30,15 +30,16 @@ def choose_winner(plan: Plan, group: Group, outcomes: dict[str, Outcome]) -> dic
 
 
 def confirmed_params(
-    plan: Plan, trials: pd.DataFrame, searched_since: datetime | None = None
+    plan: Plan, trials: pd.DataFrame, searched_since: dict[str, datetime] | None = None
 ) -> dict[str, dict[str, Any]]:
     """Return the searched values of the recorded confirm trials, by cell id.
 
-    searched_since: a cell confirmed before is searched on, since more configurations were asked for then.
+    searched_since: by cell id, when its search was opened again; a confirm trial before that closes it no longer.
     """
     confirm = trials[trials.stage == "confirm"].sort_values("started_at").drop_duplicates("cell_id", keep="last")
-    if searched_since is not None:
-        confirm = confirm[confirm.started_at >= searched_since]
+    opened = searched_since or {}
+    closed = [c not in opened or at >= opened[c] for c, at in zip(confirm.cell_id, confirm.started_at, strict=True)]
+    confirm = confirm[pd.Series(closed, index=confirm.index, dtype=bool)]
     configs = {row.cell_id: json.loads(row.config) for row in confirm.itertuples()}
     return {cell: {key: config[key] for key in plan.space.search} for cell, config in configs.items()}
 

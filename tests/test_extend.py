@@ -45,7 +45,7 @@ def test_a_study_may_grow_and_its_manifest_remembers_what_it_was(planned, found,
     with pytest.raises(InputError, match="never reduced, but s has"):
         check_continues(grown, planned(), resume=True)
     assert extended(grown, plan, "again") is grown
-    assert (searched_since(grown) is not None) == setting.startswith("racing")
+    assert (searched_since(grown) != {}) == setting.startswith("racing")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_cell_searched_on_confirms_its_new_winner_and_retires_the_old_rows(pla
 
     trials = store.read("trials")
     assert confirmed_params(plan, trials)[group.cell_id] == old
-    confirmed = confirmed_params(plan, trials, datetime.now(UTC))
+    confirmed = confirmed_params(plan, trials, {group.cell_id: datetime.now(UTC)})
     assert confirmed == {}
     todo = StudyTrials(plan, Ledger(store, trials, recorded_outcomes(trials, store.read("curves"))), confirmed)
     dealt = []

@@ -68,10 +68,10 @@ def kill_driver_between_writes(driver: subprocess.Popen, study: Path, rng: rando
 
 
 def damage_record(driver: subprocess.Popen, study: Path, rng: random.Random) -> bool:
-    """Kill the driver, then cut a random part of a random table short."""
+    """Kill the driver, then cut a random part of ranks or curves short (of a trial's row see docs/faults.md)."""
     signal_driver(signal.SIGKILL)(driver, study, rng)
     driver.wait()
-    parts = sorted(study.glob("[tcr]*/*.parquet"))
+    parts = sorted(study.glob("ranks/*.parquet")) + sorted(study.glob("curves/*.parquet"))
     if parts:
         part = rng.choice(parts)
         os.truncate(part, rng.randrange(part.stat().st_size))

@@ -97,11 +97,11 @@ def run_study(
     store_uri: str,
     options: RunOptions,
     progress: Progress,
-    searched_since: datetime | None = None,
+    searched_since: dict[str, datetime] | None = None,
 ) -> int:
     """Run what the records lack and return the number of trials recorded.
 
-    searched_since: when more configurations were asked for; a cell confirmed before that is searched on.
+    searched_since: by cell id, when its search was opened again; see study.continuation.
     Raises: KeyboardInterrupt on Ctrl-C or SIGTERM; the error that kept a record from being written.
     """
     started = time.monotonic()
