@@ -31,10 +31,12 @@ bench: setup
 	$(BIN)/python -m benchmarks.encode_speed
 	$(BIN)/python -m benchmarks.search_speed
 
-# The long form of the tests of faults: about half an hour on 2 cores.
+# The long form of the tests of faults: about an hour on 2 cores.
+CORPUS ?= kalman
+MINUTES ?= 25
 torture: setup
-	$(BIN)/python -m benchmarks.torture --corpus kalman --minutes 12
-	$(BIN)/python -m benchmarks.fuzz --cases 100000 --minutes 15
+	$(BIN)/python -m benchmarks.torture --corpus $(CORPUS) --minutes $(MINUTES)
+	$(BIN)/python -m benchmarks.fuzz --cases 100000 --minutes $(MINUTES)
 
 clean:
 	rm -rf .venv build dist *.egg-info
