@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup scaling test lint bench browser clean
+.PHONY: setup scaling test lint bench browser torture clean
 
 setup: .venv/.ready
 
@@ -37,6 +37,13 @@ bench: setup
 	$(BIN)/python -m benchmarks.trial_memory
 	$(BIN)/python -m benchmarks.encode_speed
 	$(BIN)/python -m benchmarks.search_speed
+
+# The long form of the tests of faults: about an hour on 2 cores.
+CORPUS ?= kalman
+MINUTES ?= 25
+torture: setup
+	$(BIN)/python -m benchmarks.torture --corpus $(CORPUS) --minutes $(MINUTES)
+	$(BIN)/python -m benchmarks.fuzz --cases 100000 --minutes $(MINUTES)
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -11,12 +11,14 @@ from pathlib import Path
 from rich.console import Console
 
 from lvm_core.errors import InputError
+from study.continuation import check_continues, extended, reopen, searched_since
 from study.driver import RunOptions, run_study
-from study.manifest import MANIFEST, accounted_run, check_continues, describe, locked, near_copies
+from study.manifest import MANIFEST, accounted_run, describe, locked, near_copies
 from study.plan import SEARCH_REPLICATE, Plan
 from study.progress import Progress, work_of
 from study.protocol import CONTROLLED
 from study.records import RecordStore, join
+from study.repair import set_aside
 from study.trial_rows import base_row
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -48,7 +50,13 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
         print(f"error: the split audit found {leaked} held-out vectors in training windows; stopped.", file=sys.stderr)
         return FAILED
     with locked(store):
+        if is_new and store.exists(MANIFEST):
+            raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
         _log_to_file(store)
+        said, to_search_on = ([], set()) if is_new else set_aside(store)
+        reopen(manifest, to_search_on)
+        for sentence in said:
+            console.print(f"warning: {sentence}", style="yellow", highlight=False)
         for warning in manifest["warnings"]:
             console.print(f"warning: {warning}", style="yellow", highlight=False)
         for finding in leak_findings(manifest):
@@ -74,7 +82,7 @@ def open_manifest(plan: Plan, store: RecordStore, request: RunRequest) -> dict:
     if store.exists(MANIFEST):
         found = store.read_json(MANIFEST)
         check_continues(found, plan, request.resume)
-        return found
+        return extended(found, plan, request.command(resume=False))
     _check_writable(request.out)
     return describe(plan, request.command(resume=False))
 
@@ -116,10 +124,10 @@ def _run_trials(
         manifest["split"]["near_copies"] = near_copies(plan)
         record_infeasible(plan, store)
         done = store.read("trials")
-        done = done[done.status != "failed"]
+        done = done[~done.status.isin(["failed", "timeout"] if request.options.rerun_timeouts else ["failed"])]
         done_work = [work_of(*entry) for entry in zip(done.stage, done.context_length, strict=True)]
         progress = Progress(console, expected_work(plan), num_before=len(done), work_before=sum(done_work))
-        run["num_trials"] = run_study(plan, store, location, request.options, progress)
+        run["num_trials"] = run_study(plan, store, location, request.options, progress, searched_since(manifest))
 
 
 def record_infeasible(plan: Plan, store: RecordStore) -> None:
@@ -162,5 +170,6 @@ def _log_to_file(store: RecordStore) -> None:
         handler.close()
     if store.is_local:
         handler = logging.FileHandler(Path(store.root) / "study.log", delay=True)
+        handler.handleError = lambda record: None  # a full disk: the records themselves say so
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(handler)

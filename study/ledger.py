@@ -1,5 +1,6 @@
 """Gather what trials report and write each record once. The driver is the only writer of records."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -34,6 +35,7 @@ class Ledger:
         self.store, self.recorded = store, set(trials.trial_id) - set(failed.trial_id)
         self.attempts_before = dict(zip(failed.trial_id, failed.attempt.fillna(1).astype(int), strict=True))
         self.outcomes = dict(outcomes or {})
+        self._confirm = trials[trials.stage == "confirm"] if "stage" in trials else trials.iloc[:0]
         self.rows: list[dict] = []
         self._open: dict[str, OpenTrial] = {}
 
@@ -52,15 +54,31 @@ class Ledger:
             return self._write(trial)
         return None
 
-    def fail(self, spec: TrialSpec, error: str, attempt: int) -> dict | None:
+    def fail(self, spec: TrialSpec, error: str, attempt: int, reason: str = "worker_lost") -> dict | None:
         """Record a trial whose worker was lost; what it reported before stays in its curve."""
+        return self._break_off(spec, attempt, {"status": "failed", "stop_reason": reason, "error": error})
+
+    def expire(self, spec: TrialSpec, limit_s: float, attempt: int) -> dict | None:
+        """Record a trial that ran past its time limit; what it reported before stays in its curve."""
+        error = f"it ran past trial_time_limit, {limit_s:g} s, and its worker was ended"
+        ended = {"status": "timeout", "stop_reason": "time_limit", "error": error, "wall_s": limit_s}
+        return self._break_off(spec, attempt, ended)
+
+    def _break_off(self, spec: TrialSpec, attempt: int, ended: dict) -> dict | None:
         if spec.trial_id in self.recorded:
             return None
         trial = self._open.get(spec.trial_id) or OpenTrial(base_row(spec))
-        trial.row |= {"status": "failed", "stop_reason": "worker_lost", "error": error}
         attempt += self.attempts_before.get(spec.trial_id, 0)
-        trial.row |= {"attempt": attempt, "finished_at": datetime.now(UTC)}
+        trial.row |= {**ended, "attempt": attempt, "finished_at": datetime.now(UTC)}
         return self._write(trial)
+
+    def retire(self, cell_id: str, params: dict) -> None:
+        """Move a cell's confirm records of other searched values to `superseded/`: a cell has one configuration."""
+        for row in self._confirm[self._confirm.cell_id == cell_id].itertuples():
+            config = json.loads(row.config)
+            if any(config.get(key) != value for key, value in params.items()):
+                self.store.move_trial(row.trial_id, "superseded")
+                self.recorded.discard(row.trial_id)
 
     def outcome(self, spec: TrialSpec) -> Outcome:
         """Return how a trial ended, for the sampler."""

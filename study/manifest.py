@@ -1,9 +1,11 @@
-"""Write what a study is and what it cost; compare it with what is on disk before going on."""
+"""Write what a study is and what it cost, and hold its lock."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
+import re
 import resource
 import time
 from collections.abc import Iterator
@@ -30,7 +32,7 @@ def describe(plan: Plan, command: str) -> dict:
         "study": plan.study,
         "question": plan.space.question,
         "protocol": plan.space.protocol,
-        "command": command,
+        "command": without_secrets(command),
         "seed": plan.space.seed,
         "space": plan.space.model_dump(mode="json"),
         "corpus": {
@@ -53,8 +55,14 @@ def describe(plan: Plan, command: str) -> dict:
         "code_version": code_version(),
         "versions": versions(),
         "hardware": hardware(),
+        "history": [],
         "runs": [],
     }
+
+
+def without_secrets(command: str) -> str:
+    """Return a command line without the keys that a URI may carry: `s3://KEY:SECRET@bucket`."""
+    return re.sub(r"://[^/@\s]+@", "://…@", command)
 
 
 def describe_split(dataset: Dataset, protocol: str) -> dict:
@@ -98,48 +106,6 @@ def describe_variants(plan: Plan) -> list[dict]:
     ]
 
 
-def check_continues(found: dict, plan: Plan, resume: bool) -> None:
-    """Refuse to mix two configurations in one study. Raises: InputError that names the first difference."""
-    name = plan.study
-    wanted = describe_identity(plan)
-    for key, value in wanted.items():
-        old = _look_up(found, key)
-        if old != value:
-            place, was, now = _first_difference(key, old, value)
-            raise InputError(
-                f"a study must keep one configuration, but {name} exists with {place} = {was}, not {now}. "
-                "Give another name with --study, or remove the old study."
-            )
-    if not resume:
-        raise InputError(f"the study {name} exists already. Add --resume to continue it, or give --study another name.")
-
-
-def describe_identity(plan: Plan) -> dict:
-    """Return what must not change while a study goes on, by its key in the manifest."""
-    return {
-        "space": plan.space.model_dump(mode="json"),
-        "corpus.fingerprint": plan.corpus.fingerprint,
-        "split.fingerprint": plan.split_fingerprint,
-        "trainer_version": trainer_version(),
-        "device": plan.device,
-        "precision": plan.precision,
-    }
-
-
-def _look_up(content: dict, key: str) -> object:
-    for part in key.split("."):
-        content = content.get(part) if isinstance(content, dict) else None
-    return content
-
-
-def _first_difference(key: str, old: object, new: object) -> tuple[str, object, object]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted(set(old) | set(new)):
-            if old.get(name) != new.get(name):
-                return _first_difference(f"{key}.{name}", old.get(name), new.get(name))
-    return key, json.dumps(old, default=str), json.dumps(new, default=str)
-
-
 def near_copies(plan: Plan) -> dict:
     """Count near-copies across the split; remembered in the cache folder, since it reads every vector."""
     if plan.dataset.split is None:
@@ -171,17 +137,21 @@ def accounted_run(store: RecordStore, manifest: dict, num_workers: int) -> Itera
         run["ended"] = f"error: {error}"
         raise
     finally:
+        failing = run["ended"] != "done"
         run |= {"finished_at": _now(), "wall_s": time.monotonic() - started, "driver_cpu_s": _cpu_seconds() - cpu}
         manifest["started_at"] = manifest["runs"][0]["started_at"]
         manifest["finished_at"] = run["finished_at"]
         manifest["wall_s"] = sum(entry.get("wall_s", 0.0) for entry in manifest["runs"])
         manifest["cpu_s"] = sum(entry.get("driver_cpu_s", 0.0) for entry in manifest["runs"]) + _trial_seconds(store)
-        store.write_json(MANIFEST, manifest)
+        with contextlib.suppress(OSError) if failing else contextlib.nullcontext():  # the first error is told
+            store.write_json(MANIFEST, manifest)
 
 
 def _trial_seconds(store: RecordStore) -> float:
-    """Return the wall seconds of all recorded trials, each of one thread."""
-    return float(store.read("trials", ["wall_s"]).wall_s.sum())
+    """Return the wall seconds of all recorded trials, each of one thread; 0 where they cannot be read."""
+    with contextlib.suppress(InputError):
+        return float(store.read("trials", ["wall_s"]).wall_s.sum())
+    return 0.0
 
 
 def _cpu_seconds() -> float:

@@ -88,12 +88,12 @@ class Progress:
             self._show()  # elsewhere a line is due when the next trial has begun
 
     def lost(self, spec: TrialSpec, row: dict | None) -> None:
-        """Count a trial whose worker was lost for good."""
+        """Count a trial whose worker was lost for good, or ended for running too long."""
         if row is None:
             return  # recorded before its worker was lost
         self.num_running -= 1
         self.num_done += 1
-        log.error("worker lost: %s %s", spec.cell_id, spec.trial_id)
+        log.error("%s (%s): %s %s", row["status"], row["stop_reason"], spec.cell_id, spec.trial_id)
 
     def _show(self) -> None:
         if self._bar is not None:

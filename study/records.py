@@ -1,8 +1,10 @@
 """Write and read the records of a study: one atomic Parquet part a trial, on a folder or an object store."""
 
 import io
+import itertools
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +90,7 @@ class RecordStore:
         schema = TABLES[table]
         arrow = pa.Table.from_pylist(rows, schema=schema) if isinstance(rows, list) else pa.table(rows, schema=schema)
         buffer = io.BytesIO()
-        pq.write_table(arrow, buffer, compression="zstd")
+        pq.write_table(arrow, buffer, compression="zstd", write_page_checksum=True)
         self.write_bytes(f"{table}/{trial_id}.parquet", buffer.getvalue())
 
     def write_trial(self, row: dict, curve: list[dict], ranks: dict[str, object] | None) -> None:
@@ -99,6 +101,26 @@ class RecordStore:
             self.write_part("ranks", row["trial_id"], ranks)
         self.write_part("trials", row["trial_id"], [row])
 
+    def parts(self, table: str) -> list[str]:
+        """Return the names of the files in a table's folder, but for those that Parquet readers pass over."""
+        selector = pafs.FileSelector(self.path(table), allow_not_found=True)
+        names = (info.base_name for info in self.filesystem.get_file_info(selector))
+        return sorted(name for name in names if not name.startswith((".", "_")))
+
+    def move(self, name: str, folder: str) -> str:
+        """Move a file to another folder of the study, beside any that is there already; return its new name."""
+        moved = number_free(f"{folder}/{name}", self.exists)
+        self.filesystem.create_dir(self.path(moved).rpartition("/")[0], recursive=True)
+        self.filesystem.move(self.path(name), self.path(moved))
+        return moved
+
+    def move_trial(self, trial_id: str, folder: str) -> None:
+        """Move all records of a trial, the trial's row first: with its row, and only then, it counts."""
+        for table in ("trials", "ranks", "curves"):
+            name = f"{table}/{trial_id}.parquet"
+            if self.exists(name):
+                self.move(name, folder)
+
     def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
         """Read one table; an empty frame with its columns where nothing is recorded yet.
 
@@ -107,11 +129,27 @@ class RecordStore:
         schema = TABLES[table]
         if not self.exists(table):
             return schema.empty_table().select(columns or schema.names).to_pandas()
+        wanted = list(dict.fromkeys([*(columns or schema.names), "trial_id"]))
         try:
-            source = pq.ParquetDataset(self.path(table), filesystem=self.filesystem, schema=schema)
-            return source.read(columns=columns).to_pandas()
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise InputError(
-                f"the records must be Parquet parts of this tool, but one in {self.path(table)} is not: {error} "
-                "Move that file away and --resume: its trial runs again."
-            ) from error
+            source = pq.ParquetDataset(
+                self.path(table), filesystem=self.filesystem, schema=schema, page_checksum_verification=True
+            )
+            frame = source.read(columns=wanted).to_pandas()
+        except (pa.ArrowException, OSError, ValueError, IndexError) as error:
+            raise InputError(self._damaged(table, str(error))) from error
+        if frame.trial_id.isna().any():
+            raise InputError(self._damaged(table, "it has rows without a trial_id."))
+        return frame[columns] if columns else frame
+
+    def _damaged(self, table: str, problem: str) -> str:
+        reason = " ".join(problem.split())
+        return (
+            f"the records must be Parquet parts of this tool, but one in {self.path(table)} is not: {reason} "
+            "Run the study again with --resume: it sets that file aside and runs its trial again."
+        )
+
+
+def number_free(name: str, taken: Callable[[str], bool]) -> str:
+    """Return the name, or the first of name.1, name.2, … that is not taken."""
+    numbered = (f"{name}.{number}" for number in itertools.count(1))
+    return next(one for one in itertools.chain([name], numbered) if not taken(one))

@@ -10,6 +10,7 @@ from rich.console import Console
 from lvm_core.corpus import open_corpus
 from lvm_core.errors import InputError
 from study.driver import RunOptions
+from study.durations import parse_duration
 from study.estimate import print_plan
 from study.execute import DONE, INTERRUPTED, WRONG, RunRequest, execute
 from study.plan import Plan, make_plan
@@ -44,6 +45,7 @@ def parser() -> Parser:
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one value of the space")
     made.add_argument("--dry-run", action="store_true", help="print the plan and the estimated time, run nothing")
     made.add_argument("--resume", action="store_true", help="continue the study; finished trials are not repeated")
+    made.add_argument("--rerun", choices=["failed"], help="resume, and repeat failed and timed-out trials too")
     made.add_argument("--no-report", action="store_true", help="write no report files at the end")
     return made
 
@@ -54,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments = sys.argv[1:] if arguments is None else arguments
         return run(parser().parse_args(arguments, argparse.Namespace(arguments=arguments)))
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # a name may hold a line break
         return WRONG
     except OSError as error:
         print(
@@ -68,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """List, plan or run, as the options say."""
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    console = Console(soft_wrap=not sys.stdout.isatty(), markup=False)  # names and titles are text, not markup
     if options.list:
         for name, question in list_spaces().items():
             console.print(f"{name:12} {' '.join(question.split())}", highlight=False)
@@ -84,9 +86,9 @@ def run(options: argparse.Namespace) -> int:
         return DONE
     request = RunRequest(
         out=options.out,
-        resume=options.resume,
+        resume=options.resume or options.rerun is not None,
         report=not options.no_report,
-        options=RunOptions(options.address, options.workers, budget_s),
+        options=RunOptions(options.address, options.workers, budget_s, rerun_timeouts=options.rerun is not None),
         arguments=tuple(options.arguments),
     )
     return execute(plan, request, console)
@@ -103,16 +105,6 @@ def plan_from(options: argparse.Namespace) -> Plan:
     if not STUDY_NAME.fullmatch(study):
         raise InputError(f"a study's name must be letters, digits, '.', '_' and '-', but got '{study}'. Give --study.")
     return make_plan(study, space, corpus)
-
-
-def parse_duration(text: str) -> float:
-    """Return seconds from `90s`, `30m`, `2h` or `1h30m`."""
-    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text)
-    parts = match.groups() if match else ()
-    seconds = sum(float(part or 0) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
-    if seconds <= 0:
-        raise InputError(f"--budget must be a time such as 90s, 30m or 1h30m, but got '{text}'.")
-    return seconds
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from study.durations import parse_duration
 from study.recipe import Recipe
 from study.wording import explain, nearest
 
@@ -137,7 +138,7 @@ class Space(Strict):
     """A whole study, as its YAML file and the command line say it.
 
     variants: named changes of this file, crossed with its cells. scale: `auto` shortens the rows' contexts until the
-    corpus has as many windows as the rows ask for.
+    corpus has as many windows as the rows ask for. trial_time_limit: a trial that runs longer is ended, `30m`.
     """
 
     question: str
@@ -156,6 +157,19 @@ class Space(Strict):
     variants: dict[str, dict[str, Any]] = {}
     compare: Compare | None = None
     scale: Literal["none", "auto"] = "none"
+    trial_time_limit: str | None = None
+
+    @field_validator("trial_time_limit")
+    @classmethod
+    def _is_a_time(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value, "trial_time_limit")
+        return value
+
+    @property
+    def trial_limit_s(self) -> float | None:
+        """Seconds after which a trial is ended, or None."""
+        return None if self.trial_time_limit is None else parse_duration(self.trial_time_limit, "trial_time_limit")
 
     @model_validator(mode="after")
     def _recipes_hold(self) -> "Space":

@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -28,9 +29,17 @@ def choose_winner(plan: Plan, group: Group, outcomes: dict[str, Outcome]) -> dic
     return {key: config[key] for key in plan.space.search}
 
 
-def confirmed_params(plan: Plan, trials: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the searched values of the recorded confirm trials, by cell id."""
-    confirm = trials[trials.stage == "confirm"].drop_duplicates("cell_id")
+def confirmed_params(
+    plan: Plan, trials: pd.DataFrame, searched_since: dict[str, datetime] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return the searched values of the recorded confirm trials, by cell id.
+
+    searched_since: by cell id, when its search was opened again; a confirm trial before that closes it no longer.
+    """
+    confirm = trials[trials.stage == "confirm"].sort_values("started_at").drop_duplicates("cell_id", keep="last")
+    opened = searched_since or {}
+    closed = [c not in opened or at >= opened[c] for c, at in zip(confirm.cell_id, confirm.started_at, strict=True)]
+    confirm = confirm[pd.Series(closed, index=confirm.index, dtype=bool)]
     configs = {row.cell_id: json.loads(row.config) for row in confirm.itertuples()}
     return {cell: {key: config[key] for key in plan.space.search} for cell, config in configs.items()}
 
@@ -96,4 +105,5 @@ class StudyTrials:
     def _winner(self, group: Group) -> dict[str, Any]:
         if group.cell_id not in self._winners:
             self._winners[group.cell_id] = choose_winner(self.plan, group, self.ledger.outcomes)
+            self.ledger.retire(group.cell_id, self._winners[group.cell_id])
         return self._winners[group.cell_id]

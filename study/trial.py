@@ -224,8 +224,14 @@ def _save_checkpoint(spec: TrialSpec, trainer: Trainer, model, store: RecordStor
         "corpus_fingerprint": spec.corpus_fingerprint,
         "trainer_version": spec.trainer_version,
     }
-    for name, data in model_files(trainer.best_weights, model, facts).items():
-        store.write_bytes(f"checkpoints/{spec.trial_id}/{name}", data)
+    try:
+        for name, data in model_files(trainer.best_weights, model, facts).items():
+            store.write_bytes(f"checkpoints/{spec.trial_id}/{name}", data)
+    except OSError as error:  # the next trial could not write either: the study stops, and this one runs again
+        raise InputError(
+            f"every node must be able to write the study's folder, but {socket.gethostname()} is not: {error}. Make "
+            "room or give rights, and run it again with --resume."
+        ) from error
 
 
 def _is_out_of_memory(error: Exception) -> bool:

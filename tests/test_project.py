@@ -62,10 +62,11 @@ def test_analysis_and_report_run_without_torch_and_ray():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def test_cluster_yaml_passes_rays_schema_and_rays_validator():
+@pytest.mark.parametrize("name", ["cluster.yaml", "cluster-local.yaml"])
+def test_cluster_files_pass_rays_schema_and_rays_validator(name):
     from ray.autoscaler._private.util import prepare_config, validate_config
 
-    config = yaml.safe_load((ROOT / "cluster.yaml").read_text())
+    config = yaml.safe_load((ROOT / name).read_text())
     schema = json.loads((Path(ray.__file__).parent / "autoscaler" / "ray-schema.json").read_text())
     jsonschema.validate(config, schema)
     validate_config(prepare_config(config))

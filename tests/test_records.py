@@ -86,7 +86,7 @@ def test_a_damaged_part_is_named_with_what_to_do(tmp_path, spec):
     store.write_part("trials", spec.trial_id, [base_row(spec)])
     part = tmp_path / "trials" / f"{spec.trial_id}.parquet"
     part.write_bytes(part.read_bytes()[:-30])
-    with pytest.raises(InputError, match=rf"{spec.trial_id}.*Move that file away and --resume"):
+    with pytest.raises(InputError, match=rf"{spec.trial_id}.*--resume: it sets that file aside"):
         store.read("trials")
 
 
@@ -202,3 +202,20 @@ def test_a_uri_keeps_its_options_when_a_study_is_put_under_it(tmp_path):
     assert join(str(tmp_path), "s") == str(tmp_path / "s")
     with pytest.raises(InputError, match="must be a folder or a URI"):
         RecordStore.at("foo://x")
+
+
+def test_a_flipped_bit_in_a_record_is_found(tmp_path, spec):
+    store = RecordStore.at(tmp_path)
+    store.write_part("ranks", spec.trial_id, [{"trial_id": spec.trial_id, "rank": number} for number in range(500)])
+    part = tmp_path / "ranks" / f"{spec.trial_id}.parquet"
+    whole = part.read_bytes()
+    found = 0
+    for place in range(4, len(whole) - 8, max(1, len(whole) // 40)):
+        part.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            read = store.read("ranks")["rank"].tolist()
+        except InputError:
+            found += 1
+            continue
+        assert read == list(range(500)), "a wrong number must never be read"
+    assert found > 5

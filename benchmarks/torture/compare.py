@@ -1,0 +1,43 @@
+"""Compare a tortured study with an undisturbed one: each trial once, the same bits."""
+
+from pathlib import Path
+
+import pandas as pd
+
+SAME = ["stage", "cell_id", "status", "stop_reason", "num_steps"]
+SAME += ["val_hit_at_5", "val_mrr", "test_hit_at_5", "test_mrr"]
+
+
+def recorded(study: Path) -> dict[str, pd.Timestamp]:
+    """Return when each recorded trial ended, by id; parts that cannot be read are no records."""
+    found = {}
+    for part in (study / "trials").glob("[!.]*.parquet"):
+        try:
+            row = pd.read_parquet(part, columns=["trial_id", "finished_at", "status"]).iloc[0]
+        except (OSError, ValueError, IndexError):
+            continue
+        if row.status not in ("failed", "infeasible"):
+            found[row.trial_id] = row.finished_at
+    return found
+
+
+def differences(study: Path, undisturbed: Path) -> list[str]:
+    """Return in what a finished study differs from an undisturbed one; nothing, where all is well."""
+    mine, other = (pd.read_parquet(folder / "trials") for folder in (study, undisturbed))
+    found = []
+    if not mine.trial_id.is_unique:
+        found.append(f"{int(mine.trial_id.duplicated().sum())} trials are recorded twice")
+    missing, more = set(other.trial_id) - set(mine.trial_id), set(mine.trial_id) - set(other.trial_id)
+    found += [f"{len(missing)} trials are missing"] * bool(missing) + [f"{len(more)} trials are new"] * bool(more)
+    common = sorted(set(other.trial_id) & set(mine.trial_id))
+    rows = [trials.drop_duplicates("trial_id").set_index("trial_id").loc[common, SAME] for trials in (mine, other)]
+    if not rows[0].equals(rows[1]):
+        found.append("figures of common trials differ")
+    if not _ranks(study, common).equals(_ranks(undisturbed, common)):
+        found.append("ranks of common trials differ")
+    return found
+
+
+def _ranks(study: Path, trial_ids: list[str]) -> pd.DataFrame:
+    ranks = pd.read_parquet(study / "ranks")
+    return ranks[ranks.trial_id.isin(trial_ids)].sort_values(["trial_id", "split", "query_id"]).reset_index(drop=True)

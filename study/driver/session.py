@@ -1,0 +1,86 @@
+"""Start a local Ray or join a cluster, quietly, and give it back at the end."""
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Read by Ray when it is imported or started. Its chatter stays out of the way, and Ctrl-C reaches us.
+QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # Tune's own state is disposable
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # a stopped trial may take a while to unwind
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "MALLOC_ARENA_MAX": "2",  # every trial has a thread of its own; each would keep a heap, 1 GB in all after 20 trials
+}
+for _name, _value in QUIET.items():
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402
+
+from lvm_core.errors import InputError  # noqa: E402
+
+# a lost worker is a row and a line in study.log; Ray would print its traceback
+for _name in ("ray.tune", "ray.train", "ray.air"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+OBJECT_STORE_BYTES = 100 << 20  # trials share the corpus as a mapped file; only small reports pass through
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, none of which changes a number.
+
+    budget_s: seconds after which no new trial starts. rerun_timeouts: repeat them, as failed trials are anyway.
+    """
+
+    address: str | None = None
+    num_workers: int | None = None
+    budget_s: float | None = None
+    rerun_timeouts: bool = False
+
+
+@contextlib.contextmanager
+def ray_session(options: RunOptions) -> Iterator[int]:
+    """Start a local Ray, or join the cluster at `address`; yield the number of trials to run at a time."""
+    local = {"address": "local", "num_cpus": options.num_workers, "object_store_memory": OBJECT_STORE_BYTES}
+    where = {"address": options.address} if options.address else {**local, "include_dashboard": False}
+    try:
+        _check_reachable(options.address)
+        ray.init(**where, log_to_driver=False, logging_level="error", runtime_env={"env_vars": QUIET})
+    except (OSError, ValueError, RuntimeError) as error:
+        place = f"the cluster at {options.address}" if options.address else "a local Ray"
+        raise InputError(
+            f"the study needs {place}, but it did not answer: {error}. Start one with `ray start --head`, or leave "
+            "--address out."
+        ) from error
+    try:
+        yield options.num_workers or _all_cpus()
+    finally:
+        ray.shutdown()
+
+
+def _check_reachable(address: str | None) -> None:
+    """Knock at HOST:PORT first: Ray tries an address where nobody answers for minutes. Raises: OSError."""
+    host, colon, port = (address or "").rpartition(":")
+    if colon and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def _all_cpus() -> int:
+    """Return the CPUs of the cluster. Raises: InputError where it has none yet, since nobody could say how many."""
+    count = int(ray.cluster_resources().get("CPU", 0))
+    if count < 1:
+        raise InputError(
+            "--workers must be given where the cluster has no CPU yet and grows on demand. Add --workers N."
+        )
+    return count

@@ -1,0 +1,198 @@
+"""Run a study's trials under Ray Tune: search with racing, baselines, confirm. Records are the only state."""
+
+import contextlib
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import ray
+from ray import tune
+from ray.tune.search import Searcher
+
+from study.driver.recorder import Recorder
+from study.driver.session import RunOptions, ray_session
+from study.ledger import Ledger
+from study.plan import Plan
+from study.progress import Progress
+from study.records import RecordStore
+from study.sampler import Outcome, recorded_outcomes
+from study.scheduler import METRIC, CellASHA
+from study.spec import TrialSpec
+from study.stages import StudyTrials, confirmed_params
+from study.trial import TrialUpdate, run_trial
+from study.trial_rows import base_row
+
+MAX_WORKER_LOSSES = 2  # retries of a trial whose worker died
+SEARCH_SHARE = 0.5  # of a budget; the rest measures the winners
+
+
+class Dealer(Searcher):
+    """Hands the study's trials to Tune until all are dealt or the deadline has passed."""
+
+    def __init__(self, source: StudyTrials, recorder: Recorder, progress: Progress, deadline: float | None):
+        super().__init__(metric=METRIC, mode="max")
+        self._source, self._recorder, self._progress, self._deadline = source, recorder, progress, deadline
+        self._running: dict[str, list[TrialSpec]] = {}
+
+    def __getstate__(self) -> dict:
+        return {}  # Tune pickles its searcher; nothing here is needed again
+
+    def suggest(self, trial_id: str) -> dict | str | None:
+        """Return the next job as a Tune config, None to wait, FINISHED at the end."""
+        late = self._deadline is not None and time.monotonic() > self._deadline
+        if late or self._recorder.failure is not None:
+            return Searcher.FINISHED
+        specs = self._source.next()
+        if specs is None:
+            return Searcher.FINISHED if self._source.finished else None
+        self._running[trial_id] = specs
+        self._progress.started(specs)
+        return {"specs": [spec.as_dict() for spec in specs]}
+
+    def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
+        """Tell the source how a job ended, unless the study stops because a record could not be written."""
+        if self._recorder.failure is None:
+            self._source.ended(self._running.pop(trial_id))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing: the records are the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing was kept."""
+
+
+def trainable_for(store_uri: str, limited: bool = False) -> Callable[[dict], None]:
+    """Return the function that a worker runs: a job's trials one after the other, every update reported.
+
+    limited: trials have a time limit, so that each says when it begins.
+
+    It is defined inside, so that it travels by value and a worker does not import this module with all of Optuna.
+    Tune stops a raced-out trial inside `tune.report`, by SystemExit: what counts has been reported before.
+    """
+
+    def run_job(config: dict) -> None:
+        store = RecordStore.at(store_uri)
+        for values in config["specs"]:
+            spec = TrialSpec(**values)
+            if limited:
+                report(TrialUpdate(spec.trial_id, base_row(spec)))
+            for update in run_trial(spec, store):
+                report(update)
+
+    def report(update: TrialUpdate) -> None:
+        index = update.evaluation["eval_index"] if update.evaluation is not None else 0
+        value = update.row.get("val_hit_at_5")
+        metric = 0.0 if value is None else value  # Tune needs a float; the record has null
+        tune.report({"eval_index": index, "val_hit_at_5": metric, "final": update.final, "update": update})
+
+    return run_job
+
+
+def run_study(
+    plan: Plan,
+    store: RecordStore,
+    store_uri: str,
+    options: RunOptions,
+    progress: Progress,
+    searched_since: dict[str, datetime] | None = None,
+) -> int:
+    """Run what the records lack and return the number of trials recorded.
+
+    searched_since: by cell id, when its search was opened again; see study.continuation.
+    Raises: KeyboardInterrupt on Ctrl-C or SIGTERM; the error that kept a record from being written.
+    """
+    started = time.monotonic()
+    trials = store.read("trials")
+    if options.rerun_timeouts:
+        trials = trials.assign(status=trials.status.replace("timeout", "failed"))
+    known = recorded_outcomes(trials, store.read("curves"))
+    ledger = Ledger(store, trials, known)
+    confirmed = confirmed_params(plan, trials, searched_since)
+    todo = StudyTrials(plan, ledger, confirmed, _deadline(started, options, SEARCH_SHARE))
+    if todo.has_work():
+        scheduler = race_for(plan, known)
+        recorder = Recorder(ledger, scheduler, progress, plan.space.trial_limit_s)
+        dealer = Dealer(todo, recorder, progress, _deadline(started, options, 1.0))
+        with ray_session(options) as num_workers, stopped_by_signals(recorder), progress.shown():
+            resources = _resources(plan.device, num_workers)
+            job = trainable_for(store_uri, plan.space.trial_limit_s is not None)
+            fit(job, dealer, scheduler, recorder, resources, num_workers)
+    return len(ledger.rows)
+
+
+def _deadline(started: float, options: RunOptions, share: float) -> float | None:
+    return None if options.budget_s is None else started + share * options.budget_s
+
+
+def race_for(plan: Plan, known: dict[str, Outcome]) -> CellASHA:
+    """Return the races of all cells, their rungs filled from the records."""
+    racing = plan.space.racing
+    scheduler = CellASHA(plan.num_evaluations, racing.grace_evaluations, racing.reduction_factor)
+    for trial_id, outcome in known.items():
+        scheduler.show_recorded(outcome.cell_id, trial_id, outcome.curve)
+    return scheduler
+
+
+def fit(
+    job: Callable[[dict], None],
+    dealer: Dealer,
+    scheduler: CellASHA,
+    recorder: Recorder,
+    resources: dict[str, float],
+    num_workers: int,
+) -> None:
+    """Run all that the dealer deals as one Tune experiment, in a scratch folder that is removed."""
+    scratch = tempfile.mkdtemp(prefix="lvm-tune-")
+    try:
+        tune.Tuner(
+            tune.with_resources(job, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=dealer,
+                scheduler=scheduler,
+                num_samples=-1,
+                max_concurrent_trials=num_workers,
+                reuse_actors=True,
+                trial_name_creator=lambda trial: trial.config["specs"][0]["cell_id"],
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name="study",
+                storage_path=scratch,
+                callbacks=[recorder],
+                stop=recorder.stop,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=MAX_WORKER_LOSSES),
+            ),
+        ).fit()
+    except Exception as error:
+        raise recorder.failure or error from None  # a signal also reaches Ray's own processes, which then fail loudly
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if recorder.failure is not None:
+        raise recorder.failure
+
+
+@contextlib.contextmanager
+def stopped_by_signals(recorder: Recorder) -> Iterator[None]:
+    """Stop the study on SIGINT and SIGTERM, also where the exception is lost inside Ray: what is noted here counts."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        recorder.failure = KeyboardInterrupt()
+        raise recorder.failure
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _resources(device: str, num_workers: int) -> dict[str, float]:
+    """Return one CPU a trial, and its share of the GPUs where they are used."""
+    if device != "cuda":
+        return {"cpu": 1}
+    return {"cpu": 1, "gpu": min(1.0, ray.cluster_resources().get("GPU", 0) / num_workers)}

@@ -1,0 +1,17 @@
+"""Read times as people write them: `90s`, `30m`, `2h`, `1h30m`."""
+
+import re
+
+from lvm_core.errors import InputError
+
+FORM = re.compile(r"(?:(\d{1,9}(?:\.\d+)?)h)?(?:(\d{1,9}(?:\.\d+)?)m)?(?:(\d{1,9}(?:\.\d+)?)s)?", re.ASCII)
+
+
+def parse_duration(text: str, what: str = "--budget") -> float:
+    """Return seconds. Raises: InputError that names `what` the time is for."""
+    match = FORM.fullmatch(text)
+    parts = match.groups() if match else ()
+    seconds = sum(float(part or 0) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+    if seconds <= 0:
+        raise InputError(f"{what} must be a time such as 90s, 30m or 1h30m, but got '{text}'.")
+    return seconds

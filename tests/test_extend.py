@@ -1,0 +1,141 @@
+"""Extending a study: only what is missing runs, the old rows stay, and what would change the queries is refused."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from lvm_core.errors import InputError
+from study.continuation import check_continues, extended, searched_since
+from study.ledger import Ledger
+from study.manifest import describe
+from study.plan import make_plan
+from study.records import RecordStore
+from study.space_file import load_space
+from study.stages import StudyTrials, confirmed_params
+from study.trial_rows import base_row
+from tests.test_study import complete, identity, sorted_ranks, space  # noqa: F401
+
+
+@pytest.fixture
+def planned(tiny_space, small_corpus):
+    return lambda *settings: make_plan("s", load_space(tiny_space, None, list(settings), {}), small_corpus)
+
+
+@pytest.fixture
+def found(planned) -> dict:
+    """A manifest as it is read back from disk."""
+    return json.loads(json.dumps(describe(planned(), "python -m study.run tiny"), default=str))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["cells.num_sequences=[20, 40, 60]", "cells.context_length=[1, 2, 4]", "replicates=3", "racing.num_configs=6"],
+)
+def test_a_study_may_grow_and_its_manifest_remembers_what_it_was(planned, found, setting):
+    plan = planned(setting)
+    check_continues(found, plan, resume=True)
+    grown = extended(found, plan, "python -m study.run tiny --set more")
+    assert grown["space"] == plan.space.model_dump(mode="json")
+    assert grown["cells"] == [group.cell_id for group in plan.groups]
+    assert [entry["space"] for entry in grown["history"]] == [found["space"]]
+    assert grown["split"] == found["split"] and grown["runs"] == found["runs"]
+    with pytest.raises(InputError, match="never reduced, but s has"):
+        check_continues(grown, planned(), resume=True)
+    assert extended(grown, plan, "again") is grown
+    assert (searched_since(grown) != {}) == setting.startswith("racing")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("cells.context_length=[1, 4, 8]", r"must keep its longest context.* has C_max = 4, not 8"),
+        ("cells.num_sequences=[20]", r"never reduced, but s has cells.num_sequences = 60"),
+        ("replicates=1", r"has replicates = 2, not 1"),
+        ("racing.grace_evaluations=2", r"space.racing.grace_evaluations = 1, not 2"),
+        ("seed=1", r"space.seed = 0, not 1"),
+        ("data.num_queries=99", r"space.data.num_queries = 100, not 99"),
+    ],
+)
+def test_what_would_change_or_take_away_recorded_trials_is_refused(planned, found, setting, message):
+    with pytest.raises(InputError, match=message):
+        check_continues(found, planned(setting), resume=True)
+
+
+def test_a_time_limit_may_change_and_an_older_manifest_without_one_goes_on(planned, found):
+    check_continues(found, planned("trial_time_limit=30m"), resume=True)
+    del found["space"]["trial_time_limit"], found["history"]
+    check_continues(found, planned(), resume=True)
+    assert extended(found, planned(), "again") is found
+
+
+def test_a_manifest_keeps_no_key_of_an_object_store(planned):
+    line = "python -m study.run tiny --out 's3://AKIA:s3cr3t@bucket/x?region=eu'"
+    assert describe(planned(), line)["command"] == "python -m study.run tiny --out 's3://…@bucket/x?region=eu'"
+
+
+@pytest.mark.parametrize("key", ["corpus.fingerprint", "trainer_version"])
+def test_another_corpus_or_trainer_is_told_apart(planned, found, key):
+    part, _, last = key.rpartition(".")
+    (found[part] if part else found)[last] = "0" * 12
+    with pytest.raises(InputError, match=f"exists with {key} = "):
+        check_continues(found, planned(), resume=True)
+
+
+def row_of(spec, value: float) -> dict:
+    return base_row(spec) | {"status": "completed", "val_hit_at_5": value}
+
+
+def test_a_cell_searched_on_confirms_its_new_winner_and_retires_the_old_rows(planned, tmp_path):
+    """The search found a better configuration after the cell was confirmed: two never meet in one cell."""
+    plan = planned("racing.num_configs=2")
+    group, store = plan.groups[0], RecordStore.at(tmp_path)
+    old, better = {"learning_rate": 0.01, "alpha": 0.03}, {"learning_rate": 0.02, "alpha": 0.3}
+    for params, value in ((old, 0.2), (better, 0.4)):
+        spec = plan.spec(group, "search", 0, params)
+        store.write_trial(
+            row_of(spec, value), [{"trial_id": spec.trial_id, "eval_index": 1, "val_hit_at_5": value}], None
+        )
+    was = plan.spec(group, "confirm", 1, old)
+    store.write_trial(row_of(was, 0.2), [], None)
+    from study.sampler import recorded_outcomes
+
+    trials = store.read("trials")
+    assert confirmed_params(plan, trials)[group.cell_id] == old
+    confirmed = confirmed_params(plan, trials, {group.cell_id: datetime.now(UTC)})
+    assert confirmed == {}
+    todo = StudyTrials(plan, Ledger(store, trials, recorded_outcomes(trials, store.read("curves"))), confirmed)
+    dealt = []
+    while (specs := todo.next()) and len(dealt) < 400:
+        dealt += specs
+        for spec in specs:
+            if spec.stage == "search":
+                todo.ended([spec])
+    again = [spec for spec in dealt if spec.stage == "confirm" and spec.cell_id == group.cell_id]
+    assert sorted(spec.replicate for spec in again) == [1, 2]
+    assert {spec.recipe["alpha"] for spec in again} == {0.3}
+    assert was.trial_id not in set(store.read("trials").trial_id)
+    assert (tmp_path / "superseded" / "trials" / f"{was.trial_id}.parquet").is_file()
+
+
+@pytest.mark.slow
+def test_a_study_extended_step_by_step_is_the_large_study_to_the_bit(space, small_file, tmp_path):  # noqa: F811
+    one = ("--set", "cells.context_length=[4]", "--no-report")
+    large = (*one, "--set", "cells.num_sequences=[20, 60]", "--set", "replicates=2", "--set", "racing.num_configs=4")
+    small = (*one, "--set", "cells.num_sequences=[20]", "--set", "replicates=1", "--set", "racing.num_configs=3")
+    complete(space, small_file, tmp_path, *small)
+    first = identity(tmp_path / "tiny")
+    ended = pd.read_parquet(tmp_path / "tiny" / "trials").set_index("trial_id").finished_at
+    complete(space, small_file, tmp_path, "--resume", *large)
+    shutil.copytree(tmp_path / "tiny", tmp_path / "grown")
+    shutil.rmtree(tmp_path / "tiny")
+    grown = pd.read_parquet(tmp_path / "grown" / "trials").set_index("trial_id").finished_at
+    kept = first.index.intersection(grown.index)
+    assert len(kept) > 0.6 * len(first) and (grown[kept] == ended[kept]).all()
+    aside = tmp_path / "grown" / "superseded" / "trials"
+    assert set(first.index) - set(kept) == {path.stem for path in aside.glob("*.parquet")}
+    complete(space, small_file, tmp_path, *large)
+    pd.testing.assert_frame_equal(identity(tmp_path / "grown"), identity(tmp_path / "tiny"))
+    pd.testing.assert_frame_equal(sorted_ranks(tmp_path / "grown"), sorted_ranks(tmp_path / "tiny"))

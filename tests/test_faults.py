@@ -1,0 +1,202 @@
+"""Faults provoked for real in whole studies: what becomes a row, what stops the study, what runs again."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import TINY_SPACE
+
+ROOT = Path(__file__).resolve().parent.parent
+# no search: every trial is a confirm trial or a baseline
+SMALL = {key: value for key, value in TINY_SPACE.items() if key not in ("search", "start")} | {
+    "cells": {"context_length": [1], "num_sequences": [20, 30, 40, 50, 60]},
+    "replicates": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("space") / "small.yaml"
+    path.write_text(yaml.safe_dump(SMALL))
+    return str(path)
+
+
+def line(space: str, corpus: str, out: Path, *more: str) -> list[str]:
+    start = [sys.executable, "-m", "study.run", space, "--corpus", corpus, "--out", str(out), "--study", "s"]
+    return [*start, "--workers", "2", "--no-report", *more]
+
+
+def run(*arguments, fault: str | None = None, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
+    environment = dict(os.environ)
+    if fault is not None:
+        environment |= {"PYTHONPATH": str(ROOT / "tests" / "injected"), "LVM_FAULT": fault}
+    command = [*before, *line(*arguments)]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+def rows(out: Path) -> pd.DataFrame:
+    trials = pd.read_parquet(out / "s" / "trials")
+    assert trials.trial_id.is_unique
+    return trials
+
+
+def trained(out: Path) -> pd.DataFrame:
+    return rows(out).query("stage == 'confirm'").set_index("cell_id")
+
+
+@pytest.fixture(scope="module")
+def sound(small, small_file, tmp_path_factory) -> Path:
+    """The folder of an undisturbed study."""
+    out = tmp_path_factory.mktemp("sound")
+    done = run(small, small_file, out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture
+def copy(sound, tmp_path) -> Path:
+    shutil.copytree(sound, tmp_path / "o")
+    return tmp_path / "o"
+
+
+@pytest.fixture(scope="module")
+def broken(small, small_file, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+    """A study in which four trials break off, each in its own way, and its end."""
+    out = tmp_path_factory.mktemp("broken")
+    done = run(small, small_file, out, "--set", "trial_time_limit=6s", fault="hang:20,spin:30,kill:40,oom:50")
+    return out, done
+
+
+ENDS = {
+    "hung asleep": ("C1_N20", "timeout", "time_limit", 1, "6 s"),
+    "hung in C with the interpreter's lock": ("C1_N30", "timeout", "time_limit", 1, "6 s"),
+    "worker killed every time": ("C1_N40", "failed", "worker_lost", 3, "died"),
+    "no memory": ("C1_N50", "failed", "oom", 1, "can't allocate memory"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cell", "status", "reason", "attempt", "error"), ENDS.values(), ids=ENDS.keys())
+def test_a_trial_that_broke_off_is_a_row_that_says_how(broken, cell, status, reason, attempt, error):
+    row = trained(broken[0]).loc[cell]
+    assert (row.status, row.stop_reason, row.attempt) == (status, reason, attempt)
+    assert error in row.error
+    assert pd.isna(row.test_hit_at_5)
+
+
+@pytest.mark.slow
+def test_the_study_goes_on_after_broken_trials_and_repeats_them_when_asked(broken, small, small_file, sound):
+    out, done = broken
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert trained(out).loc["C1_N60"].status == "completed"
+    assert set(rows(out).trial_id) == set(rows(sound).trial_id)
+    good = {key: when for key, when in rows_by_id(out).items() if key not in set(trained(out).trial_id)}
+    again = run(small, small_file, out, "--rerun", "failed", "--set", "trial_time_limit=5m")
+    assert again.returncode == 0, again.stderr
+    assert trained(out).attempt.to_dict() == {"C1_N20": 2, "C1_N30": 2, "C1_N40": 4, "C1_N50": 2, "C1_N60": 1}
+    assert good.items() <= rows_by_id(out).items(), "what was recorded stays"
+    pd.testing.assert_frame_equal(ranks(out), ranks(sound))
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_is_a_diverged_row_that_names_the_step(small, small_file, tmp_path):
+    assert run(small, small_file, tmp_path, "--set", "fixed.learning_rate=1.0e25").returncode == 1
+    found = trained(tmp_path)
+    assert set(found.status) == {"diverged"} and set(found.stop_reason) == {"nan"}
+    assert found.error.str.contains("at step [0-9]+ of 24").all()
+
+
+def can_mount() -> bool:
+    line = ["unshare", "-m", "sh", "-c", "mount -t tmpfs -o size=1m tmpfs /mnt"]
+    return shutil.which("unshare") is not None and subprocess.run(line, capture_output=True).returncode == 0
+
+
+def mounted(out: Path, options: str, then: str = "") -> tuple[str, ...]:
+    """What makes the command after it see `out` as a file system of its own, filled with what is there."""
+    script = (
+        f'set -e; keep=$(mktemp -d); cp -a "{out}/." "$keep"; mount -t tmpfs -o {options} tmpfs "{out}"; '
+        f'cp -a "$keep/." "{out}" || true; {then} set +e; "$@"; status=$?; '
+        f'mount -o remount,rw,size=1g "{out}" && cp -a "{out}/." "$keep"; umount "{out}"; '
+        f'cp -a "$keep/." "{out}"; rm -rf "$keep"; exit $status'
+    )
+    return ("unshare", "-m", "sh", "-c", script, "sh")
+
+
+needs_mount = pytest.mark.skipif(not can_mount(), reason="no rights to mount a small file system here")
+
+
+@pytest.mark.slow
+@needs_mount
+def test_a_full_disk_stops_the_study_and_nothing_on_it_is_torn(small, small_file, sound, tmp_path):
+    stopped = run(small, small_file, tmp_path, before=mounted(tmp_path, "size=100k"))
+    assert stopped.returncode == 2
+    assert "No space left on device" in stopped.stderr and "--resume" in stopped.stderr
+    assert stopped.stderr.count("\n") == 1, stopped.stderr
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in written if path.name.startswith(".") and path.name != ".lock"]
+    for part in (path for path in written if path.suffix == ".parquet"):
+        pd.read_parquet(part)
+    assert run(small, small_file, tmp_path, "--resume").returncode == 0
+    assert (
+        rows(tmp_path).set_index("trial_id").test_mrr.to_dict() == rows(sound).set_index("trial_id").test_mrr.to_dict()
+    )
+
+
+@needs_mount
+def test_a_read_only_study_is_refused_in_one_sentence(small, small_file, sound, copy):
+    more = ("--resume", "--set", "replicates=2")
+    read_only = mounted(copy, "size=50m", then=f'mount -o remount,ro "{copy}";')
+    refused = run(small, small_file, copy, *more, before=read_only)
+    assert refused.returncode == 2
+    assert "Read-only file system" in refused.stderr and refused.stderr.count("\n") == 1
+    assert rows_by_id(copy) == rows_by_id(sound)
+
+
+@pytest.mark.slow
+def test_damaged_records_are_named_set_aside_and_their_trials_run_again(small, small_file, sound, copy):
+    study, victims = copy / "s", trained(copy).trial_id
+    os.truncate(study / "curves" / f"{victims['C1_N20']}.parquet", 300)
+    os.truncate(study / "trials" / f"{victims['C1_N30']}.parquet", 10)
+    shutil.copy(study / "ranks" / f"{victims['C1_N20']}.parquet", study / "ranks" / f"{victims['C1_N40']}.parquet")
+    (study / "ranks" / f"{victims['C1_N50']}.parquet").unlink()
+    pd.DataFrame({"x": [1]}).to_parquet(study / "trials" / "mine.parquet")
+    again = set(victims.drop("C1_N60"))
+    report = [sys.executable, "-m", "study.report", str(study)]
+    refused = subprocess.run(report, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "trials" in refused.stderr and "--resume" in refused.stderr and refused.stderr.count("\n") == 1
+    before = rows_by_id(sound)
+    done = run(small, small_file, copy, "--resume")
+    assert done.returncode == 0, done.stderr
+    for name in ("mine", *again):
+        assert name in done.stdout
+    after = rows_by_id(copy)
+    assert {key for key in before if before[key] != after[key]} == again
+    assert (study / "set_aside" / "trials" / "mine.parquet").is_file()
+    pd.testing.assert_frame_equal(ranks(copy), ranks(sound))
+
+
+def rows_by_id(out: Path) -> dict:
+    return rows(out).set_index("trial_id").finished_at.to_dict()
+
+
+def ranks(out: Path) -> pd.DataFrame:
+    return pd.read_parquet(out / "s" / "ranks").sort_values(["trial_id", "split", "query_id"]).reset_index(drop=True)
+
+
+def test_another_corpus_is_never_mixed_in(small, small_file, copy, tmp_path):
+    with np.load(small_file) as archive:
+        np.savez(tmp_path / "other.npz", vectors=archive["vectors"][:-40], chain_ids=archive["chain_ids"][:-40])
+    before = rows_by_id(copy)
+    refused = run(small, str(tmp_path / "other.npz"), copy, "--resume")
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    assert "corpus" in refused.stderr
+    assert rows_by_id(copy) == before

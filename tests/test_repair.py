@@ -1,0 +1,59 @@
+"""Setting damaged records aside: what goes with them, and what is searched on."""
+
+from datetime import UTC, datetime, timedelta
+
+from study.continuation import reopen, searched_since
+from study.records import RecordStore
+from study.repair import set_aside
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def record(store: RecordStore, trial_id: str, cell_id: str, stage: str, minute: int) -> None:
+    row = {"trial_id": trial_id, "cell_id": cell_id, "stage": stage, "status": "completed"}
+    at = START + timedelta(minutes=minute)
+    curve = [{"trial_id": trial_id, "eval_index": 1}]
+    ranks = {"trial_id": [trial_id], "split": ["test"], "query_id": [1], "chain_id": [1], "rank": [1], "num_ties": [0]}
+    store.write_trial(row | {"started_at": at, "finished_at": at}, curve, ranks)
+
+
+def test_the_search_trials_after_a_lost_one_run_again_and_their_cell_is_searched_on(tmp_path):
+    store = RecordStore.at(tmp_path)
+    for minute, (name, cell, stage) in enumerate(
+        [
+            ("a1", "A", "search"),
+            ("b1", "B", "search"),
+            ("a2", "A", "search"),
+            ("a3", "A", "search"),
+            ("c", "A", "confirm"),
+        ]
+    ):
+        record(store, name, cell, stage, minute)
+    (tmp_path / "curves" / "a2.parquet").write_bytes(b"PAR1")
+    said, cells = set_aside(store)
+    assert set(store.read("trials").trial_id) == {"a1", "b1", "c"}
+    assert cells == {"A"} and len(said) == 3
+    assert {path.name for path in (tmp_path / "set_aside" / "trials").iterdir()} == {"a2.parquet", "a3.parquet"}
+    assert set_aside(store) == ([], set())
+    manifest = {"space": {"racing": {"num_configs": 3}}, "cells": ["A", "B"]}
+    reopen(manifest, cells)
+    assert set(searched_since(manifest)) == {"A"}
+
+
+def test_a_lost_confirm_trial_reopens_no_search(tmp_path):
+    store = RecordStore.at(tmp_path)
+    record(store, "s", "A", "search", 1)
+    record(store, "c", "A", "confirm", 0)
+    (tmp_path / "ranks" / "c.parquet").unlink()
+    said, cells = set_aside(store)
+    assert (len(said), cells) == (1, set())
+    assert set(store.read("trials").trial_id) == {"s"}
+
+
+def test_what_a_killed_writer_left_is_removed_and_other_hidden_files_stay(tmp_path):
+    store = RecordStore.at(tmp_path)
+    record(store, "s", "A", "search", 1)
+    (tmp_path / "trials" / ".s.parquet.0123abcd").write_bytes(b"half")
+    (tmp_path / "trials" / ".keep").write_bytes(b"mine")
+    assert set_aside(store) == ([], set())
+    assert {path.name for path in (tmp_path / "trials").iterdir()} == {"s.parquet", ".keep"}
