@@ -39,12 +39,18 @@ class Ledger:
         self.rows: list[dict] = []
         self._open: dict[str, OpenTrial] = {}
 
-    def update(self, update: TrialUpdate, *, raced_out: bool, attempt: int = 1) -> dict | None:
+    def begin(self, update: TrialUpdate) -> None:
+        """Open a trial that begins, or begins anew after its worker was lost: then what it reported is forgotten."""
+        self._open[update.trial_id] = OpenTrial(update.row, 1 + self.attempts(update.trial_id))
+
+    def attempts(self, trial_id: str) -> int:
+        """Return how often a trial without a record has begun in this run."""
+        return self._open[trial_id].attempt if trial_id in self._open else 0
+
+    def update(self, update: TrialUpdate, *, raced_out: bool) -> dict | None:
         """Take a report in; return the row if the trial ended with it. Raises: OSError where it cannot be written."""
-        trial = self._open.get(update.trial_id)
-        if trial is None or attempt > trial.attempt:  # the first report, or the first after a lost worker
-            trial = self._open[update.trial_id] = OpenTrial(update.row, attempt)
-        trial.row = {**update.row, "attempt": attempt + self.attempts_before.get(update.trial_id, 0)}
+        trial = self._open.setdefault(update.trial_id, OpenTrial(update.row))
+        trial.row = {**update.row, "attempt": trial.attempt + self.attempts_before.get(update.trial_id, 0)}
         trial.curve += [update.evaluation] if update.evaluation is not None else []
         trial.ranks = update.ranks if update.ranks is not None else trial.ranks
         if update.final:
@@ -54,21 +60,21 @@ class Ledger:
             return self._write(trial)
         return None
 
-    def fail(self, spec: TrialSpec, error: str, attempt: int, reason: str = "worker_lost") -> dict | None:
+    def fail(self, spec: TrialSpec, error: str, reason: str = "worker_lost") -> dict | None:
         """Record a trial whose worker was lost; what it reported before stays in its curve."""
-        return self._break_off(spec, attempt, {"status": "failed", "stop_reason": reason, "error": error})
+        return self._break_off(spec, {"status": "failed", "stop_reason": reason, "error": error})
 
-    def expire(self, spec: TrialSpec, limit_s: float, attempt: int) -> dict | None:
+    def expire(self, spec: TrialSpec, limit_s: float) -> dict | None:
         """Record a trial that ran past its time limit; what it reported before stays in its curve."""
         error = f"it ran past trial_time_limit, {limit_s:g} s, and its worker was ended"
         ended = {"status": "timeout", "stop_reason": "time_limit", "error": error, "wall_s": limit_s}
-        return self._break_off(spec, attempt, ended)
+        return self._break_off(spec, ended)
 
-    def _break_off(self, spec: TrialSpec, attempt: int, ended: dict) -> dict | None:
+    def _break_off(self, spec: TrialSpec, ended: dict) -> dict | None:
         if spec.trial_id in self.recorded:
             return None
         trial = self._open.get(spec.trial_id) or OpenTrial(base_row(spec))
-        attempt += self.attempts_before.get(spec.trial_id, 0)
+        attempt = trial.attempt + self.attempts_before.get(spec.trial_id, 0)
         trial.row |= {**ended, "attempt": attempt, "finished_at": datetime.now(UTC)}
         return self._write(trial)
 

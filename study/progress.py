@@ -4,7 +4,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn
@@ -36,7 +36,7 @@ class Progress:
     expected: list[float]
     num_before: int = 0
     work_before: float = 0.0
-    num_running: int = 0
+    running: set[str] = field(default_factory=set)
     num_done: int = 0
     done_work: float = 0.0
     best: dict | None = None
@@ -62,17 +62,17 @@ class Progress:
             finally:
                 self._bar = None
 
-    def started(self, specs: list[TrialSpec]) -> None:
-        """Count trials that begin."""
-        self.num_running += len(specs)
-        log.info("started %s", ", ".join(f"{s.stage} {s.cell_id} {s.recipe.get('model')} {s.trial_id}" for s in specs))
+    def started(self, row: dict) -> None:
+        """Count a trial that begins."""
+        self.running.add(row["trial_id"])
+        log.info("started %s %s %s %s", row["stage"], row["cell_id"], row["model"], row["trial_id"])
         self._show()
 
     def reported(self, update: TrialUpdate, row: dict | None) -> None:
         """Take in a report; `row` is set when the trial ended with it."""
         if row is None:
             return
-        self.num_running -= 1
+        self.running.discard(row["trial_id"])
         self.num_done += 1
         self.done_work += work_of(row["stage"], row["context_length"])
         value = row.get("val_hit_at_5")
@@ -88,10 +88,11 @@ class Progress:
             self._show()  # elsewhere a line is due when the next trial has begun
 
     def lost(self, spec: TrialSpec, row: dict | None) -> None:
-        """Count a trial whose worker was lost for good, or ended for running too long."""
+        """Count a trial whose worker was lost, or ended for running too long. row: None where it is tried again."""
+        self.running.discard(spec.trial_id)
         if row is None:
-            return  # recorded before its worker was lost
-        self.num_running -= 1
+            log.warning("worker lost, to be tried again: %s %s %s", spec.stage, spec.cell_id, spec.trial_id)
+            return
         self.num_done += 1
         log.error("%s (%s): %s %s", row["status"], row["stop_reason"], spec.cell_id, spec.trial_id)
 
@@ -108,7 +109,7 @@ class Progress:
 
     def note(self) -> str:
         """Return running trials, the best so far and the time left."""
-        parts = [f"{self.num_running} running"]
+        parts = [f"{len(self.running)} running"]
         if self.best is not None:
             parts.append(f"best {self.best['val_hit_at_5']:.3f} at {self.best['cell_id']} (validation Hit@5)")
         total = sum(self.expected)

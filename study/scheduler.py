@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
+from study.spec import TrialSpec
+
 METRIC, TIME = "val_hit_at_5", "eval_index"
 
 
 @dataclass(frozen=True)
-class RecordedTrial:
-    """Stands for a trial of an earlier run when its curve is shown to ASHA again."""
+class Racer:
+    """What ASHA sees of a trial: the id of its content, which a second attempt shares with the first."""
 
     trial_id: str
 
@@ -32,7 +34,7 @@ class CellASHA(FIFOScheduler):
             "brackets": 1,
         }
         self._cells: dict[str, ASHAScheduler] = {}
-        self._added: set[str] = set()
+        self._added: set[Racer] = set()
         self.raced_out: set[str] = set()
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: object) -> bool:
@@ -41,24 +43,24 @@ class CellASHA(FIFOScheduler):
 
     def show_recorded(self, cell_id: str, trial_id: str, curve: tuple[tuple[int, float], ...]) -> None:
         """Fill the rungs with a recorded curve, as if its results arrived now. Call it in recorded order."""
-        race, trial = self._race(cell_id), RecordedTrial(trial_id)
+        race, trial = self._race(cell_id), Racer(trial_id)
         race.on_trial_add(None, trial)
         for index, value in curve:
             race.on_trial_result(None, trial, {TIME: index, METRIC: value})
 
     def on_trial_add(self, tune_controller, trial) -> None:
-        """Enter a trial into its race, once; Tune calls again on a retry."""
-        cell_id = _race_of(trial)
-        if cell_id is not None and trial.trial_id not in self._added:
-            self._added.add(trial.trial_id)
-            self._race(cell_id).on_trial_add(tune_controller, trial)
+        """Enter a trial into its race, once: a lost worker's trial comes again."""
+        cell_id, racer = _race_of(trial)
+        if cell_id is not None and racer not in self._added:
+            self._added.add(racer)
+            self._race(cell_id).on_trial_add(tune_controller, racer)
 
     def on_trial_result(self, tune_controller, trial, result: dict) -> str:
         """Ask the cell's ASHA, which compares with earlier arrivals at the same rung."""
-        cell_id = _race_of(trial)
+        cell_id, racer = _race_of(trial)
         if cell_id is None:
             return TrialScheduler.CONTINUE
-        decision = self._race(cell_id).on_trial_result(tune_controller, trial, result)
+        decision = self._race(cell_id).on_trial_result(tune_controller, racer, result)
         if result["final"]:  # it ended by itself: its result fills the rung, the decision comes too late
             return TrialScheduler.CONTINUE
         if decision == TrialScheduler.STOP:
@@ -77,7 +79,7 @@ class CellASHA(FIFOScheduler):
         return self._cells[cell_id]
 
 
-def _race_of(trial) -> str | None:
-    """Return the cell that a Tune trial races in, or None."""
-    specs = trial.config["specs"]
-    return specs[0]["cell_id"] if specs[0]["stage"] == "search" else None
+def _race_of(trial) -> tuple[str | None, Racer]:
+    """Return the cell that a Tune trial races in, or None, and what the race knows it by."""
+    spec = TrialSpec(**trial.config["specs"][0])
+    return spec.cell_id if spec.stage == "search" else None, Racer(spec.trial_id)

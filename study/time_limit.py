@@ -1,4 +1,4 @@
-"""Keep the time of running trials, and say which have run past their limit."""
+"""Know which trial runs in which job, and since when, and say which have run past their limit."""
 
 import time
 from collections.abc import Callable
@@ -7,27 +7,23 @@ from dataclasses import dataclass, field
 
 @dataclass
 class TrialClocks:
-    """One clock a job, started anew by each of its trials. limit_s: None for no limit."""
+    """One clock a job, started by each of its trials. limit_s: None for no limit."""
 
-    limit_s: float | None
+    limit_s: float | None = None
     now: Callable[[], float] = time.monotonic
     _running: dict[str, tuple[str, float]] = field(default_factory=dict)
 
-    def heard(self, job_id: str, trial_id: str) -> bool:
-        """Start the clock at the first report of a trial; return whether it runs."""
-        if self.limit_s is None:
-            return False
-        if self._running.get(job_id, ("", 0.0))[0] != trial_id:
-            self._running[job_id] = (trial_id, self.now())
-        return True
+    def began(self, job_id: str, trial_id: str) -> None:
+        """Start a job's clock for a trial."""
+        self._running[job_id] = (trial_id, self.now())
 
-    def ended(self, job_id: str) -> None:
-        """Stop a job's clock."""
-        self._running.pop(job_id, None)
+    def ended(self, job_id: str) -> str | None:
+        """Stop a job's clock and return the trial that ran, if one did."""
+        return self._running.pop(job_id, (None,))[0]
 
     def overdue(self) -> list[tuple[str, str]]:
         """Return (job, trial) of those past their limit, each once."""
-        if not self._running:
+        if self.limit_s is None:
             return []
         now = self.now()
         late = [(job, trial) for job, (trial, begun) in self._running.items() if now - begun > self.limit_s]

@@ -37,7 +37,7 @@ class TrialUpdate:
     """A trial's record so far. `row` is complete but for a status that the driver may yet decide (raced_out).
 
     evaluation: this evaluation's row of `curves`. ranks: columns of `ranks`, when they are new. refusal: why this node
-    cannot run any trial of the study; nothing is recorded then, and the study stops.
+    cannot run any trial of the study; nothing is recorded then, and the study stops. begins: nothing is measured yet.
     """
 
     trial_id: str
@@ -46,6 +46,7 @@ class TrialUpdate:
     ranks: dict | None = None
     final: bool = False
     refusal: str | None = None
+    begins: bool = False
 
 
 def run_trial(spec: TrialSpec, store: RecordStore | None = None) -> Iterator[TrialUpdate]:

@@ -29,11 +29,10 @@ def spec(tiny_space, small_corpus):
 def test_the_clock_of_a_job_starts_anew_with_each_of_its_trials():
     now = [0.0]
     clocks = TrialClocks(10.0, now=lambda: now[0])
-    assert clocks.heard("job", "a")
+    clocks.began("job", "a")
     now[0] = 9.0
-    clocks.heard("job", "a")
     assert clocks.overdue() == []
-    clocks.heard("job", "b")
+    clocks.began("job", "b")
     now[0] = 18.0
     assert clocks.overdue() == []
     now[0] = 19.5
@@ -44,11 +43,15 @@ def test_the_clock_of_a_job_starts_anew_with_each_of_its_trials():
 def test_a_job_that_has_ended_or_has_no_limit_is_never_overdue():
     now = [0.0]
     clocks = TrialClocks(10.0, now=lambda: now[0])
-    clocks.heard("job", "a")
-    clocks.ended("job")
+    clocks.began("job", "a")
+    assert clocks.ended("job") == "a"
+    assert clocks.ended("job") is None
     now[0] = 99.0
     assert clocks.overdue() == []
-    assert not TrialClocks(None).heard("job", "a")
+    endless = TrialClocks(None, now=lambda: now[0])
+    endless.began("job", "a")
+    now[0] = 1e9
+    assert endless.overdue() == []
 
 
 def test_a_timeout_keeps_what_was_reported_and_stands_on_resume(tmp_path, spec):
@@ -57,11 +60,11 @@ def test_a_timeout_keeps_what_was_reported_and_stands_on_resume(tmp_path, spec):
     ledger = Ledger(store, NOTHING)
     first = next(run_trial(spec, store))
     ledger.update(first, raced_out=False)
-    row = ledger.expire(spec, 5.0, attempt=1)
+    row = ledger.expire(spec, 5.0)
     assert (row["status"], row["stop_reason"], row["wall_s"]) == ("timeout", "time_limit", 5.0)
     assert store.read("curves").eval_index.tolist() == [1]
     assert pd.isna(store.read("trials").test_hit_at_5[0])
-    assert ledger.expire(spec, 5.0, attempt=1) is None
+    assert ledger.expire(spec, 5.0) is None
     assert Ledger(store, store.read("trials")).recorded == {spec.trial_id}
 
 

@@ -121,8 +121,11 @@ def test_a_second_record_of_the_same_trial_is_never_written(tmp_path):
 
 def test_a_retry_after_a_lost_worker_begins_its_curve_anew(tmp_path):
     ledger = Ledger(RecordStore.at(tmp_path), NOTHING)
-    for index, final, attempt in ((1, False, 1), (2, False, 1), (1, False, 2), (2, True, 2)):
-        row = ledger.update(update("t", index, final), raced_out=False, attempt=attempt)
+    for index, final in ((0, False), (1, False), (2, False), (0, False), (1, False), (2, True)):
+        if index == 0:
+            ledger.begin(update("t", index))
+        else:
+            row = ledger.update(update("t", index, final), raced_out=False)
     assert row["attempt"] == 2
     assert pd.read_parquet(tmp_path / "curves").eval_index.tolist() == [1, 2]
 
@@ -142,7 +145,9 @@ def test_a_raced_out_trial_keeps_its_best_ranks_and_its_figures(tmp_path):
 
 def test_a_lost_worker_leaves_a_failed_row_without_figures(tmp_path, spec):
     ledger = Ledger(RecordStore.at(tmp_path), NOTHING)
-    ledger.fail(spec, "killed", attempt=3)
+    for _ in range(3):
+        ledger.begin(TrialUpdate(spec.trial_id, base_row(spec), begins=True))
+    ledger.fail(spec, "killed")
     row = pd.read_parquet(tmp_path / "trials").iloc[0]
     assert (row.status, row.stop_reason, row.error, row.attempt) == ("failed", "worker_lost", "killed", 3)
     assert pd.isna(row.val_hit_at_5) and pd.isna(row.test_hit_at_5)

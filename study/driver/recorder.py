@@ -1,6 +1,7 @@
-"""Write records as results arrive, and end the trials that run past their time limit."""
+"""Write records as results arrive, end trials that run past their time limit, give up those that kill their workers."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 import ray
@@ -14,18 +15,30 @@ from study.spec import TrialSpec
 from study.time_limit import TrialClocks
 from study.trial import TrialUpdate
 
+MAX_ATTEMPTS = 3  # a trial that has begun so often, and lost its worker each time, is given up
+UNBEGUN, UNBEGUN_S = 10, 60.0  # workers lost in a row before any trial began, and for how long, until the study stops
+
 
 class Recorder(tune.Callback):
-    """Writes records as results arrive. A callback must not raise, so a failed write stops the study through `stop`."""
+    """Writes records as results arrive. A callback must not raise, so a failed write stops the study through `stop`.
+
+    A lost worker counts against the trial that ran on it. One that is lost before its trial began was lost to its
+    machine: it counts against no trial, but where no worker comes up at all the study stops.
+    """
 
     def __init__(self, ledger: Ledger, scheduler: CellASHA, progress: Progress, limit_s: float | None = None):
         self._ledger, self._scheduler, self._progress = ledger, scheduler, progress
         self._clocks = TrialClocks(limit_s)
-        self._timed: dict[str, tune.experiment.Trial] = {}
+        self._jobs: dict[str, tune.experiment.Trial] = {}
+        self._unbegun: list[float] = []
         self.failure: BaseException | None = None
 
     def __getstate__(self) -> dict:
         return {}
+
+    def has_recorded(self, spec: TrialSpec) -> bool:
+        """Return whether a trial has ended, in whatever way."""
+        return spec.trial_id in self._ledger.recorded
 
     def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
         """Take a report out of Tune's result, so that Tune does not keep it, and record what has ended."""
@@ -36,63 +49,69 @@ class Recorder(tune.Callback):
             self.failure = InputError(update.refusal)
             return
         with self._caught():
-            raced_out, attempt = trial.trial_id in self._scheduler.raced_out, 1 + trial.num_failures
-            row = self._ledger.update(update, raced_out=raced_out, attempt=attempt)
+            if update.begins:
+                self._begin(trial, update)
+                return
+            raced_out = trial.trial_id in self._scheduler.raced_out
+            row = self._ledger.update(update, raced_out=raced_out)
             self._progress.reported(update, row)
-            self._time(trial, update, ended=update.final or raced_out)
+            if update.final or raced_out:
+                self._clocks.ended(trial.trial_id)
 
     def on_step_end(self, iteration, trials, **info) -> None:
         """End what is overdue. Tune calls this several times a second, also while no trial reports anything."""
         if self.failure is not None:
             return
         with self._caught():
-            for tune_id, trial_id in self._clocks.overdue():
-                self._expire(self._timed.pop(tune_id), trial_id)
+            for job_id, trial_id in self._clocks.overdue():
+                self._expire(self._jobs[job_id], trial_id)
+
+    def on_trial_complete(self, iteration, trials, trial, **info) -> None:
+        """Forget a job that has ended."""
+        self._jobs.pop(trial.trial_id, None)
 
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
-        """Record a trial that was lost with its worker more often than it is retried."""
+        """Take in that a job was lost with its worker. The dealer deals again what is not recorded by then."""
         if self.failure is not None:
             return
         with self._caught():
-            self._forget(trial)
+            self._jobs.pop(trial.trial_id, None)
             cause = trial.get_error()
-            for values in trial.config["specs"]:
-                spec, attempt = TrialSpec(**values), trial.num_failures
-                row = self._ledger.fail(spec, str(cause or "its worker died"), attempt, lost_to(cause))
+            began = self._clocks.ended(trial.trial_id)
+            if began is None:
+                self._lose_unbegun(cause)
+            elif self._ledger.attempts(began) >= MAX_ATTEMPTS:
+                spec = _spec_of(trial, began)
+                row = self._ledger.fail(spec, str(cause or "its worker died"), lost_to(cause))
                 self._progress.lost(spec, row)
-
-    def on_trial_recover(self, iteration, trials, trial, **info) -> None:
-        """Stop the clock of a trial whose worker was lost; it starts anew with the next attempt."""
-        self._forget(trial)
+            else:
+                self._progress.lost(_spec_of(trial, began), None)
 
     def stop(self, trial_id: str, result: dict) -> bool:
         """Tell Tune to stop everything once a record could not be written."""
         return self.failure is not None
 
-    def _time(self, trial, update: TrialUpdate, *, ended: bool) -> None:
-        if ended:
-            self._forget(trial)
-        elif self._clocks.heard(trial.trial_id, update.trial_id):
-            self._timed[trial.trial_id] = trial
+    def _begin(self, trial, update: TrialUpdate) -> None:
+        self._jobs[trial.trial_id] = trial
+        self._unbegun.clear()
+        self._clocks.began(trial.trial_id, update.trial_id)
+        if update.trial_id not in self._ledger.recorded:
+            self._ledger.begin(update)
+        self._progress.started(update.row)
 
-    def _forget(self, trial) -> None:
-        self._clocks.ended(trial.trial_id)
-        self._timed.pop(trial.trial_id, None)
+    def _lose_unbegun(self, cause: Exception | None) -> None:
+        self._unbegun.append(time.monotonic())
+        if len(self._unbegun) >= UNBEGUN and self._unbegun[-1] - self._unbegun[0] > UNBEGUN_S:
+            raise InputError(
+                f"workers must start, but {len(self._unbegun)} in a row were lost before a trial began, the last one "
+                f"to: {cause}. Look at the machines, and run it again with --resume."
+            )
 
     def _expire(self, trial, trial_id: str) -> None:
-        """Record a trial as timed out and kill its worker: a hung one answers to nothing else.
-
-        What the job has left runs on another worker; a job without anything left is not tried again.
-        """
-        specs = [TrialSpec(**values) for values in trial.config["specs"]]
-        place = [spec.trial_id for spec in specs].index(trial_id)
-        row = self._ledger.expire(specs[place], self._clocks.limit_s, 1 + trial.num_failures)
-        self._progress.lost(specs[place], row)
-        if rest := trial.config["specs"][place + 1 :]:
-            trial.config["specs"] = rest
-            trial.max_failures += 1  # the loss that follows is ours
-        else:
-            trial.max_failures = 0
+        """Record a trial as timed out and kill its worker: a hung one answers to nothing else."""
+        spec = _spec_of(trial, trial_id)
+        row = self._ledger.expire(spec, self._clocks.limit_s)
+        self._progress.lost(spec, row)
         if trial.temporary_state.ray_actor is not None:
             ray.kill(trial.temporary_state.ray_actor)
 
@@ -102,6 +121,12 @@ class Recorder(tune.Callback):
             yield
         except Exception as error:
             self.failure = self.failure or error
+
+
+def _spec_of(trial, trial_id: str) -> TrialSpec:
+    """Return a trial of a job."""
+    specs = [TrialSpec(**values) for values in trial.config["specs"]]
+    return next(spec for spec in specs if spec.trial_id == trial_id)
 
 
 def lost_to(cause: Exception | None) -> str:

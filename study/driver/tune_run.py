@@ -25,17 +25,21 @@ from study.stages import StudyTrials, confirmed_params
 from study.trial import TrialUpdate, run_trial
 from study.trial_rows import base_row
 
-MAX_WORKER_LOSSES = 2  # retries of a trial whose worker died
 SEARCH_SHARE = 0.5  # of a budget; the rest measures the winners
 
 
 class Dealer(Searcher):
-    """Hands the study's trials to Tune until all are dealt or the deadline has passed."""
+    """Hands the study's trials to Tune until all have ended or the deadline has passed.
 
-    def __init__(self, source: StudyTrials, recorder: Recorder, progress: Progress, deadline: float | None):
+    A job whose worker was lost is dealt again, without the trials that the recorder has written by then. Tune's own
+    retries are not used: they count a dying machine, which takes worker after worker, against the trial.
+    """
+
+    def __init__(self, source: StudyTrials, recorder: Recorder, deadline: float | None):
         super().__init__(metric=METRIC, mode="max")
-        self._source, self._recorder, self._progress, self._deadline = source, recorder, progress, deadline
+        self._source, self._recorder, self._deadline = source, recorder, deadline
         self._running: dict[str, list[TrialSpec]] = {}
+        self._lost: list[list[TrialSpec]] = []
 
     def __getstate__(self) -> dict:
         return {}  # Tune pickles its searcher; nothing here is needed again
@@ -45,17 +49,30 @@ class Dealer(Searcher):
         late = self._deadline is not None and time.monotonic() > self._deadline
         if late or self._recorder.failure is not None:
             return Searcher.FINISHED
-        specs = self._source.next()
+        specs = self._next_lost() or self._source.next()
         if specs is None:
-            return Searcher.FINISHED if self._source.finished else None
+            return Searcher.FINISHED if self._source.finished and not self._running else None
         self._running[trial_id] = specs
-        self._progress.started(specs)
         return {"specs": [spec.as_dict() for spec in specs]}
+
+    def _next_lost(self) -> list[TrialSpec] | None:
+        """Return what is left to do of a lost job."""
+        while self._lost:
+            specs = self._lost.pop(0)
+            if rest := [spec for spec in specs if not self._recorder.has_recorded(spec)]:
+                return rest
+            self._source.ended(specs)
+        return None
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
         """Tell the source how a job ended, unless the study stops because a record could not be written."""
-        if self._recorder.failure is None:
-            self._source.ended(self._running.pop(trial_id))
+        if self._recorder.failure is not None:
+            return
+        specs = self._running.pop(trial_id)
+        if error:
+            self._lost.append(specs)  # Tune tells the recorder after this
+        else:
+            self._source.ended(specs)
 
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: the records are the state."""
@@ -64,10 +81,8 @@ class Dealer(Searcher):
         """Nothing was kept."""
 
 
-def trainable_for(store_uri: str, limited: bool = False) -> Callable[[dict], None]:
-    """Return the function that a worker runs: a job's trials one after the other, every update reported.
-
-    limited: trials have a time limit, so that each says when it begins.
+def trainable_for(store_uri: str) -> Callable[[dict], None]:
+    """Return the function that a worker runs: a job's trials one after the other, beginning and updates reported.
 
     It is defined inside, so that it travels by value and a worker does not import this module with all of Optuna.
     Tune stops a raced-out trial inside `tune.report`, by SystemExit: what counts has been reported before.
@@ -77,8 +92,7 @@ def trainable_for(store_uri: str, limited: bool = False) -> Callable[[dict], Non
         store = RecordStore.at(store_uri)
         for values in config["specs"]:
             spec = TrialSpec(**values)
-            if limited:
-                report(TrialUpdate(spec.trial_id, base_row(spec)))
+            report(TrialUpdate(spec.trial_id, base_row(spec), begins=True))
             for update in run_trial(spec, store):
                 report(update)
 
@@ -115,11 +129,10 @@ def run_study(
     if todo.has_work():
         scheduler = race_for(plan, known)
         recorder = Recorder(ledger, scheduler, progress, plan.space.trial_limit_s)
-        dealer = Dealer(todo, recorder, progress, _deadline(started, options, 1.0))
+        dealer = Dealer(todo, recorder, _deadline(started, options, 1.0))
         with ray_session(options) as num_workers, stopped_by_signals(recorder), progress.shown():
             resources = _resources(plan.device, num_workers)
-            job = trainable_for(store_uri, plan.space.trial_limit_s is not None)
-            fit(job, dealer, scheduler, recorder, resources, num_workers)
+            fit(trainable_for(store_uri), dealer, scheduler, recorder, resources, num_workers)
     return len(ledger.rows)
 
 
@@ -164,7 +177,6 @@ def fit(
                 callbacks=[recorder],
                 stop=recorder.stop,
                 verbose=0,
-                failure_config=tune.FailureConfig(max_failures=MAX_WORKER_LOSSES),
             ),
         ).fit()
     except Exception as error:

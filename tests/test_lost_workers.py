@@ -1,0 +1,138 @@
+"""What a lost worker costs: a retry of the trial that ran on it, and nothing where its machine was to blame."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from lvm_core.errors import InputError
+from study.driver.recorder import MAX_ATTEMPTS, UNBEGUN, UNBEGUN_S, Recorder
+from study.driver.tune_run import Dealer
+from study.ledger import Ledger
+from study.plan import make_plan
+from study.records import RecordStore
+from study.schema import TABLES
+from study.space_file import load_space
+from study.trial import TrialUpdate
+from study.trial_rows import base_row
+
+
+class Job:
+    """What the recorder sees of a Tune trial."""
+
+    def __init__(self, job_id, config, cause=None):
+        self.trial_id, self.config, self.cause = job_id, config, cause
+        self.temporary_state = SimpleNamespace(ray_actor=None)
+
+    def get_error(self):
+        return self.cause
+
+
+class Source:
+    """Deals one job, as study.stages.StudyTrials would."""
+
+    def __init__(self, specs):
+        self.jobs, self.have_ended = [specs], []
+
+    @property
+    def finished(self):
+        return not self.jobs
+
+    def next(self):
+        return self.jobs.pop(0) if self.jobs else None
+
+    def ended(self, specs):
+        self.have_ended += specs
+
+
+@pytest.fixture
+def specs(tiny_space, small_corpus):
+    plan = make_plan("s", load_space(tiny_space, None, [], {}), small_corpus)
+    return plan.baseline_jobs()[0][:2]
+
+
+@pytest.fixture
+def driver(specs, tmp_path):
+    ledger = Ledger(RecordStore.at(tmp_path), TABLES["trials"].empty_table().to_pandas())
+    told = SimpleNamespace(started=lambda *_: None, reported=lambda *_: None, lost=lambda *_: None)
+    recorder = Recorder(ledger, SimpleNamespace(raced_out=set()), told)
+    return SimpleNamespace(ledger=ledger, recorder=recorder, source=(source := Source(specs)), dealer=Dealer(
+        source, recorder, None))  # fmt: skip
+
+
+def deal(driver, number):
+    return Job(f"job{number}", driver.dealer.suggest(f"job{number}"), RuntimeError("its node died"))
+
+
+def begin(driver, job, spec):
+    update = TrialUpdate(spec.trial_id, base_row(spec), begins=True)
+    driver.recorder.on_trial_result(0, [], job, {"update": update})
+
+
+def lose(driver, job):
+    driver.dealer.on_trial_complete(job.trial_id, error=True)
+    driver.recorder.on_trial_error(0, [], job)
+
+
+def finish(driver, job, spec):
+    begin(driver, job, spec)
+    row = {**base_row(spec), "status": "completed"}
+    driver.recorder.on_trial_result(0, [], job, {"update": TrialUpdate(spec.trial_id, row, final=True)})
+
+
+def test_a_worker_lost_before_its_trial_began_costs_no_attempt(driver, specs):
+    for number in range(MAX_ATTEMPTS + 3):
+        lose(driver, deal(driver, number))
+    job = deal(driver, 99)
+    for spec in specs:
+        finish(driver, job, spec)
+    driver.dealer.on_trial_complete(job.trial_id)
+    assert [(row["status"], row["attempt"]) for row in driver.ledger.rows] == [("completed", 1)] * 2
+    assert driver.dealer.suggest("more") == "FINISHED"
+    assert driver.source.have_ended == specs
+
+
+def test_a_trial_that_kills_its_worker_is_given_up_and_the_rest_of_its_job_runs(driver, specs):
+    for number in range(MAX_ATTEMPTS):
+        job = deal(driver, number)
+        begin(driver, job, specs[0])
+        assert driver.dealer.suggest("another") is None, "a job that runs may be lost yet"
+        lose(driver, job)
+    job = deal(driver, 9)
+    assert [values["replicate"] for values in job.config["specs"]] == [specs[1].replicate]
+    finish(driver, job, specs[1])
+    rows = {row["trial_id"]: (row["status"], row["stop_reason"], row["attempt"]) for row in driver.ledger.rows[:1]}
+    assert rows == {specs[0].trial_id: ("failed", "worker_lost", MAX_ATTEMPTS)}
+    assert "its node died" in driver.ledger.rows[0]["error"]
+    assert driver.ledger.rows[1]["status"] == "completed"
+
+
+def test_a_job_goes_on_where_its_worker_was_lost(driver, specs):
+    job = deal(driver, 1)
+    finish(driver, job, specs[0])
+    begin(driver, job, specs[1])
+    lose(driver, job)
+    assert len(deal(driver, 2).config["specs"]) == 1
+
+
+def test_a_study_without_workers_that_come_up_stops_with_a_sentence(driver, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("study.driver.recorder.time.monotonic", lambda: now[0])
+    for number in range(UNBEGUN + 1):
+        assert driver.recorder.failure is None
+        lose(driver, deal(driver, number))
+        now[0] += UNBEGUN_S / UNBEGUN + 0.1
+    assert isinstance(driver.recorder.failure, InputError)
+    assert "its node died" in str(driver.recorder.failure) and "--resume" in str(driver.recorder.failure)
+    assert driver.dealer.suggest("more") == "FINISHED"
+
+
+def test_an_overdue_trial_is_a_row_and_the_rest_of_its_job_runs(driver, specs):
+    now = [0.0]
+    driver.recorder._clocks.limit_s, driver.recorder._clocks.now = 5.0, lambda: now[0]
+    job = deal(driver, 1)
+    begin(driver, job, specs[0])
+    now[0] = 6.0
+    driver.recorder.on_step_end(0, [])
+    lose(driver, job)
+    assert [(row["status"], row["stop_reason"]) for row in driver.ledger.rows] == [("timeout", "time_limit")]
+    assert len(deal(driver, 2).config["specs"]) == 1
