@@ -2,9 +2,9 @@
 
     python -m benchmarks.soak --trials 2000 --minutes 60
 
-Prints a table over the life of the study, in tenths of its trials: seconds a trial, the driver's memory, open files
-and threads, bytes in /dev/shm, and its temporary files; then whether each stated bound holds. /dev/shm and the clock
-are the whole machine's, so run it alone. Exit status 1 where a bound does not hold.
+Prints a table over the life of the study, in tenths of its confirm trials: seconds a trial, the driver's memory, open
+files and threads, bytes in /dev/shm, and its temporary files; then whether each stated bound holds. /dev/shm and
+the clock are the whole machine's, so run it alone. Exit status 1 where a bound does not hold.
 """
 
 import argparse
@@ -62,8 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def space_of(num_trials: int) -> dict:
-    """Return a study of confirm trials of about a second: one a cell and replicate, and two baselines that train."""
-    space = space_for("kalman") | {"replicates": -(-num_trials // (3 * len(CELL_IDS)))}
+    """Return a study of so many confirm trials of about a second, and of the baselines that come before them."""
+    space = space_for("kalman") | {"replicates": -(-num_trials // len(CELL_IDS))}
     del space["search"], space["start"]
     return space
 
@@ -78,14 +78,20 @@ def soak(folder: Path, options: argparse.Namespace) -> list[Sample]:
         if time.monotonic() - began > 60 * options.minutes and not is_stopped:
             is_stopped = True
             driver.process.send_signal(signal.SIGINT)
-        num_trials = len(names(runner.study / "trials"))
+        num_trials = _num_confirmed(runner.study)
         if num_trials and not is_stopped:
             samples += sample(driver, num_trials, time.monotonic() - began)
         driver.wait(EVERY_S)
     ended = driver.end()
-    print(f"exit status {ended.status}, {len(names(runner.study / 'trials'))} trials")
+    num_rows = len(names(runner.study / "trials"))
+    print(f"exit status {ended.status}, {_num_confirmed(runner.study)} confirm trials of {num_rows}")
     print(ended.errors[-2000:], end="")
     return samples
+
+
+def _num_confirmed(study: Path) -> int:
+    """Count the confirm trials that have ended: each leaves a checkpoint. Baselines are of another length."""
+    return sum(1 for _ in (study / "checkpoints").glob("*"))
 
 
 def sample(driver: Driver, num_trials: int, at_s: float) -> list[Sample]:

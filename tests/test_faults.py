@@ -65,7 +65,7 @@ def copy(sound, tmp_path) -> Path:
 
 # kind of fault by cell: hung asleep, hung in C with the interpreter's lock, worker killed every time, no memory, NaN
 KINDS = {"C1_N20": "hang", "C1_N30": "spin", "C1_N40": "kill", "C1_N50": "oom", "C1_N60": "nan"}
-SAID = {"hang": "6 s", "spin": "6 s", "kill": "died", "oom": "can't allocate memory", "nan": "at step 4 of 24"}
+SAID = {"hang": "10 s", "spin": "10 s", "kill": "died", "oom": "can't allocate memory", "nan": "at step 4 of 24"}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def broken(small, small_file, tmp_path_factory) -> tuple[Path, subprocess.Comple
     """A study in which a trial of each cell breaks off, each in its own way, and its end."""
     out = tmp_path_factory.mktemp("broken")
     environment = failing({f"{cell_id}/1": kind for cell_id, kind in KINDS.items()})
-    return out, run(small, small_file, out, "--set", "trial_time_limit=6s", environment=environment)
+    return out, run(small, small_file, out, "--set", "trial_time_limit=10s", environment=environment)
 
 
 @pytest.mark.slow
