@@ -6,6 +6,7 @@ import shutil
 import sys
 import uuid
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.console import Console
 from lvm_core.errors import InputError
 from study.continuation import check_continues, extended, reopen, searched_since
 from study.driver import RunOptions, run_study
+from study.lost_search import searched_after_lost
 from study.manifest import MANIFEST, accounted_run, describe, locked, near_copies
 from study.plan import SEARCH_REPLICATE, Plan
 from study.progress import Progress, work_of
@@ -53,7 +55,7 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
         if is_new and store.exists(MANIFEST):
             raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
         _log_to_file(store)
-        said, to_search_on = ([], set()) if is_new else set_aside(store)
+        said, to_search_on = ([], set()) if is_new else set_aside(store, partial(searched_after_lost, plan, store))
         reopen(manifest, to_search_on)
         for sentence in said:
             console.print(f"warning: {sentence}", style="yellow", highlight=False)

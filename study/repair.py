@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,14 +16,17 @@ from study.schema import TABLES
 
 ASIDE = "set_aside"
 LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}")  # what a killed writer leaves: see RecordStore.write_bytes
+TRIAL_ID = re.compile(r"[0-9a-f]{16}")  # see study.spec
 MEASURED = ("completed", "raced_out")
+FindLost = Callable[[set[str]], dict[str, list[str]]]
 
 
-def set_aside(store: RecordStore) -> tuple[list[str], set[str]]:
+def set_aside(store: RecordStore, find_lost: FindLost = lambda lost: {}) -> tuple[list[str], set[str]]:
     """Move what is no sound record to `set_aside/`. Call it under the study's lock.
 
-    Returns a sentence for each, and the cells that are to be searched on: a search suggests and races by what came
-    before, so that the trials after a lost one run again too, to the same bits.
+    find_lost: returns, of trials without a readable row, the cells that searched them, and what was searched there
+    after them (study.lost_search). Returns a sentence for each, and the cells that are to be searched on: a search
+    suggests and races by what came before, so that the trials after a lost one run again too, to the same bits.
     """
     _remove_leftovers(store)
     said = []
@@ -30,16 +34,34 @@ def set_aside(store: RecordStore) -> tuple[list[str], set[str]]:
         for table in TABLES:
             said += _set_bad_parts_aside(store, table)
     trials = store.read("trials", ["trial_id", "stage", "status", "cell_id", "started_at"])
-    incomplete = _incomplete(store, trials)
-    later = _searched_after(trials, set(incomplete))
-    for trial_id in (*incomplete, *later):
-        why = (
-            f"lacks its {incomplete[trial_id]}" if trial_id in incomplete else "was searched after one that runs again"
-        )
+    why = {trial_id: f"lacks its {table}" for trial_id, table in _incomplete(store, trials).items()}
+    lost = trials[trials.trial_id.isin(why) & (trials.stage == "search")]
+    said += _move(store, why | _late(_searched_after(trials, set(why))))
+    gone = _gone(store)
+    found = find_lost(gone) if gone else {}
+    said += _move(store, _late([trial_id for later in found.values() for trial_id in later]))
+    return said, {*lost.cell_id, *found}
+
+
+def _late(trial_ids: list[str]) -> dict[str, str]:
+    return dict.fromkeys(trial_ids, "was searched after one that runs again")
+
+
+def _move(store: RecordStore, why: dict[str, str]) -> list[str]:
+    """Move trials, and return a sentence for each."""
+    for trial_id in why:
         store.move_trial(trial_id, ASIDE)
-        said.append(f"trial {trial_id} {why}: its records were moved to {ASIDE}/, it runs again")
-    lost = trials[trials.trial_id.isin(incomplete) & (trials.stage == "search")]
-    return said, set(lost.cell_id)
+    return [
+        f"trial {trial_id} {reason}: its records were moved to {ASIDE}/, it runs again"
+        for trial_id, reason in why.items()
+    ]
+
+
+def _gone(store: RecordStore) -> set[str]:
+    """Return the trials whose row is in `set_aside/` and that have not run again, also of a run that was killed."""
+    aside = {name.partition(".")[0] for name in store.parts(f"{ASIDE}/trials")}
+    recorded = {name.removesuffix(".parquet") for name in store.parts("trials")}
+    return {name for name in aside - recorded if TRIAL_ID.fullmatch(name)}
 
 
 def _searched_after(trials: pd.DataFrame, lost: set[str]) -> list[str]:

@@ -1,10 +1,18 @@
 """Setting damaged records aside: what goes with them, and what is searched on."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
 
 from study.continuation import reopen, searched_since
+from study.lost_search import searched_after_lost
+from study.plan import make_plan
 from study.records import RecordStore
 from study.repair import set_aside
+from study.sampler import CellStudy, Outcome, recorded_outcomes
+from study.space_file import load_space
+from study.trial_rows import base_row
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -57,3 +65,37 @@ def test_what_a_killed_writer_left_is_removed_and_other_hidden_files_stay(tmp_pa
     (tmp_path / "trials" / ".keep").write_bytes(b"mine")
     assert set_aside(store) == ([], set())
     assert {path.name for path in (tmp_path / "trials").iterdir()} == {"s.parquet", ".keep"}
+
+
+@pytest.fixture
+def plan(tiny_space, small_corpus):
+    return make_plan("s", load_space(tiny_space, None, ["racing.num_configs=8"], {}), small_corpus)
+
+
+def search(plan, group, store: RecordStore) -> list[str]:
+    """Search a cell on to its end, with made figures, and record it. Returns the new trials in their order."""
+    cell, ids = CellStudy(group, plan, recorded_outcomes(store.read("trials"), store.read("curves"))), []
+    while spec := cell.next():
+        value, at = int(spec.trial_id, 16) % 997 / 997, START + timedelta(minutes=len(cell.seen))
+        row = base_row(spec) | {"status": "completed", "val_hit_at_5": value, "started_at": at}
+        curve = [{"trial_id": spec.trial_id, "eval_index": 1, "val_hit_at_5": value}]
+        ranks = {"trial_id": [spec.trial_id], "split": ["validation"]}
+        store.write_trial(row, curve, ranks | {name: [1] for name in ("query_id", "chain_id", "rank", "num_ties")})
+        cell.tell(spec.trial_id, Outcome(spec.cell_id, "completed", value, ((1, value),), row["config"]))
+        ids.append(spec.trial_id)
+    return ids
+
+
+@pytest.mark.parametrize("place", [0, 6, 7])
+def test_a_search_trial_whose_row_is_unreadable_is_found_in_its_cell_and_searched_on_from_there(plan, tmp_path, place):
+    store = RecordStore.at(tmp_path)
+    store.write_json("manifest.json", {})
+    own, other = search(plan, plan.groups[0], store), search(plan, plan.groups[1], store)
+    (tmp_path / "trials" / f"{own[place]}.parquet").write_bytes(b"PAR1")
+    find_lost = partial(searched_after_lost, plan, store)
+    said, cells = set_aside(store, find_lost)
+    assert set(store.read("trials").trial_id) == {*own[:place], *other}
+    assert cells == {plan.groups[0].cell_id} and len(said) == len(own) - place
+    assert set_aside(store, find_lost) == ([], cells), "a driver that is killed here knows it the next time"
+    assert search(plan, plan.groups[0], store) == own[place:]
+    assert set_aside(store, find_lost) == ([], set())

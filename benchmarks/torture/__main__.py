@@ -2,9 +2,10 @@
 
     python -m benchmarks.torture --corpus kalman --minutes 8
 
-Prints one line a fault. tries: how often it was provoked; survived: the driver ended as documented, without a
-traceback, and the next run went on; lost: trials recorded before the fault and not after it; repeated: trials recorded
-before the fault that ran again (a damaged record's must). Exit status 1 if a study ended other than the undisturbed.
+Prints one line a fault. tries: how often it was provoked; survived: it ended as documented (docs/faults.md), and the
+next run went on; lost: trials recorded before the fault and not at the study's end; repeated: trials recorded before
+the fault that ran again (a damaged record's must). The first study meets every fault once, the second and every other
+one after it at least 20 that end the driver. Exit status 1 if a study ended other than the undisturbed one.
 """
 
 import argparse
@@ -12,24 +13,20 @@ import random
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
-from benchmarks.torture.compare import differences, recorded
-from benchmarks.torture.faults import FAULTS, Fault
-from benchmarks.torture.study import Runner, space_for
+from benchmarks.torture.broken import BROKEN, break_trials, forget_diverged
+from benchmarks.torture.compare import Count, Watch, differences, recorded
+from benchmarks.torture.faults import OF_RECORDS, Fault, Tortured, told
+from benchmarks.torture.refusals import OF_SURROUNDINGS
+from benchmarks.torture.study import Pace, Runner, space_for
 
-
-@dataclass
-class Count:
-    """One line of the table."""
-
-    tries: int = 0
-    survived: int = 0
-    lost: int = 0
-    repeated: int = 0
+FAULTS = OF_RECORDS + OF_SURROUNDINGS
+MANY_KILLS = 20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,109 +34,147 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.torture", description=__doc__)
     parser.add_argument("--corpus", default="kalman")
     parser.add_argument("--minutes", type=float, default=25)
-    parser.add_argument("--faults", type=int, default=None, help="provoke so many and no more")
+    parser.add_argument("--studies", type=int, default=None, help="torture so many studies and no more")
+    parser.add_argument("--only", default="", help="only the faults with one of these words in their name: row,hung")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="lvm-torture-") as folder:
-        return torture(Path(folder), options)
+        return Torture(Path(folder), options).run()
 
 
-def torture(folder: Path, options: argparse.Namespace) -> int:
-    """Torture studies one after the other until the time is over."""
-    began, rng = time.monotonic(), random.Random(options.seed)
-    space = folder / "space.yaml"
-    space.write_text(yaml.safe_dump(space_for(options.corpus)))
-    calm = Runner(str(space), options.corpus, folder / "undisturbed", options.workers)
-    ended = calm.run()
-    assert ended.status == 0, ended.said
-    print(f"undisturbed: {len(recorded(calm.study))} trials in {ended.wall_s:.0f} s", flush=True)
-    counts, problems, num_studies = {fault.name: Count() for fault in FAULTS}, [], 0
-    queue, over = faults_in_turn(rng, options.faults), began + 60 * options.minutes
-    fault = next(queue, None)
-    while fault is not None and time.monotonic() < over:
-        num_studies += 1
-        watch = Watch(counts)
-        runner = Runner(str(space), options.corpus, folder / f"tortured-{num_studies}", options.workers)
-        at_end = False
-        while fault is not None and not at_end and time.monotonic() < over:
-            at_end = provoke(runner, fault, rng, ended.wall_s, watch, problems)
-            fault = next(queue, None)
-        problems += finish(runner, calm, watch)
-    show(counts, num_studies, time.monotonic() - began, problems)
-    return 1 if problems else 0
+class Torture:
+    """One run: an undisturbed study, and tortured ones until the time is over."""
+
+    def __init__(self, folder: Path, options: argparse.Namespace):
+        self.folder, self.options = folder, options
+        self.began, self.rng = time.monotonic(), random.Random(options.seed)
+        self.space = space_for(options.corpus)
+        self.replicates = self.space["replicates"] + 1  # the last one is where trials break off
+        words = options.only.split(",")
+        self.asked = [name for name in (*(f.name for f in FAULTS), *BROKEN.values()) if any(w in name for w in words)]
+        self.counts = {name: Count() for name in self.asked}
+        self.skipped = [fault.name for fault in FAULTS if fault.name in self.counts and not fault.is_allowed()]
+        self.problems: list[str] = []
+        self.in_turn = [f for f in FAULTS if f.name in self.counts and f.name not in self.skipped]
+        self.faults = self.faults_in_turn()
+        self.pending: Fault | None = next(self.faults, None)  # to be provoked next, also where a study ended before it
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() > self.began + 60 * self.options.minutes
+
+    def run(self) -> int:
+        """Torture studies one after the other, print the table, and return the exit status."""
+        path = self.folder / "space.yaml"
+        path.write_text(yaml.safe_dump(self.space))
+        calm, pace = self.undisturbed(Runner(str(path), self.options.corpus, self.folder / "undisturbed", self.workers))
+        num_studies = 0
+        while not self.is_over and num_studies != self.options.studies:
+            num_studies += 1
+            runner = Runner(str(path), self.options.corpus, self.folder / f"tortured-{num_studies}", self.workers)
+            self.torture(Tortured(runner, pace), MANY_KILLS if num_studies % 2 == 0 else 0)
+            self.problems += [f"study {num_studies}: {said}" for said in differences(runner.study, calm.study)]
+        self.show(num_studies)
+        return 1 if self.problems else 0
+
+    @property
+    def workers(self) -> int:
+        return self.options.workers
+
+    def undisturbed(self, runner: Runner) -> tuple[Runner, Pace]:
+        """Run the study that the others are compared with, and measure its pace."""
+        started = time.time()
+        ended = runner.run("--set", f"replicates={self.replicates}")
+        assert ended.status == 0, ended.said
+        first = pd.read_parquet(runner.study / "trials").started_at.min().timestamp()
+        pace = Pace(first - started, time.time() - first)
+        say(f"undisturbed: {len(recorded(runner.study))} trials, {pace.start_s:.0f} s + {pace.work_s:.0f} s")
+        return runner, pace
+
+    def faults_in_turn(self) -> Iterator[Fault]:
+        """Yield every fault once in random order, again and again."""
+        while self.in_turn:
+            yield from self.rng.sample(self.in_turn, len(self.in_turn))
+
+    def torture(self, tortured: Tortured, kills_wanted: int) -> None:
+        """Provoke one round of faults, or as many rounds as kill the driver so often; then break trials off."""
+        watch, num_faults, num_tries = Watch(self.counts), 0, 0
+        most_tries = 3 * max(len(self.in_turn), kills_wanted)
+        while not (self.is_over or tortured.is_done or num_tries == most_tries):
+            if num_faults >= len(self.in_turn) and (tortured.num_kills >= kills_wanted or not self.in_turn):
+                break
+            num_tries += 1
+            if self.provoke(tortured, self.pending, watch):
+                num_faults, self.pending = num_faults + 1, next(self.faults)
+        self.finish(tortured, watch)
+
+    def provoke(self, tortured: Tortured, fault: Fault, watch: Watch) -> bool:
+        """Provoke a fault where that is possible now, and count it. Returns whether it was."""
+        if fault.at_rest:
+            while tortured.driver is not None or not (tortured.study / "manifest.json").exists():
+                self.stop(tortured)
+        elif not tortured.runs(self.rng):
+            ended = tortured.ended()
+            self.problems += [f"between faults: {said}" for said in told(ended)] if ended.status else []
+            return False
+        watch.see(tortured.study, fault.name)
+        problems = fault.provoke(tortured, self.rng)
+        if problems is None:
+            return False
+        self.count(fault.name, problems)
+        say(f"{fault.name}: {'; '.join(problems) or 'survived'}, {len(recorded(tortured.study))} trials recorded")
+        return True
+
+    def stop(self, tortured: Tortured) -> None:
+        """Bring a study to rest, with something recorded."""
+        if tortured.runs(self.rng):
+            tortured.driver.process.terminate()
+        tortured.num_kills += not tortured.driver.has_ended
+        ended = tortured.ended()
+        self.problems += [f"at rest: {said}" for said in told(ended)] if ended.status not in (130, -15, 0) else []
+
+    def finish(self, tortured: Tortured, watch: Watch) -> None:
+        """Bring a study to its end, through trials that break off where these are asked for."""
+        if tortured.driver is not None:
+            self.stop(tortured)
+        if kinds := [kind for kind, name in BROKEN.items() if name in self.counts]:
+            watch.see(tortured.study, BROKEN[kinds[0]])
+            kinds = self.rng.sample(kinds, len(kinds))
+            for name, problems in break_trials(tortured.runner, kinds, self.replicates).items():
+                self.count(name, problems)
+                say(f"{name}: {'; '.join(problems) or 'survived'}")
+            forget_diverged(tortured.study)
+        ended = tortured.runner.run("--set", f"replicates={self.replicates}")
+        if ended.status != 0:
+            self.problems += [f"the last resume: {said}" for said in told(ended)]
+        watch.close(tortured.study)
+        say(f"finished: {tortured.num_kills} drivers killed, {len(recorded(tortured.study))} trials recorded")
+
+    def count(self, name: str, problems: list[str]) -> None:
+        self.counts[name].tries += 1
+        self.counts[name].survived += not problems
+        self.problems += [f"{name}: {problem}" for problem in problems]
+
+    def show(self, num_studies: int) -> None:
+        """Print one line a fault."""
+        print(f"\n| {'fault':28} | tries | survived | lost | repeated |\n|---|---|---|---|---|")
+        for name, count in self.counts.items():
+            numbers = f"{count.tries} | {count.survived} | {count.lost} | {count.repeated}"
+            print(f"| {name:28} | {'skipped: no rights | | |' if name in self.skipped else numbers} |")
+        total, wall_s = sum(count.tries for count in self.counts.values()), time.monotonic() - self.began
+        same = "all ended as the undisturbed one, to the bit"
+        ended = f"{len(self.problems)} problems" if self.problems else same
+        print(f"{num_studies} studies tortured, {total} faults, {wall_s / 60:.1f} min; {ended}")
+        for problem in self.problems:
+            print(f"problem: {problem}")
+        if any(count.tries == 0 for name, count in self.counts.items() if name not in self.skipped):
+            print("not every fault was provoked: give it more minutes")
 
 
-def faults_in_turn(rng: random.Random, limit: int | None):
-    """Yield every fault once in random order, again and again."""
-    count = 0
-    while limit is None or count < limit:
-        for fault in rng.sample(FAULTS, len(FAULTS)):
-            count += 1
-            if limit is None or count <= limit:
-                yield fault
-
-
-@dataclass
-class Watch:
-    """Follows the records of one study from fault to fault, and charges each fault with what it cost."""
-
-    counts: dict[str, Count]
-    latest: dict[str, tuple[object, str]] = field(default_factory=dict)
-
-    def see(self, study: Path, fault: str) -> None:
-        """Take in what is recorded just before a fault: a trial that has ended anew was repeated."""
-        for trial_id, when in recorded(study).items():
-            if trial_id in self.latest and self.latest[trial_id][0] != when:
-                self.counts[self.latest[trial_id][1]].repeated += 1
-            self.latest[trial_id] = (when, fault)
-
-    def close(self, study: Path) -> None:
-        """Take in the end of a study: a trial that is not there any more was lost."""
-        gone = set(self.latest) - set(recorded(study))
-        for trial_id in gone:
-            self.counts[self.latest[trial_id][1]].lost += 1
-        self.see(study, "none")
-
-
-def provoke(runner: Runner, fault: Fault, rng: random.Random, calm_s: float, watch: Watch, problems: list[str]) -> bool:
-    """Start or resume, provoke at a random moment, and count; return whether the study reached its end."""
-    driver = runner.start()
-    runner.wait(driver, rng.uniform(0.25 * calm_s, 0.6 * calm_s))
-    watch.see(runner.study, fault.name)
-    hit = fault.provoke(driver, runner.study, rng)
-    ended = runner.end_of(driver)
-    if hit:
-        sound = ended.status in (*fault.statuses, 0) and "Traceback" not in ended.said
-        watch.counts[fault.name].tries += 1
-        watch.counts[fault.name].survived += sound
-        print(f"{fault.name}: status {ended.status}, {len(recorded(runner.study))} trials recorded", flush=True)
-        if not sound:
-            problems.append(f"{fault.name}: status {ended.status}: {ended.said[-2000:]}")
-    return ended.status == 0
-
-
-def finish(runner: Runner, calm: Runner, watch: Watch) -> list[str]:
-    """Resume a study to its end and compare it."""
-    ended = runner.run()
-    if ended.status != 0:
-        return [f"{runner.study}: the last resume ended with {ended.status}: {ended.said[-2000:]}"]
-    watch.close(runner.study)
-    return [f"{runner.study}: {difference}" for difference in differences(runner.study, calm.study)]
-
-
-def show(counts: dict[str, Count], num_studies: int, wall_s: float, problems: list[str]) -> None:
-    """Print one line a fault."""
-    print(f"\n| {'fault':28} | tries | survived | lost | repeated |\n|---|---|---|---|---|")
-    for name, count in counts.items():
-        print(f"| {name:28} | {count.tries} | {count.survived} | {count.lost} | {count.repeated} |")
-    total = sum(count.tries for count in counts.values())
-    same = f"{num_studies} studies tortured, {total} faults, {wall_s / 60:.1f} min; "
-    print(same + (f"{len(problems)} problems" if problems else "all ended as the undisturbed one, to the bit"))
-    for problem in problems:
-        print(f"problem: {problem}")
-    if any(counts[fault.name].tries == 0 for fault in FAULTS):
-        print("not every fault was provoked: give it more minutes")
+def say(sentence: str) -> None:
+    """Print at once."""
+    print(sentence, flush=True)
 
 
 if __name__ == "__main__":

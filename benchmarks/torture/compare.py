@@ -1,11 +1,44 @@
-"""Compare a tortured study with an undisturbed one: each trial once, the same bits."""
+"""Follow what a study has recorded from fault to fault, and compare it with an undisturbed one at the end."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 SAME = ["stage", "cell_id", "status", "stop_reason", "num_steps"]
 SAME += ["val_hit_at_5", "val_mrr", "test_hit_at_5", "test_mrr"]
+
+
+@dataclass
+class Count:
+    """One line of the table."""
+
+    tries: int = 0
+    survived: int = 0
+    lost: int = 0
+    repeated: int = 0
+
+
+@dataclass
+class Watch:
+    """Follows the records of one study from fault to fault, and charges each fault with what it cost."""
+
+    counts: dict[str, Count]
+    latest: dict[str, tuple[object, str]] = field(default_factory=dict)
+
+    def see(self, study: Path, fault: str) -> None:
+        """Take in what is recorded just before a fault: a trial that has ended anew was repeated."""
+        for trial_id, when in recorded(study).items():
+            if trial_id in self.latest and self.latest[trial_id][0] != when:
+                self.counts[self.latest[trial_id][1]].repeated += 1
+            self.latest[trial_id] = (when, fault)
+
+    def close(self, study: Path) -> None:
+        """Take in the end of a study: a trial that is not there any more was lost."""
+        now = recorded(study)
+        for trial_id, (when, fault) in self.latest.items():
+            self.counts[fault].lost += trial_id not in now
+            self.counts[fault].repeated += trial_id in now and now[trial_id] != when
 
 
 def recorded(study: Path) -> dict[str, pd.Timestamp]:

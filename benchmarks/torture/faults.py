@@ -1,117 +1,208 @@
-"""The faults: each is provoked in a running study, and ends or leaves its driver in a known way."""
+"""The faults of a running driver and of records: each is provoked for real, and leaves the driver in a known way."""
 
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import psutil
 
-Provoke = Callable[[subprocess.Popen, Path, random.Random], bool]
+from benchmarks.torture.study import END_S, Driver, Ended, Pace, Runner, names
+
+
+@dataclass
+class Tortured:
+    """One study under torture. driver: the one that runs now, if any. is_done: a driver has come to the study's end."""
+
+    runner: Runner
+    pace: Pace
+    driver: Driver | None = None
+    num_kills: int = 0
+    is_done: bool = False
+
+    @property
+    def study(self) -> Path:
+        return self.runner.study
+
+    def runs(self, rng: random.Random) -> bool:
+        """Have a driver run, wait for a random moment, and return whether it still runs."""
+        self.driver = self.driver or self.runner.start()
+        self.pace.wait_for_a_moment(self.driver, self.study, rng)
+        return not self.driver.has_ended
+
+    def ended(self) -> Ended:
+        """Wait for the end of the driver."""
+        ended = self.driver.end()
+        self.driver = None
+        self.is_done = ended.status == 0
+        return ended
+
+
+Strike = Callable[[Tortured, random.Random], bool]
+Provoke = Callable[[Tortured, random.Random], list[str] | None]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """provoke: returns whether the fault could be provoked. statuses: how the driver may then end."""
+    """provoke: returns None where the fault could not be provoked, else what was wrong with how it ended.
+
+    at_rest: it is provoked while no driver runs. is_allowed: whether this machine lets it be provoked.
+    """
 
     name: str
     provoke: Provoke
-    statuses: tuple[int, ...]
+    at_rest: bool = False
+    is_allowed: Callable[[], bool] = lambda: True
 
 
-def signal_driver(number: int) -> Provoke:
-    """Return what sends a signal to the driver; Ctrl-C reaches all its processes, as in a terminal."""
+def kills(strike: Strike, statuses: tuple[int, ...]) -> Provoke:
+    """Return the fault that ends the driver with one of these statuses, without a traceback."""
 
-    def provoke(driver: subprocess.Popen, study: Path, rng: random.Random) -> bool:
-        if driver.poll() is not None:
-            return False
-        (os.killpg if number == signal.SIGINT else os.kill)(driver.pid, number)
-        return True
+    def provoke(tortured: Tortured, rng: random.Random) -> list[str] | None:
+        tortured.driver.see_family()
+        hit = strike(tortured, rng)
+        ended = tortured.ended()
+        tortured.num_kills += hit
+        is_sound = ended.status in (*statuses, 0) and "Traceback" not in ended.said
+        return [] if hit and is_sound else told(ended) if hit else None
 
     return provoke
 
 
-def kill_worker(driver: subprocess.Popen, study: Path, rng: random.Random) -> bool:
-    """Kill a process that runs trials."""
-    workers = trial_workers(driver)
-    if workers:
-        rng.choice(workers).kill()
-    return bool(workers)
+def told(ended: Ended) -> list[str]:
+    """Return how a driver ended, as a problem."""
+    return [f"status {ended.status}: {ended.said[-2000:]}"]
 
 
-def kill_driver_over_stopped_workers(driver: subprocess.Popen, study: Path, rng: random.Random) -> bool:
+def signal_driver(number: int) -> Strike:
+    """Return what sends a signal to the driver; Ctrl-C reaches all its processes, as in a terminal."""
+
+    def strike(tortured: Tortured, rng: random.Random) -> bool:
+        if tortured.driver.has_ended:
+            return False
+        (os.killpg if number == signal.SIGINT else os.kill)(tortured.driver.process.pid, number)
+        return True
+
+    return strike
+
+
+def kill_worker(tortured: Tortured, rng: random.Random) -> list[str] | None:
+    """Kill a process that runs trials, and wait until the study has gone on."""
+    workers = trial_workers(tortured.driver)
+    if not workers:
+        return None
+    before, deadline = names(tortured.study / "trials"), time.monotonic() + END_S
+    rng.choice(workers).kill()
+    while time.monotonic() < deadline:
+        if tortured.driver.has_ended:
+            ended = tortured.ended()
+            return [] if ended.status == 0 else told(ended)
+        if names(tortured.study / "trials") - before:
+            return []
+        tortured.driver.wait(0.1)
+    return ["the study did not go on"]
+
+
+def kill_over_stopped_workers(tortured: Tortured, rng: random.Random) -> bool:
     """Freeze the workers, kill the driver, and wake them up once it is gone: they outlive it and go on writing."""
-    workers = trial_workers(driver)
+    workers = trial_workers(tortured.driver)
     for worker in workers:
         worker.suspend()
-    driver.kill()
-    driver.wait()
+    tortured.driver.process.kill()
+    tortured.driver.process.wait()
     time.sleep(rng.uniform(0.5, 3))
     for worker in workers:
         _resume(worker)
     return bool(workers)
 
 
-def kill_driver_between_writes(driver: subprocess.Popen, study: Path, rng: random.Random) -> bool:
+def kill_between_writes(tortured: Tortured, rng: random.Random) -> bool:
     """Kill the driver when a trial's ranks are written and its row is not."""
     deadline = time.monotonic() + 20
-    while driver.poll() is None and time.monotonic() < deadline:
-        if names(study / "ranks") - names(study / "trials"):
-            driver.kill()
+    while not tortured.driver.has_ended and time.monotonic() < deadline:
+        if names(tortured.study / "ranks") - names(tortured.study / "trials"):
+            tortured.driver.process.kill()
             return True
         time.sleep(0.0005)
     return False
 
 
-def damage_record(driver: subprocess.Popen, study: Path, rng: random.Random) -> bool:
-    """Kill the driver, then cut a random part of ranks or curves short (of a trial's row see docs/faults.md)."""
-    signal_driver(signal.SIGKILL)(driver, study, rng)
-    driver.wait()
-    parts = sorted(study.glob("ranks/*.parquet")) + sorted(study.glob("curves/*.parquet"))
+def after_kill(damage: Callable[[Path, random.Random], bool]) -> Strike:
+    """Return what kills the driver and then damages its records."""
+
+    def strike(tortured: Tortured, rng: random.Random) -> bool:
+        signal_driver(signal.SIGKILL)(tortured, rng)
+        tortured.driver.process.wait()
+        return damage(tortured.study, rng)
+
+    return strike
+
+
+def cut_record(study: Path, rng: random.Random) -> bool:
+    """Cut a random part of any table short."""
+    return _cut(sorted(study.glob("*/[!.]*.parquet")), rng)
+
+
+def cut_search_row(study: Path, rng: random.Random) -> bool:
+    """Cut the row of a random search trial short."""
+    return _cut([part for part in sorted(study.glob("trials/[!.]*.parquet")) if _stage(part) == "search"], rng)
+
+
+def _stage(part: Path) -> str | None:
+    try:
+        return pd.read_parquet(part, columns=["stage"]).stage[0]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _cut(parts: list[Path], rng: random.Random) -> bool:
     if parts:
         part = rng.choice(parts)
         os.truncate(part, rng.randrange(part.stat().st_size))
     return bool(parts)
 
 
-def add_foreign_file(driver: subprocess.Popen, study: Path, rng: random.Random) -> bool:
-    """Kill the driver, then put a file of something else among the records."""
-    signal_driver(signal.SIGKILL)(driver, study, rng)
-    driver.wait()
+def add_foreign_file(study: Path, rng: random.Random) -> bool:
+    """Put a file of something else among the records."""
     folder = study / rng.choice(["trials", "curves", "ranks"])
     if folder.is_dir():
         (folder / rng.choice(["notes.txt", "copy of a part.parquet"])).write_bytes(rng.randbytes(200))
     return folder.is_dir()
 
 
-FAULTS = (
-    Fault("SIGKILL of the driver", signal_driver(signal.SIGKILL), (-9,)),
-    Fault("SIGINT (Ctrl-C)", signal_driver(signal.SIGINT), (130, -2)),
-    Fault("SIGTERM of the driver", signal_driver(signal.SIGTERM), (130, -15)),
-    Fault("SIGKILL of a worker", kill_worker, (0,)),
-    Fault("workers outlive the driver", kill_driver_over_stopped_workers, (-9,)),
-    Fault("SIGKILL between two writes", kill_driver_between_writes, (-9,)),
-    Fault("a record cut short", damage_record, (-9,)),
-    Fault("a foreign file", add_foreign_file, (-9,)),
+def start_two_drivers(tortured: Tortured, rng: random.Random) -> list[str] | None:
+    """Start two drivers on the study, one soon after the other: one of them is refused, and the other goes on."""
+    first = tortured.runner.start()
+    time.sleep(rng.uniform(0, 2))
+    second, deadline = tortured.runner.start(log="second"), time.monotonic() + END_S
+    while not (first.has_ended or second.has_ended) and time.monotonic() < deadline:
+        second.wait(0.1)
+    late, tortured.driver = (second, first) if second.has_ended else (first, second)
+    ended = late.end()
+    return [] if ended.is_refusal and "must have one driver" in ended.errors else told(ended)
+
+
+OF_RECORDS = (
+    Fault("SIGKILL of the driver", kills(signal_driver(signal.SIGKILL), (-9,))),
+    Fault("SIGINT (Ctrl-C)", kills(signal_driver(signal.SIGINT), (130, -2))),
+    Fault("SIGTERM of the driver", kills(signal_driver(signal.SIGTERM), (130, -15))),
+    Fault("SIGKILL of a worker", kill_worker),
+    Fault("workers outlive the driver", kills(kill_over_stopped_workers, (-9,))),
+    Fault("SIGKILL between two writes", kills(kill_between_writes, (-9,))),
+    Fault("a record cut short", kills(after_kill(cut_record), (-9,))),
+    Fault("a search row cut short", kills(after_kill(cut_search_row), (-9,))),
+    Fault("a foreign file", kills(after_kill(add_foreign_file), (-9,))),
+    Fault("two drivers", start_two_drivers, at_rest=True),
 )
 
 
-def names(folder: Path) -> set[str]:
-    """Return the trials that a table has parts of."""
-    return {path.stem for path in folder.glob("*.parquet") if not path.name.startswith(".")}
-
-
-def trial_workers(driver: subprocess.Popen) -> list[psutil.Process]:
+def trial_workers(driver: Driver) -> list[psutil.Process]:
     """Return the processes that run a driver's trials, now."""
-    try:
-        children = psutil.Process(driver.pid).children(recursive=True)
-    except psutil.Error:
-        return []
-    return [child for child in children if _is_trial_worker(child)]
+    return [process for process in driver.see_family() if _is_trial_worker(process)]
 
 
 def _is_trial_worker(process: psutil.Process) -> bool:

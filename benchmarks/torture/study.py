@@ -8,8 +8,11 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.torture.injection import ROOT
+
 STUDY = "tortured"
+CONTEXTS, SIZES = [1, 4], [40, 120]
+CELL_IDS = [f"C{context}_N{size}" for context in CONTEXTS for size in SIZES]
 END_S = 180  # a driver that has not ended by then hangs
 
 
@@ -17,7 +20,7 @@ def space_for(corpus: str) -> dict:
     """Return a study of four cells whose trials take about a second; a corpus file may be small."""
     return {
         "question": "Does a study survive torture?",
-        "cells": {"context_length": [1, 4], "num_sequences": [40, 120]},
+        "cells": {"context_length": CONTEXTS, "num_sequences": SIZES},
         "data": {"num_queries": 200},
         "fixed": {
             "hidden_dim": 16, "batch_size": 32, "num_negatives": 24, "max_steps": 60, "warmup_steps": 4,
@@ -25,7 +28,7 @@ def space_for(corpus: str) -> dict:
         },
         "search": {"learning_rate": {"low": 1e-4, "high": 3e-2, "log": True}, "alpha": {"choices": [0.03, 0.3]}},
         "patience": {"replay": [2, 4]},
-        "racing": {"num_configs": 5, "grace_evaluations": 1, "reduction_factor": 2},
+        "racing": {"num_configs": 8, "grace_evaluations": 1, "reduction_factor": 2},
         "replicates": 2,
         "start": [{"learning_rate": 1e-2, "alpha": 0.03}],
     }  # fmt: skip
@@ -33,16 +36,66 @@ def space_for(corpus: str) -> dict:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a driver ended, and all it printed."""
+    """How a driver ended, and all it printed. errors: what of it went to stderr."""
 
     status: int
     said: str
-    wall_s: float
+    errors: str
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it is exit status 2 and one sentence."""
+        return self.status == 2 and self.errors.startswith("error: ") and self.errors.count("\n") == 1
+
+
+@dataclass
+class Driver:
+    """A driver that runs, where it writes what it says, and the processes seen to be its own."""
+
+    process: subprocess.Popen
+    log: Path
+    family: list[psutil.Process]
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def wait(self, seconds: float) -> None:
+        """Let it run for so long, or to its end."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return
+
+    def see_family(self) -> list[psutil.Process]:
+        """Take in which processes are its own now: once it is dead they are nobody's."""
+        try:
+            self.family = psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.Error:
+            return []
+        return self.family
+
+    def end(self) -> Ended:
+        """Wait until the driver and what it started are gone. One that hangs is killed, and its status says so."""
+        if not self.has_ended:
+            self.see_family()
+        try:
+            status = self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            status = -1000
+        _, alive = psutil.wait_procs(self.family, timeout=20)
+        for process in alive:
+            if process.is_running():
+                process.kill()
+        said = [path.read_text(errors="replace") for path in (self.log, self.log.with_suffix(".errors"))]
+        return Ended(status, "".join(said), said[1])
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Starts, resumes and awaits the driver of one study."""
+    """Starts and resumes the driver of one study."""
 
     space: str
     corpus: str
@@ -53,48 +106,56 @@ class Runner:
     def study(self) -> Path:
         return self.out / STUDY
 
-    def start(self) -> subprocess.Popen:
-        """Start the study, or go on with it; its output goes to a file, which no pipe can block."""
+    def start(
+        self,
+        *more: str,
+        corpus: str | None = None,
+        environment: dict[str, str] | None = None,
+        before: tuple[str, ...] = (),
+        root: Path = ROOT,
+        log: str = "said",
+    ) -> Driver:
+        """Start the study, or go on with it; its output goes to files, which no pipe can block.
+
+        more: further arguments. before: a command that runs the driver. root: the folder of the code.
+        """
         self.out.mkdir(exist_ok=True)
-        line = [sys.executable, "-m", "study.run", self.space, "--corpus", self.corpus, "--out", str(self.out)]
-        line += ["--study", STUDY, "--workers", str(self.num_workers), "--no-report", "--resume"]
-        with self._log.open("w") as log:
-            return subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        line = [*before, sys.executable, "-m", "study.run", self.space, "--corpus", corpus or self.corpus]
+        line += ["--out", str(self.out), "--study", STUDY, "--workers", str(self.num_workers), "--no-report"]
+        path = self.out.with_name(f"{self.out.name}-{log}.txt")
+        with path.open("w") as said, path.with_suffix(".errors").open("w") as errors:
+            process = subprocess.Popen(
+                [*line, "--rerun", "failed", *more],
+                cwd=root,
+                env=environment,
+                stdout=said,
+                stderr=errors,
+                start_new_session=True,
+            )
+        return Driver(process, path, [])
 
-    @property
-    def _log(self) -> Path:
-        return self.out / "said.txt"
-
-    def run(self) -> Ended:
-        """Run to the end."""
-        return self.end_of(self.start())
-
-    def wait(self, driver: subprocess.Popen, seconds: float) -> None:
-        """Let a driver run for so long, or to its end."""
-        try:
-            driver.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return
-
-    def end_of(self, driver: subprocess.Popen) -> Ended:
-        """Wait until a driver and what it started are gone. One that hangs is killed, and its status says so."""
-        began = time.monotonic()
-        family = _family(driver)
-        try:
-            status = driver.wait(END_S)
-        except subprocess.TimeoutExpired:
-            driver.kill()
-            driver.wait()
-            status = -1000
-        _, alive = psutil.wait_procs(family, timeout=20)
-        for process in alive:
-            if process.is_running():
-                process.kill()
-        return Ended(status, self._log.read_text(errors="replace"), time.monotonic() - began)
+    def run(self, *more: str, **how) -> Ended:
+        """Run to the end, as `start` is told."""
+        return self.start(*more, **how).end()
 
 
-def _family(driver: subprocess.Popen) -> list[psutil.Process]:
-    try:
-        return psutil.Process(driver.pid).children(recursive=True)
-    except psutil.Error:
-        return []
+@dataclass(frozen=True)
+class Pace:
+    """How long an undisturbed study takes. start_s: until its first trial begins; work_s: from there to its end."""
+
+    start_s: float
+    work_s: float
+
+    def wait_for_a_moment(self, driver: Driver, study: Path, rng) -> None:
+        """Wait for a random moment: one in four while the driver starts, else one soon after a new record."""
+        if rng.random() < 0.25:
+            return driver.wait(rng.uniform(0, self.start_s))
+        before, deadline = names(study / "trials"), time.monotonic() + END_S
+        while names(study / "trials") == before and not driver.has_ended and time.monotonic() < deadline:
+            driver.wait(0.02)
+        driver.wait(rng.uniform(0, self.work_s / 15))
+
+
+def names(folder: Path) -> set[str]:
+    """Return the trials that a table has parts of."""
+    return {path.stem for path in folder.glob("*.parquet") if not path.name.startswith(".")}

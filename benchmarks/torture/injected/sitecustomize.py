@@ -1,0 +1,73 @@
+"""Put on PYTHONPATH by benchmarks.torture.injection: makes a worker's training step fail for real, where it is told to.
+
+$LVM_FAULT is `kind:CELL/REPLICATE,…`: that confirm trial hangs, spins in C with the lock of the interpreter held, kills
+its process, asks for more memory than there is, or meets a weight that is NaN. Python imports this file before anything
+else.
+"""
+
+import importlib.abc
+import importlib.util
+import os
+import signal
+import sys
+import time
+
+FIRST_STEP = 3  # steps before it are honest
+running = []  # the name of the trial in this process
+
+
+def hang(trainer) -> None:
+    time.sleep(10_000)
+
+
+def spin(trainer) -> None:
+    sum(range(10**15))
+
+
+def kill(trainer) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def oom(trainer) -> None:
+    import torch
+
+    torch.empty(1 << 50, dtype=torch.uint8)
+
+
+def nan(trainer) -> None:
+    for weight in trainer.model.parameters():
+        weight.data.fill_(float("nan"))
+
+
+class Injector(importlib.abc.MetaPathFinder):
+    """Changes study.trial as it is imported."""
+
+    def find_spec(self, name, path, target=None):
+        if name != "study.trial":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+        spec.loader.exec_module = lambda module: (load(module), inject(module))
+        return spec
+
+
+def inject(module) -> None:
+    kinds = {trial: kind for kind, trial in (pair.split(":") for pair in os.environ["LVM_FAULT"].split(","))}
+    honest_run, honest_step = module._run_model, module.Trainer.train_step
+
+    def run_model(spec, *more):
+        running[:] = [f"{spec.cell_id}/{spec.replicate}"]
+        yield from honest_run(spec, *more)
+
+    def train_step(self):
+        kind = kinds.get(running[0]) if self.step >= FIRST_STEP else None
+        if kind is not None:
+            globals()[kind](self)
+        return honest_step(self)
+
+    module._run_model, module.Trainer.train_step = run_model, train_step
+
+
+if "LVM_FAULT" in os.environ:
+    sys.meta_path.insert(0, Injector())
