@@ -23,6 +23,8 @@ from study.plan import Plan
 from study.records import RecordStore
 
 MANIFEST = "manifest.json"
+SECRET_NAME = r"[^=&;\s'\"]*(?:key|secret|token|passw|credential|signature)[^=&;\s'\"]*"
+SECRET_VALUE = re.compile(rf"([?&;]{SECRET_NAME})=[^&;\s'\"]*", re.IGNORECASE)  # an option of a URI
 
 
 def describe(plan: Plan, command: str) -> dict:
@@ -61,8 +63,8 @@ def describe(plan: Plan, command: str) -> dict:
 
 
 def without_secrets(command: str) -> str:
-    """Return a command line without the keys that a URI may carry: `s3://KEY:SECRET@bucket`."""
-    return re.sub(r"://[^/@\s]+@", "://…@", command)
+    """Return a text without the keys that a URI may carry: `s3://KEY:SECRET@bucket`, `?secret_key=SECRET`."""
+    return SECRET_VALUE.sub(r"\1=…", re.sub(r"://[^/@\s]+@", "://…@", command))
 
 
 def describe_split(dataset: Dataset, protocol: str) -> dict:

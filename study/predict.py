@@ -1,6 +1,5 @@
 """Ask for the next chunks of a passage: `python -m study.predict MODEL --corpus my.npz --text "…"`."""
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from lvm_core.corpus import Corpus, open_corpus
 from lvm_core.errors import InputError
 from lvm_core.predict import Router
+from study.command_line import Parser, plain, say_error
 from study.corpus.chunks import cut
 from study.corpus.documents import decode
 from study.corpus.encoder import Encoder, open_encoder
@@ -28,13 +28,6 @@ class Hit:
     start: int
     end: int
     text: str
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one sentence."""
-
-    def error(self, message: str) -> None:
-        raise InputError(f"{message}. See `python -m {self.prog} --help`.")
 
 
 def parser() -> Parser:
@@ -61,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         encoder = open_encoder(options.encoder or index.facts.encoder, "cpu")
         context, hits = ask(router, corpus, index, encoder, text, options.k)
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return WRONG
     print_answer(router, context, hits)
     return DONE
@@ -109,7 +102,8 @@ def print_answer(router: Router, context: list[str], hits: list[Hit]) -> None:
     read = min(len(context), predictor.context_length)
     print(f"passage of {len(context)} chunks; the model trained on C={predictor.context_length} read the last {read}")
     for place, hit in enumerate(hits, 1):
-        print(f"{place}. {hit.score:.3f}  {hit.document}, characters {hit.start:,} to {hit.end:,}\n   {hit.text}")
+        found = f"{place}. {hit.score:.3f}  {hit.document}, characters {hit.start:,} to {hit.end:,}\n   {hit.text}"
+        print(plain(found))
 
 
 def _hit(index: TextIndex, score: float, row: int) -> Hit:

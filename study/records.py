@@ -51,6 +51,9 @@ class RecordStore:
         return isinstance(self.filesystem, pafs.LocalFileSystem)
 
     def path(self, name: str) -> str:
+        """Return where a file of the study stands. Raises: InputError for a name that leaves the study's folder."""
+        if ".." in name.split("/") or "\0" in name:
+            raise InputError(f"a file of a study must stay in its folder, but got the name {name!r} in {self.root}.")
         return f"{self.root}/{name}"
 
     def exists(self, name: str) -> bool:

@@ -6,15 +6,12 @@ from lvm_core.errors import InputError
 from study.analysis.load import StudyRecords
 from study.schema import STAGES, STATUSES
 
-SPACE_KEYS = {"replicates": int, "cells": dict, "patience": dict}
-
 
 def require_whole(study: StudyRecords) -> None:
-    """Raise InputError unless the manifest has what a report reads, and every trial that counts its ranks and curve.
+    """Raise InputError unless every trial that counts has its figures, its ranks and its curve.
 
     A study that is still running is whole: a trial's row is written last.
     """
-    _require_manifest(study)
     unknown = sorted(set(study.trials.status.dropna()) - set(STATUSES)) + sorted(
         set(study.trials.stage.dropna()) - set(STAGES)
     )
@@ -44,25 +41,6 @@ def _require_figures(study: StudyRecords, trials: pd.DataFrame, names: list[str]
             f"a completed trial must have {', '.join(names)}, but {empty.trial_id.iloc[0]} in {study.location}/trials "
             "lacks some. Move its part away and --resume: it runs again."
         )
-
-
-def _require_manifest(study: StudyRecords) -> None:
-    space = study.manifest["space"]
-    wrong = [
-        key for key, kind in SPACE_KEYS.items() if not isinstance(space, dict) or not isinstance(space.get(key), kind)
-    ]
-    wrong += [] if wrong or "replay" in space["patience"] else ["patience.replay"]
-    if wrong:
-        raise InputError(
-            f"a manifest must have {', '.join(f'space.{key}' for key in wrong)}, but {study.location}/manifest.json "
-            "has not. Restore the file, or run the study again under another name."
-        )
-    for key, kind in (("cells", list), ("split", dict), ("study", str), ("question", str)):
-        if not isinstance(study.manifest.get(key), kind):
-            raise InputError(
-                f"`{key}` in a manifest must be a {kind.__name__}, but {study.location}/manifest.json has "
-                f"{str(study.manifest.get(key))[:60]!r}. Restore the file."
-            )
 
 
 def _require_all(study: StudyRecords, what: str, wanted, found, folder: str) -> None:
