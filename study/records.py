@@ -85,7 +85,7 @@ class RecordStore:
     def read_json(self, name: str) -> dict:
         try:
             return json.loads(self.read_bytes(name))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"a study must have a readable {name}, but {self.path(name)} is not: {error}") from error
 
     def write_part(self, table: str, trial_id: str, rows: list[dict] | dict[str, object]) -> None:
