@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     try:
         options = parser().parse_args(arguments)
-        text = options.text if options.file is None else read_passage(options.file)
+        text = read_passage(options.text, options.file)
         corpus = open_corpus(options.corpus)
         index = open_index(corpus, options.corpus)
         router = Router.load(options.models).over(corpus)
@@ -60,12 +60,13 @@ def main(arguments: list[str] | None = None) -> int:
     return DONE
 
 
-def read_passage(path: Path) -> str:
-    """Return the text of a file. Raises: InputError where it is not UTF-8."""
-    text, problem = decode(path.read_bytes())
+def read_passage(text: str | None, path: Path | None) -> str:
+    """Return the passage given, or that of a file. Raises: InputError where it is not UTF-8."""
+    data = text.encode(errors="surrogateescape") if path is None else path.read_bytes()
+    passage, problem = decode(data)
     if problem:
-        raise InputError(f"a passage {problem}: {path}.")
-    return text
+        raise InputError(f"a passage {problem}: {'--text' if path is None else path}.")
+    return passage
 
 
 def ask(

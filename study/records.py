@@ -20,9 +20,17 @@ from study.schema import TABLES
 def join(out: str, study: str) -> str:
     """Return the location of a study under a folder or URI; a URI's options stay at its end."""
     if "://" not in out:
-        return str(Path(out).resolve() / study)
+        return str(_resolved(out) / study)
     path, mark, options = out.partition("?")
     return f"{path.rstrip('/')}/{study}{mark}{options}"
+
+
+def _resolved(path: str) -> Path:
+    """Return an absolute path. Raises: InputError for what no path can be."""
+    try:
+        return Path(path).resolve()
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"a folder must have a name that a file system takes, but {path!r}: {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class RecordStore:
                     f"a location must be a folder or a URI such as s3://bucket/x, but {text}: {error}"
                 ) from error
             return cls(filesystem, root.rstrip("/"))
-        return cls(pafs.LocalFileSystem(), str(Path(text).resolve()))
+        return cls(pafs.LocalFileSystem(), str(_resolved(text)))
 
     @property
     def is_local(self) -> bool:

@@ -149,14 +149,16 @@ def name_case(rng: random.Random, work: Path, material: Material) -> int:
 
 def manifest_case(rng: random.Random, work: Path, material: Material) -> int:
     """A study with a spoiled manifest.json, read by `study.best`, by `study.report`, or gone on with."""
-    study = Path(shutil.copytree(material.folder / "measured", work / "measured"))
     content = copy.deepcopy(material.manifest)
     for _ in range(rng.randint(1, 2)):
         spoil(content, rng, MANIFEST_NAMES)
     data = json.dumps(content, default=str).encode()
     data = rng.choice([data, data, data, spoiled(data, rng), b"[" * rng.choice([10, 100_000]), b"{}", b'{"a": 1}' * 2])
+    reader, whole = rng.choices(
+        [(_best, "joined"), (_report, "begun"), (_report, "joined"), (_resume, "measured")], [6, 4, 0.04, 6]
+    )[0]
+    study = Path(shutil.copytree(material.folder / whole, work / "measured"))
     (study / "manifest.json").write_bytes(data)
-    reader = rng.choices([_best, _report_begun, _report, _resume], [6, 4, 0.04, 8])[0]
     status = reader(work, study, material)
     if reader is not _resume:
         assert (study / "manifest.json").read_bytes() == data, "a reader changed the manifest"
@@ -170,12 +172,6 @@ def _best(_work: Path, study: Path, _material: Material) -> int:
 
 
 def _report(_work: Path, study: Path, _material: Material) -> int:
-    return report.main([str(study)])
-
-
-def _report_begun(work: Path, study: Path, material: Material) -> int:
-    for table in TABLES:
-        shutil.rmtree(study / table)
     return report.main([str(study)])
 
 

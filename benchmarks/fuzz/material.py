@@ -46,7 +46,8 @@ class Material:
 
 
 def prepare(folder: Path) -> Material:
-    """Write a corpus, a space file, records of empty rows, a measured study of two cells, a model and documents."""
+    """Write a corpus, a space file, records of empty rows, a measured study of two cells (its parts joined, and without
+    records, too), a model and documents."""
     folder.mkdir()
     made = KalmanModel.from_config(KalmanConfig(num_chains=60, chain_length=40, dim=16, topic_dim=2, state_dim=4))
     vectors, ids = made.sample()
@@ -81,4 +82,10 @@ def _measured_study(folder: Path) -> tuple[Plan, dict]:
         updates = list(run_trial(spec, store))
         curve = [update.evaluation for update in updates if update.evaluation is not None]
         store.write_trial(updates[-1].row, curve, updates[-1].ranks)
+    joined = RecordStore.at(folder / "joined")
+    joined.write_json("manifest.json", manifest)
+    RecordStore.at(folder / "begun").write_json("manifest.json", manifest)
+    for table in TABLES:
+        frame = store.read(table).astype(object)
+        joined.write_part(table, "all", frame.where(frame.notna(), None).to_dict("records"))
     return plan, manifest
