@@ -1,17 +1,13 @@
 """What the command lines share: a parser and an error that say one sentence, and a screen on which text is text."""
 
 import argparse
-import re
 import sys
 
 from rich.console import Console
 from rich.text import Text
 
 from lvm_core.errors import InputError
-
-# Control characters, halves of surrogate pairs, and marks that turn the direction of a line: none belongs in a name or
-# a title, and a terminal would obey them. Line feed and tab stay.
-OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+from study.wording import plain, without_secrets
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,14 +17,9 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}. See `python -m {self.prog} --help`.")
 
 
-def plain(text: str) -> str:
-    """Return text with the characters that a terminal would obey written as escapes."""
-    return OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
-
-
 def say_error(error: Exception | str) -> None:
-    """Print an error as one line; what it names, such as a file, may hold a line break."""
-    print(f"error: {plain(' '.join(str(error).split()))}", file=sys.stderr)
+    """Print an error as one line; what it names, such as a file or a URI, may hold a line break or a key."""
+    print(f"error: {plain(without_secrets(' '.join(str(error).split())))}", file=sys.stderr)
 
 
 class PlainConsole(Console):

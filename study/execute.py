@@ -22,6 +22,7 @@ from study.protocol import CONTROLLED
 from study.records import RecordStore, join
 from study.repair import set_aside
 from study.trial_rows import base_row
+from study.wording import without_secrets
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -158,7 +159,7 @@ def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest
     sound = print_summary(study, console)
     if request.report:
         write_report(study, store)
-    console.print(f"\nrecords and report: {location}", highlight=False, soft_wrap=True)
+    console.print(f"\nrecords and report: {without_secrets(location)}", highlight=False, soft_wrap=True)
     return DONE if sound else FAILED
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lvm_core.errors import InputError
+from study.schema import plain_name
 from study.wording import explain
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -20,6 +21,7 @@ def _moment(text: str) -> str:
     return text
 
 
+Name = Annotated[str, AfterValidator(plain_name)]
 Moment = Annotated[str, AfterValidator(_moment)]
 
 
@@ -60,7 +62,7 @@ class Domain(Part):
 
 class Compare(Part):
     by: Literal["steps", "gain", "difference"]
-    reference: str
+    reference: Name
 
 
 class Space(Part):
@@ -70,7 +72,7 @@ class Space(Part):
     cells: Cells
     patience: Patience
     racing: Racing
-    search: dict[str, Domain] | None = None
+    search: dict[Name, Domain] | None = None
     compare: Compare | None = None
 
 
@@ -109,9 +111,9 @@ class Hardware(Part):
 
 
 class Variant(Part):
-    variant: str | None
-    row: str | None
-    cell_id: str
+    variant: Name | None
+    row: Name | None
+    cell_id: Name
     context_length: Size
     num_sequences: Size
     protocol: str
@@ -143,7 +145,7 @@ class Manifest(Part):
     study: str
     question: str
     space: Space
-    cells: list[str]
+    cells: list[Name]
     split: Split
     splits: list[Split] = []
     corpus: Corpus = None  # it may be missing, and not null

@@ -3,14 +3,14 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from study.durations import parse_duration
 from study.recipe import Recipe
+from study.schema import plain_name
 from study.wording import explain, nearest
 
-# names of variants and rows become parts of cell ids and of file names
-Name = Annotated[str, Field(pattern=r"^[\w][\w .+=%-]{0,59}$")]
+Name = Annotated[str, Field(max_length=60), AfterValidator(plain_name)]
 PositiveInts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 

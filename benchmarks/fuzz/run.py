@@ -17,7 +17,8 @@ from unittest import mock
 
 from benchmarks.fuzz.cases import KINDS
 from benchmarks.fuzz.material import Material, prepare
-from study.command_line import OBEYED
+from lvm_core.corpus import EMBEDDED
+from study.wording import OBEYED
 
 LONGEST_S = 10.0
 DEAD_S = 120.0  # nothing that Python can interrupt took so long: the process ends with a traceback
@@ -81,9 +82,11 @@ def quiet(folder: Path) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def empty(folder: Path) -> None:
-    """Remove what is in a folder, but not the folder: it may be the working directory."""
+def empty(folder: Path, but: str | None = None) -> None:
+    """Remove what is in a folder, but not the folder, which may be the working directory, nor names that have `but`."""
     for entry in os.scandir(folder):
+        if but is not None and but in entry.name:
+            continue
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
         else:
@@ -123,8 +126,8 @@ def guarded() -> Iterator[None]:
 def answered(case, rng: random.Random, folder: Path, material: Material) -> tuple[str, str | None]:
     """Run one case; return how it ended, and what was wrong about that."""
     work = folder / "case" / "a" / "b"
-    for place in (work, folder / "cache"):
-        empty(place)
+    empty(work)
+    empty(folder / "cache", but=EMBEDDED)
     said, told = io.StringIO(), io.StringIO()
     try:
         with guarded(), contextlib.redirect_stderr(told), contextlib.redirect_stdout(said):

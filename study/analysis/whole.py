@@ -4,7 +4,7 @@ import pandas as pd
 
 from lvm_core.errors import InputError
 from study.analysis.load import StudyRecords
-from study.schema import STAGES, STATUSES
+from study.schema import PLAIN, STAGES, STATUSES
 
 
 def require_whole(study: StudyRecords) -> None:
@@ -20,6 +20,13 @@ def require_whole(study: StudyRecords) -> None:
             f"every trial must have an id, a stage and a status that this tool knows, but {study.location}/trials has "
             f"{', '.join(unknown) or 'rows without'}. Read it with the version that wrote it."
         )
+    for column in ("trial_id", "cell_id", "model"):
+        odd = [name for name in study.trials[column].dropna().unique() if not PLAIN.fullmatch(name)]
+        if odd:
+            raise InputError(
+                f"a {column} must be letters, digits, blanks and . _ + = % -, but {study.location}/trials has "
+                f"{odd[0][:40]!r}. Read records that this tool wrote."
+            )
     confirm = study.measured("confirm")
     _require_all(study, "test ranks", confirm.trial_id, study.ranks[study.ranks.split == "test"].trial_id, "ranks")
     _require_all(

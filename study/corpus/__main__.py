@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 from lvm_core.errors import InputError
-from study.command_line import Parser, plain, say_error
+from study.command_line import Parser, say_error
 from study.corpus.encoder import DEFAULT
+from study.wording import plain
 
 DONE, WRONG, INTERRUPTED = 0, 2, 130
 
