@@ -167,13 +167,17 @@ class AuditedSplit(Split):
     audit: Audit
 
 
+class DatedRun(Run):
+    started_at: str
+
+
 class ResumableManifest(Manifest):
     """What a run reads that goes on with a study."""
 
     command: str
     splits: list[AuditedSplit] = Field(min_length=1)
     warnings: list[str]
-    runs: list[Run]
+    runs: list[DatedRun]
 
 
 def check_manifest(content: Any, where: str, model: type[Manifest] = Manifest) -> dict:

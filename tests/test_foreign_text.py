@@ -23,11 +23,11 @@ from study.space import Space
 from study.wording import in_markdown, plain
 
 NAMES = {
-    "markup": "[bold]loud[/] [/red] :warning:",
     "html": "</script><script>alert(1)</script><img src=x onerror=alert(1)>",
     "template": "{{ 7 * 7 }} {% raw %}",
     "markdown": "a|b\n\n# c [click](http://evil) ![x](http://evil) `code`",
     "terminal": "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\udcff\r",
+    "markup": "[bold]loud[/] [/red] :warning:",
 }
 names = pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 
