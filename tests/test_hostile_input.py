@@ -21,6 +21,7 @@ from lvm_core.models import ModelConfig, build_model
 from lvm_core.predict import Predictor
 from study import run
 from study.durations import parse_duration
+from study.manifest_file import ResumableManifest, check_manifest
 from study.records import RecordStore, join
 from study.repair import set_aside
 from study.run import STUDY_NAME
@@ -141,6 +142,33 @@ def test_a_corpus_whose_header_breaks_off_is_refused(small_file, tmp_path):
     (tmp_path / "c.npz").write_bytes(data.replace(b"'fortran_order'", b"(fortran_order'"))
     with pytest.raises(InputError, match=r"a corpus must be readable as \.npz"):
         open_corpus(str(tmp_path / "c.npz"))
+
+
+def sound_manifest(made) -> dict:
+    split = {"fingerprint": "f", "protocol": "controlled", "max_context": 4, "audit": {"num_leaked_vectors": 0}}
+    more = {"splits": [split], "warnings": [], "command": "x", "runs": [{"started_at": "2026-01-01T00:00:00+00:00"}]}
+    return json.loads(json.dumps(made.manifest)) | more
+
+
+LIES = {
+    "a run without a date": ("runs", [{"ended": "done"}]),
+    "no command": ("command", None),
+    "a time without its zone": ("reopened", {"C1_N2": "2026-01-01"}),
+    "a split without an audit": ("splits", [{"fingerprint": "f", "protocol": "controlled", "max_context": 4}]),
+    "a cell that leaves the study": ("cells", ["C1_N2", "../x"]),
+    "an infinite time": ("wall_s", float("inf")),
+    "a corpus that is a list": ("corpus", []),
+    "a search from nowhere": ("space", {"search": {"alpha": {"low": 1.0, "high": 0.0}}}),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), LIES.values(), ids=LIES.keys())
+def test_a_manifest_that_lies_is_refused_before_a_study_goes_on(key, value, made):
+    manifest = sound_manifest(made)
+    assert check_manifest(manifest, "m", ResumableManifest) is manifest
+    lie = manifest | {key: manifest[key] | value if key == "space" else value}
+    with pytest.raises(InputError, match=f"m.*{key}.*Restore the file"):
+        check_manifest(lie, "m", ResumableManifest)
 
 
 CONFIGS = {

@@ -2,8 +2,9 @@
 
     python -m benchmarks.fuzz --cases 100000 --minutes 30 --processes 2
 
-Every case must end with exit status 2 and one sentence, or as a correct run, within 10 s of the processor, and leave every file outside
-the output folder as it was. A case is a function of (seed, number), so a bad one can be run again: `--only NUMBER`.
+Every case must end with exit status 2 and one sentence, or as a correct run, within 10 s of the processor, and leave
+every file outside the output folder as it was. A case is a function of (seed, number), so a bad one can be run again:
+`--only NUMBER`.
 """
 
 import argparse
