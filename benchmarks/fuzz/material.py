@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sentence_transformers  # noqa: F401  seconds of a busy minute, which no case should be blamed for
 import yaml
 
 from benchmarks.torture.study import space_for
