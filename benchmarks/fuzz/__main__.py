@@ -10,13 +10,11 @@ every file outside the output folder as it was. A case is a function of (seed, n
 import argparse
 import multiprocessing
 import sys
-import tempfile
 import time
 from collections import Counter
-from pathlib import Path
 
 from benchmarks.fuzz.cases import KINDS
-from benchmarks.fuzz.run import Found, run_cases
+from benchmarks.fuzz.run import Found, in_own_folder
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,12 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
         with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
             found = pool.starmap(in_own_folder, parts)
     return tell(found, time.monotonic() - began)
-
-
-def in_own_folder(seed: int, numbers: range, limit_s: float) -> Found:
-    """Run numbered cases in a folder that goes away."""
-    with tempfile.TemporaryDirectory(prefix="lvm-fuzz-") as folder:
-        return run_cases(Path(folder).resolve(), seed, numbers, limit_s)
 
 
 def tell(found: list[Found], wall_s: float) -> int:

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import tempfile
 import time
 import traceback
 from collections import Counter
@@ -38,6 +39,12 @@ class Found:
     counts: Counter = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     longest_s: float = 0.0
+
+
+def in_own_folder(seed: int, numbers: range, limit_s: float) -> Found:
+    """Run numbered cases in a folder that goes away."""
+    with tempfile.TemporaryDirectory(prefix="lvm-fuzz-") as folder:
+        return run_cases(Path(folder).resolve(), seed, numbers, limit_s)
 
 
 def run_cases(folder: Path, seed: int, numbers: range, limit_s: float) -> Found:
