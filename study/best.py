@@ -1,44 +1,45 @@
 """Print a study's best configurations, or export its best model: `python -m study.best results/<study>`."""
 
-import argparse
 import json
 import sys
 
-from rich.console import Console
-
 from lvm_core.errors import InputError
 from study.analysis.load import load_study
+from study.analysis.whole import require_whole
+from study.command_line import Parser, open_console, say_error
 from study.report.findings import Findings
 from study.report.words import best_lines
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the best configuration by context length and overall, or all of them as JSON."""
-    parser = argparse.ArgumentParser(prog="study.best", description=__doc__)
+    parser = Parser(prog="study.best", description=__doc__, allow_abbrev=False)
     parser.add_argument("study", help="the study's folder or URI")
     parser.add_argument("--json", action="store_true", help="every cell's best configuration, as JSON")
     parser.add_argument("--export", metavar="DIR", help="write the best model with its card to a new folder")
     parser.add_argument("--cell", metavar="ID", help="export this cell's best model instead, e.g. C4_N2000")
-    options = parser.parse_args(arguments)
     try:
+        options = parser.parse_args(arguments)
         if options.cell is not None and options.export is None:
             raise InputError("--cell must come with --export DIR, but that is missing. Add it, or use --json.")
-        findings = Findings(load_study(options.study))
+        study = load_study(options.study)
+        require_whole(study)
+        findings = Findings(study)
         if findings.best["overall"] is None:
             raise InputError(f"a study must have a completed confirm trial, but {options.study} has none. Resume it.")
         if options.export is not None:
             from study.export import export_model  # loads torch, which reading records must not need
 
-            print(export_model(findings, options.export, options.cell))
+            open_console().print(export_model(findings, options.export, options.cell), highlight=False, soft_wrap=True)
             return 0
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return 2
     if options.json:
         print(json.dumps(findings.best, indent=1))
     else:
         for line in best_lines(findings):
-            Console(soft_wrap=True).print(line, highlight=False)
+            open_console().print(line, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -12,16 +12,19 @@ from pathlib import Path
 from rich.console import Console
 
 from lvm_core.errors import InputError
+from study.command_line import say_error
 from study.continuation import check_continues, extended, reopen, searched_since
 from study.driver import RunOptions, run_study
 from study.lost_search import searched_after_lost
 from study.manifest import MANIFEST, accounted_run, describe, locked, near_copies
+from study.manifest_file import ResumableManifest, check_manifest
 from study.plan import SEARCH_REPLICATE, Plan
 from study.progress import Progress, work_of
 from study.protocol import CONTROLLED
 from study.records import RecordStore, join
 from study.repair import set_aside
 from study.trial_rows import base_row
+from study.wording import without_secrets
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -49,7 +52,7 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
     is_new = not store.exists(MANIFEST)
     manifest = open_manifest(plan, store, request)
     if leaked := forbidden_leak(manifest):
-        print(f"error: the split audit found {leaked} held-out vectors in training windows; stopped.", file=sys.stderr)
+        say_error(f"the split audit found {leaked} held-out vectors in training windows; stopped.")
         return FAILED
     with locked(store):
         if is_new and store.exists(MANIFEST):
@@ -82,7 +85,7 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
 def open_manifest(plan: Plan, store: RecordStore, request: RunRequest) -> dict:
     """Return the manifest to go on with: the one on disk, if it is of this configuration, or a new one."""
     if store.exists(MANIFEST):
-        found = store.read_json(MANIFEST)
+        found = check_manifest(store.read_json(MANIFEST), store.path(MANIFEST), ResumableManifest)
         check_continues(found, plan, request.resume)
         return extended(found, plan, request.command(resume=False))
     _check_writable(request.out)
@@ -158,7 +161,7 @@ def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest
     sound = print_summary(study, console)
     if request.report:
         write_report(study, store)
-    console.print(f"\nrecords and report: {location}", highlight=False, soft_wrap=True)
+    console.print(f"\nrecords and report: {without_secrets(location)}", highlight=False, soft_wrap=True)
     return DONE if sound else FAILED
 
 

@@ -5,7 +5,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import resource
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from lvm_core.version import trainer_version
 from study.machine import code_version, hardware, versions
 from study.plan import Plan
 from study.records import RecordStore
+from study.wording import without_secrets
 
 MANIFEST = "manifest.json"
 
@@ -58,11 +58,6 @@ def describe(plan: Plan, command: str) -> dict:
         "history": [],
         "runs": [],
     }
-
-
-def without_secrets(command: str) -> str:
-    """Return a command line without the keys that a URI may carry: `s3://KEY:SECRET@bucket`."""
-    return re.sub(r"://[^/@\s]+@", "://…@", command)
 
 
 def describe_split(dataset: Dataset, protocol: str) -> dict:
@@ -134,7 +129,7 @@ def accounted_run(store: RecordStore, manifest: dict, num_workers: int) -> Itera
         run["ended"] = "interrupted"
         raise
     except Exception as error:
-        run["ended"] = f"error: {error}"
+        run["ended"] = without_secrets(f"error: {error}")
         raise
     finally:
         failing = run["ended"] != "done"

@@ -7,6 +7,7 @@ import pandas as pd
 from lvm_core.predict.latency import Latency
 from study.machine import hardware
 from study.report.findings import Findings
+from study.wording import in_markdown
 
 LICENCE = "**To be filled in by a person who knows**: the licence of the texts, of the vectors, and of these weights."
 BASELINES = ("last_vector", "context_mean", "context_ema", "ridge", "nearest_window")
@@ -17,7 +18,8 @@ def model_card(findings: Findings, entry: dict, facts: dict, latencies: list[Lat
     cell = findings.cells.set_index("cell_id").loc[entry["cell_id"]]
     trial = findings.study.trials.set_index("trial_id").loc[entry["trial_id"]]
     parts = [
-        f"# {facts['model']['model']}, C={entry['context_length']}, N={entry['num_sequences']:,}, of {facts['study']}",
+        f"# {facts['model']['model']}, C={entry['context_length']}, N={entry['num_sequences']:,}, of "
+        f"{in_markdown(facts['study'])}",
         f"Predicts the next vector of a text from its last {entry['context_length']} vectors "
         f"(D = {facts['model']['dim']}, {int(trial.num_parameters):,} parameters). {_standing(entry)}",
         "## Figures",
@@ -88,11 +90,11 @@ def _baselines(findings: Findings, entry: dict, cell: pd.Series) -> list[str]:
 
 def _data(findings: Findings, trial: pd.Series) -> list[str]:
     rows = [
-        ["corpus", trial.corpus],
-        ["corpus fingerprint", f"`{trial.corpus_fingerprint}`"],
-        ["split fingerprint", f"`{trial.split_fingerprint}`"],
-        ["code", f"`{trial.code_version}`"],
-        ["study", findings.study.manifest["study"]],
+        ["corpus", in_markdown(trial.corpus)],
+        ["corpus fingerprint", f"`{in_markdown(trial.corpus_fingerprint)}`"],
+        ["split fingerprint", f"`{in_markdown(trial.split_fingerprint)}`"],
+        ["code", f"`{in_markdown(trial.code_version)}`"],
+        ["study", in_markdown(findings.study.manifest["study"])],
         ["trial", f"`{trial.name}`, {trial.finished_at:%Y-%m-%d}"],
         ["licence of the data", LICENCE],
     ]

@@ -1,6 +1,5 @@
 """Ask for the next chunks of a passage: `python -m study.predict MODEL --corpus my.npz --text "…"`."""
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,12 @@ import numpy as np
 from lvm_core.corpus import Corpus, open_corpus
 from lvm_core.errors import InputError
 from lvm_core.predict import Router
+from study.command_line import Parser, say_error
 from study.corpus.chunks import cut
 from study.corpus.documents import decode
 from study.corpus.encoder import Encoder, open_encoder
 from study.corpus.text_index import TextIndex, open_index
+from study.wording import plain
 
 DONE, WRONG = 0, 2
 
@@ -28,13 +29,6 @@ class Hit:
     start: int
     end: int
     text: str
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one sentence."""
-
-    def error(self, message: str) -> None:
-        raise InputError(f"{message}. See `python -m {self.prog} --help`.")
 
 
 def parser() -> Parser:
@@ -54,25 +48,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     try:
         options = parser().parse_args(arguments)
-        text = options.text if options.file is None else read_passage(options.file)
+        text = read_passage(options.text, options.file)
         corpus = open_corpus(options.corpus)
         index = open_index(corpus, options.corpus)
         router = Router.load(options.models).over(corpus)
         encoder = open_encoder(options.encoder or index.facts.encoder, "cpu")
         context, hits = ask(router, corpus, index, encoder, text, options.k)
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return WRONG
     print_answer(router, context, hits)
     return DONE
 
 
-def read_passage(path: Path) -> str:
-    """Return the text of a file. Raises: InputError where it is not UTF-8."""
-    text, problem = decode(path.read_bytes())
+def read_passage(text: str | None, path: Path | None) -> str:
+    """Return the passage given, or that of a file. Raises: InputError where it is not UTF-8."""
+    data = text.encode(errors="surrogateescape") if path is None else path.read_bytes()
+    passage, problem = decode(data)
     if problem:
-        raise InputError(f"a passage {problem}: {path}.")
-    return text
+        raise InputError(f"a passage {problem}: {'--text' if path is None else path}.")
+    return passage
 
 
 def ask(
@@ -109,7 +104,8 @@ def print_answer(router: Router, context: list[str], hits: list[Hit]) -> None:
     read = min(len(context), predictor.context_length)
     print(f"passage of {len(context)} chunks; the model trained on C={predictor.context_length} read the last {read}")
     for place, hit in enumerate(hits, 1):
-        print(f"{place}. {hit.score:.3f}  {hit.document}, characters {hit.start:,} to {hit.end:,}\n   {hit.text}")
+        found = f"{place}. {hit.score:.3f}  {hit.document}, characters {hit.start:,} to {hit.end:,}\n   {hit.text}"
+        print(plain(found))
 
 
 def _hit(index: TextIndex, score: float, row: int) -> Hit:

@@ -20,9 +20,17 @@ from study.schema import TABLES
 def join(out: str, study: str) -> str:
     """Return the location of a study under a folder or URI; a URI's options stay at its end."""
     if "://" not in out:
-        return str(Path(out).resolve() / study)
+        return str(_resolved(out) / study)
     path, mark, options = out.partition("?")
     return f"{path.rstrip('/')}/{study}{mark}{options}"
+
+
+def _resolved(path: str) -> Path:
+    """Return an absolute path. Raises: InputError for what no path can be."""
+    try:
+        return Path(path).resolve()
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"a folder must have a name that a file system takes, but {path!r}: {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -44,13 +52,16 @@ class RecordStore:
                     f"a location must be a folder or a URI such as s3://bucket/x, but {text}: {error}"
                 ) from error
             return cls(filesystem, root.rstrip("/"))
-        return cls(pafs.LocalFileSystem(), str(Path(text).resolve()))
+        return cls(pafs.LocalFileSystem(), str(_resolved(text)))
 
     @property
     def is_local(self) -> bool:
         return isinstance(self.filesystem, pafs.LocalFileSystem)
 
     def path(self, name: str) -> str:
+        """Return where a file of the study stands. Raises: InputError for a name that leaves the study's folder."""
+        if ".." in name.split("/") or "\0" in name:
+            raise InputError(f"a file of a study must stay in its folder, but got the name {name!r} in {self.root}.")
         return f"{self.root}/{name}"
 
     def exists(self, name: str) -> bool:
@@ -82,7 +93,7 @@ class RecordStore:
     def read_json(self, name: str) -> dict:
         try:
             return json.loads(self.read_bytes(name))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"a study must have a readable {name}, but {self.path(name)} is not: {error}") from error
 
     def write_part(self, table: str, trial_id: str, rows: list[dict] | dict[str, object]) -> None:

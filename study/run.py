@@ -5,10 +5,9 @@ import re
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from lvm_core.corpus import open_corpus
 from lvm_core.errors import InputError
+from study.command_line import Parser, open_console, say_error
 from study.driver import RunOptions
 from study.durations import parse_duration
 from study.estimate import print_plan
@@ -18,13 +17,6 @@ from study.space_file import list_spaces, load_space
 
 PRESETS = ("quick", "laptop", "full")
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one sentence."""
-
-    def error(self, message: str) -> None:
-        raise InputError(f"{message}. See `python -m {self.prog} --help`.")
 
 
 def parser() -> Parser:
@@ -56,12 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
         arguments = sys.argv[1:] if arguments is None else arguments
         return run(parser().parse_args(arguments, argparse.Namespace(arguments=arguments)))
     except InputError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # a name may hold a line break
+        say_error(error)
         return WRONG
     except OSError as error:
-        print(
-            f"error: {error}. Mend the cause and run it again, with --resume if the study has begun.", file=sys.stderr
-        )
+        say_error(f"{error}. Mend the cause and run it again, with --resume if the study has begun.")
         return WRONG
     except KeyboardInterrupt:
         print("\ninterrupted before or after the trials; nothing is lost.", file=sys.stderr)
@@ -70,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """List, plan or run, as the options say."""
-    console = Console(soft_wrap=not sys.stdout.isatty(), markup=False)  # names and titles are text, not markup
+    console = open_console()
     if options.list:
         for name, question in list_spaces().items():
             console.print(f"{name:12} {' '.join(question.split())}", highlight=False)

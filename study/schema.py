@@ -1,5 +1,7 @@
 """The columns of the record files. README's column dictionary is checked against this file."""
 
+import re
+
 import pyarrow as pa
 
 TEXT, INT, REAL, BIG = pa.string(), pa.int32(), pa.float64(), pa.int64()
@@ -102,5 +104,14 @@ RANKS = pa.schema(
 )
 
 TABLES = {"trials": TRIALS, "curves": CURVES, "ranks": RANKS}
+# ids of trials and cells, names of variants, rows and models: they become parts of labels and of file names
+PLAIN = re.compile(r"\w[\w .+=%-]*")
 STAGES = ("search", "confirm", "baseline")
 STATUSES = ("completed", "raced_out", "diverged", "failed", "timeout", "infeasible")
+
+
+def plain_name(text: str) -> str:
+    """Return a name as it stands. Raises: ValueError unless it is plain: it becomes a part of ids and file names."""
+    if not PLAIN.fullmatch(text):
+        raise ValueError(f"a name must be letters, digits, blanks and . _ + = % -, but got {text[:40]!r}")
+    return text

@@ -3,12 +3,14 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from study.durations import parse_duration
 from study.recipe import Recipe
+from study.schema import plain_name
 from study.wording import explain, nearest
 
+Name = Annotated[str, Field(max_length=60), AfterValidator(plain_name)]
 PositiveInts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 
@@ -40,7 +42,7 @@ class Cells(Strict):
 
     context_length: PositiveInts
     num_sequences: PositiveInts
-    rows: dict[str, Row] = {}
+    rows: dict[Name, Row] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -154,7 +156,7 @@ class Space(Strict):
     patience: Patience = Patience(replay=(3,))
     racing: Racing = Racing()
     replicates: int = Field(3, ge=1)
-    variants: dict[str, dict[str, Any]] = {}
+    variants: dict[Name, dict[str, Any]] = {}
     compare: Compare | None = None
     scale: Literal["none", "auto"] = "none"
     trial_time_limit: str | None = None

@@ -28,6 +28,7 @@ from study.recipe import Recipe
 from study.records import RecordStore
 from study.spec import TrialSpec
 from study.trial_rows import base_row, curve_row, metric_columns, progress_columns, rank_columns
+from study.wording import without_secrets
 
 LATENCY_CALLS, LATENCY_WARM_UP = 40, 5
 
@@ -68,7 +69,7 @@ def run_trial(spec: TrialSpec, store: RecordStore | None = None) -> Iterator[Tri
     except Exception as error:
         # the one place where a trial's exception becomes a row
         reason = "oom" if _is_out_of_memory(error) else "error"
-        yield _ended(spec, last, row, "failed", reason, traceback.format_exc(), started)
+        yield _ended(spec, last, row, "failed", reason, without_secrets(traceback.format_exc()), started)
 
 
 @cache

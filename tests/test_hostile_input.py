@@ -1,5 +1,6 @@
 """Whatever is thrown at the command line: exit status 2 and one sentence, or a correct run; never a traceback."""
 
+import json
 import re
 from pathlib import Path
 
@@ -12,9 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from benchmarks import fuzz
+from benchmarks.fuzz.run import run_cases
+from lvm_core.checkpoint import model_files, write_folder
+from lvm_core.corpus import open_corpus
+from lvm_core.errors import InputError
+from lvm_core.models import ModelConfig, build_model
+from lvm_core.predict import Predictor
 from study import run
 from study.durations import parse_duration
+from study.manifest_file import ResumableManifest, check_manifest
 from study.records import RecordStore, join
 from study.repair import set_aside
 from study.run import STUDY_NAME
@@ -128,5 +135,85 @@ def test_a_foreign_parquet_and_a_second_one_of_the_same_name_are_both_kept_aside
     assert {path.name for path in (tmp_path / "set_aside" / "ranks").iterdir()} == {"x.parquet", "x.parquet.1"}
 
 
-def test_a_short_fuzz_run_finds_nothing(tmp_path, capsys):
-    assert fuzz.fuzz(tmp_path, seed=7, numbers=range(60), limit_s=60) == 0, capsys.readouterr().out
+def test_a_corpus_whose_header_breaks_off_is_refused(small_file, tmp_path):
+    with np.load(small_file) as archive:
+        np.savez(tmp_path / "c.npz", **archive)
+    data = (tmp_path / "c.npz").read_bytes()
+    (tmp_path / "c.npz").write_bytes(data.replace(b"'fortran_order'", b"(fortran_order'"))
+    with pytest.raises(InputError, match=r"a corpus must be readable as \.npz"):
+        open_corpus(str(tmp_path / "c.npz"))
+
+
+def sound_manifest(made) -> dict:
+    split = {"fingerprint": "f", "protocol": "controlled", "max_context": 4, "audit": {"num_leaked_vectors": 0}}
+    more = {"splits": [split], "warnings": [], "command": "x", "runs": [{"started_at": "2026-01-01T00:00:00+00:00"}]}
+    return json.loads(json.dumps(made.manifest)) | more
+
+
+LIES = {
+    "a run without a date": ("runs", [{"ended": "done"}]),
+    "no command": ("command", None),
+    "a time without its zone": ("reopened", {"C1_N2": "2026-01-01"}),
+    "a split without an audit": ("splits", [{"fingerprint": "f", "protocol": "controlled", "max_context": 4}]),
+    "a cell that leaves the study": ("cells", ["C1_N2", "../x"]),
+    "an infinite time": ("wall_s", float("inf")),
+    "a corpus that is a list": ("corpus", []),
+    "a search from nowhere": ("space", {"search": {"alpha": {"low": 1.0, "high": 0.0}}}),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), LIES.values(), ids=LIES.keys())
+def test_a_manifest_that_lies_is_refused_before_a_study_goes_on(key, value, made):
+    manifest = sound_manifest(made)
+    assert check_manifest(manifest, "m", ResumableManifest) is manifest
+    lie = manifest | {key: manifest[key] | value if key == "space" else value}
+    with pytest.raises(InputError, match=f"m.*{key}.*Restore the file"):
+        check_manifest(lie, "m", ResumableManifest)
+
+
+CONFIGS = {
+    "a layer a byte of memory": {"num_layers": 10**9},
+    "more values than memory": {"hidden_dim": 10**6, "model": "memory_gru", "num_slots": 10**6},
+    "sizes that no integer holds": {"hidden_dim": 2**63},
+    "a negative size": {"dim": -1},
+    "a size that is a text": {"hidden_dim": "8"},
+    "a dropout of more than all": {"dropout": 7},
+    "an unknown model": {"model": "../gru"},
+    "a model that is a list": {"model": []},
+    "an unknown key": {"code": "import os"},
+}
+
+
+@pytest.mark.parametrize("changes", CONFIGS.values(), ids=CONFIGS.keys())
+def test_a_hostile_config_of_a_model_is_refused_before_anything_is_made(changes, tmp_path):
+    config = ModelConfig(dim=16, hidden_dim=8)
+    files = model_files(build_model(config, 0).state_dict(), config, {"training": {"context_length": 4}})
+    write_folder(tmp_path / "m", files)
+    Predictor.load(tmp_path / "m")
+    content = json.loads(files["config.json"])
+    content["model"] |= changes
+    (tmp_path / "m" / "config.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="config"):
+        Predictor.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(value, tmp_path):
+    config = ModelConfig(dim=16, hidden_dim=8)
+    weights = build_model(config, 0).state_dict()
+    next(iter(weights.values())).view(-1)[0] = value
+    write_folder(tmp_path / "m", model_files(weights, config, {"training": {"context_length": 4}}))
+    with pytest.raises(InputError, match="weights must be finite float32"):
+        Predictor.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("name", ["../x", "report/../../x", "trials/..", "a\0b"])
+def test_a_file_of_a_study_cannot_leave_its_folder(name, tmp_path):
+    store = RecordStore.at(tmp_path / "study")
+    with pytest.raises(InputError, match="must stay in its folder"):
+        store.write_bytes(name, b"x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_short_fuzz_run_finds_nothing(tmp_path):
+    assert run_cases(tmp_path, seed=7, numbers=range(40), limit_s=60).wrong == []

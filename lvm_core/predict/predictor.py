@@ -11,6 +11,7 @@ from lvm_core.corpus import Corpus
 from lvm_core.devices import resolve_device
 from lvm_core.errors import InputError
 from lvm_core.models import LatentVectorModel
+from lvm_core.predict.check import check_model
 from lvm_core.predict.contexts import Contexts, as_list, batches
 from lvm_core.predict.index import VectorIndex
 from lvm_core.seeds import child_generator
@@ -34,11 +35,8 @@ class Predictor:
     @classmethod
     def load(cls, folder: str | Path, device: str = "cpu") -> "Predictor":
         """Load safetensors and JSON, which run no code. Raises: InputError naming what is missing or damaged."""
+        check_model(Path(folder))
         model, facts = load_model(Path(folder))
-        if not isinstance((facts.get("training") or {}).get("context_length"), int):
-            raise InputError(
-                f"config.json must have training.context_length, but {folder} lacks it. Export the model again."
-            )
         device = resolve_device(device)
         return cls(model.to(device), facts, device)
 

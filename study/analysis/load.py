@@ -6,6 +6,7 @@ from functools import cached_property
 import pandas as pd
 
 from lvm_core.errors import InputError
+from study.manifest_file import check_manifest
 from study.records import RecordStore
 
 KEY = ["context_length", "num_sequences", "cell_id"]
@@ -97,12 +98,7 @@ class StudyRecords:
 def load_study(location: str) -> StudyRecords:
     """Read a study's folder or URI. Raises: InputError where it is no study."""
     store = RecordStore.at(location)
-    manifest = store.read_json("manifest.json")
-    if not isinstance(manifest, dict):
-        raise InputError(f"a study's manifest.json must be an object, but in {location} it is {str(manifest)[:40]!r}.")
-    missing = [key for key in ("study", "space", "cells", "question") if key not in manifest]
-    if missing:
-        raise InputError(f"a study's manifest.json must have {', '.join(missing)}, but {location} lacks it.")
+    manifest = check_manifest(store.read_json("manifest.json"), f"{location}/manifest.json")
     tables = {name: store.read(name) for name in ("trials", "curves", "ranks")}
     return StudyRecords(location, manifest, **tables)
 

@@ -4,17 +4,14 @@ import pandas as pd
 
 from lvm_core.errors import InputError
 from study.analysis.load import StudyRecords
-from study.schema import STAGES, STATUSES
-
-SPACE_KEYS = {"replicates": int, "cells": dict, "patience": dict}
+from study.schema import PLAIN, STAGES, STATUSES
 
 
 def require_whole(study: StudyRecords) -> None:
-    """Raise InputError unless the manifest has what a report reads, and every trial that counts its ranks and curve.
+    """Raise InputError unless every trial that counts has its figures, its ranks and its curve.
 
     A study that is still running is whole: a trial's row is written last.
     """
-    _require_manifest(study)
     unknown = sorted(set(study.trials.status.dropna()) - set(STATUSES)) + sorted(
         set(study.trials.stage.dropna()) - set(STAGES)
     )
@@ -23,6 +20,13 @@ def require_whole(study: StudyRecords) -> None:
             f"every trial must have an id, a stage and a status that this tool knows, but {study.location}/trials has "
             f"{', '.join(unknown) or 'rows without'}. Read it with the version that wrote it."
         )
+    for column in ("trial_id", "cell_id", "model"):
+        odd = [name for name in study.trials[column].dropna().unique() if not PLAIN.fullmatch(name)]
+        if odd:
+            raise InputError(
+                f"a {column} must be letters, digits, blanks and . _ + = % -, but {study.location}/trials has "
+                f"{odd[0][:40]!r}. Read records that this tool wrote."
+            )
     confirm = study.measured("confirm")
     _require_all(study, "test ranks", confirm.trial_id, study.ranks[study.ranks.split == "test"].trial_id, "ranks")
     _require_all(
@@ -44,25 +48,6 @@ def _require_figures(study: StudyRecords, trials: pd.DataFrame, names: list[str]
             f"a completed trial must have {', '.join(names)}, but {empty.trial_id.iloc[0]} in {study.location}/trials "
             "lacks some. Move its part away and --resume: it runs again."
         )
-
-
-def _require_manifest(study: StudyRecords) -> None:
-    space = study.manifest["space"]
-    wrong = [
-        key for key, kind in SPACE_KEYS.items() if not isinstance(space, dict) or not isinstance(space.get(key), kind)
-    ]
-    wrong += [] if wrong or "replay" in space["patience"] else ["patience.replay"]
-    if wrong:
-        raise InputError(
-            f"a manifest must have {', '.join(f'space.{key}' for key in wrong)}, but {study.location}/manifest.json "
-            "has not. Restore the file, or run the study again under another name."
-        )
-    for key, kind in (("cells", list), ("split", dict), ("study", str), ("question", str)):
-        if not isinstance(study.manifest.get(key), kind):
-            raise InputError(
-                f"`{key}` in a manifest must be a {kind.__name__}, but {study.location}/manifest.json has "
-                f"{str(study.manifest.get(key))[:60]!r}. Restore the file."
-            )
 
 
 def _require_all(study: StudyRecords, what: str, wanted, found, folder: str) -> None:

@@ -5,16 +5,11 @@ import sys
 from pathlib import Path
 
 from lvm_core.errors import InputError
+from study.command_line import Parser, say_error
 from study.corpus.encoder import DEFAULT
+from study.wording import plain
 
 DONE, WRONG, INTERRUPTED = 0, 2, 130
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one sentence."""
-
-    def error(self, message: str) -> None:
-        raise InputError(f"{message}. See `python -m {self.prog} --help`.")
 
 
 def parser() -> Parser:
@@ -38,7 +33,8 @@ def parser() -> Parser:
     inspect = commands.add_parser("inspect", help="what to know of a corpus before a study", allow_abbrev=False)
     inspect.add_argument("corpus", metavar="FILE", help="a corpus in any format, or kalman")
     inspect.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and the queries (0)")
-    convert = commands.add_parser("convert", help="between .npz, a .npy pair (a folder), Parquet and Arrow")
+    formats = "between .npz, a .npy pair (a folder), Parquet and Arrow"
+    convert = commands.add_parser("convert", help=formats, allow_abbrev=False)
     convert.add_argument("source", metavar="SRC")
     convert.add_argument("target", metavar="DST", type=Path, help="the ending says the format; none: a folder of .npy")
     return made
@@ -49,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return run(parser().parse_args(arguments))
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return WRONG
     except KeyboardInterrupt:
         print("\ninterrupted; run the same command again to go on after the last finished batch.", file=sys.stderr)
@@ -76,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
 def say(line: str) -> None:
     """Print a line at once, also into a pipe."""
-    print(line, flush=True)
+    print(plain(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from lvm_core.errors import InputError
 
 MIN_WORDS, MAX_WORDS = 8, 40
 WORD = re.compile(r"\S+")
+LANGUAGE = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*")
 PAUSES = ".!?;:,)—–…”\"'"  # a word that ends in one is a good place to cut after
 RULES = f"sentencex sentences, {MIN_WORDS} to {MAX_WORDS} words, version 1"  # raise it when a cut would fall elsewhere
 
@@ -32,7 +33,10 @@ def cut(text: str, language: str = "en") -> list[Chunk]:
     A sentence over 40 words is halved at the pause nearest its middle, again if needed. A piece under 8 words is joined
     to what follows it, the last one to what stands before it; what grows over 40 words thereby is halved again. Only a
     document of fewer than 8 words has a shorter chunk.
+    Raises: InputError for a language that is no code of one.
     """
+    if not LANGUAGE.fullmatch(language):
+        raise InputError(f"a language must be a code such as en or pt-BR, but got {language[:40]!r}. Give --language.")
     words = [match.span() for match in WORD.finditer(text)]
     if not words:
         return []

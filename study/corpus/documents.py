@@ -1,6 +1,7 @@
 """Read documents: a folder of `.txt` and `.md`, one such file, a `.jsonl`, or a Parquet with a text column."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from lvm_core.errors import InputError
 from study.corpus.markdown import blank_markup
 
 PLAIN, MARKDOWN = ".txt", ".md"
+HALF = re.compile("[\ud800-\udfff]")  # half of a surrogate pair: JSON may hold one, no text file can
 FORMATS = "a folder of .txt and .md, one such file, a .jsonl with `id` and `text`, or a Parquet with a text column"
 
 
@@ -100,6 +102,8 @@ def _document(
 ) -> Document:
     if problem is None and not isinstance(text, str):
         problem = f"must be text, but is {type(text).__name__}"
+    if problem is None and (half := HALF.search(text + title + document_id)):
+        problem = f"must be Unicode text, but it, its title or its id has half a character, {ascii(half[0])[1:-1]}"
     if problem is None and not text.strip():
         problem = "must have text, but is empty"
     return Document(document_id, title, "" if problem else text, problem, is_markdown)

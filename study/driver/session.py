@@ -26,6 +26,7 @@ for _name, _value in QUIET.items():
     os.environ.setdefault(_name, _value)
 
 import ray  # noqa: E402
+from ray._private import ray_constants  # noqa: E402
 
 from lvm_core.errors import InputError  # noqa: E402
 
@@ -56,7 +57,8 @@ def ray_session(options: RunOptions) -> Iterator[int]:
     where = {"address": options.address} if options.address else {**local, "include_dashboard": False}
     try:
         _check_reachable(options.address)
-        ray.init(**where, log_to_driver=False, logging_level="error", runtime_env={"env_vars": QUIET})
+        with contextlib.nullcontext() if options.address else _loopback():
+            ray.init(**where, log_to_driver=False, logging_level="error", runtime_env={"env_vars": QUIET})
     except (OSError, ValueError, RuntimeError) as error:
         place = f"the cluster at {options.address}" if options.address else "a local Ray"
         raise InputError(
@@ -67,6 +69,20 @@ def ray_session(options: RunOptions) -> Iterator[int]:
         yield options.num_workers or _all_cpus()
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _loopback() -> Iterator[None]:
+    """Have all processes of a Ray that starts meanwhile listen on 127.0.0.1 alone, as Ray itself does on a Mac.
+
+    Ray replaces a loopback address that it is given by one that others can reach, unless this constant is false.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _check_reachable(address: str | None) -> None:

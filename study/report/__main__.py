@@ -3,11 +3,10 @@
 import argparse
 import sys
 
-from rich.console import Console
-
 from lvm_core.errors import InputError
 from study.analysis.load import StudyRecords, load_study
 from study.analysis.whole import require_whole
+from study.command_line import Parser, open_console, say_error
 from study.records import RecordStore
 from study.report import print_summary, write_report
 from study.report.export.mlflow import write_mlflow
@@ -15,9 +14,9 @@ from study.report.export.tensorboard import write_tensorboard
 from study.report.export.trec import trec_files
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the parser of `python -m study.report`."""
-    made = argparse.ArgumentParser(prog="study.report", description=__doc__)
+    made = Parser(prog="study.report", description=__doc__, allow_abbrev=False)
     made.add_argument("study", help="the study's folder or URI")
     made.add_argument("--tensorboard", metavar="DIR", help="also write every curve as TensorBoard scalars")
     made.add_argument("--mlflow", metavar="URI", help="also write every trial as a run of this MLflow tracking store")
@@ -27,9 +26,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the summary, write the report files, and return the exit status."""
-    options = parser().parse_args(arguments)
-    console = Console(soft_wrap=not sys.stdout.isatty())
     try:
+        options, console = parser().parse_args(arguments), open_console()
         study, store = load_study(options.study), RecordStore.at(options.study)
         require_whole(study)
         sound = print_summary(study, console)
@@ -37,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         for line in [f"report: {store.path('report/index.html')}", *_export(study, store, options)]:
             console.print(line, highlight=False, soft_wrap=True)
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return 2
     return 0 if sound else 1
 

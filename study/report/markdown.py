@@ -1,5 +1,7 @@
 """Say a study's findings in Markdown that reads well in a terminal and on a code host."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from study.analysis.verdicts import Answers
@@ -8,6 +10,7 @@ from study.report.comparison import comparison
 from study.report.findings import Findings
 from study.report.method import method
 from study.report.words import best_lines, importance_rows, measured_with, patience_rows, verdict_lines
+from study.wording import in_markdown
 
 CELL_COLUMNS = {
     "cell": "cell_id",
@@ -32,19 +35,24 @@ LAW_NOTE = (
 def markdown(findings: Findings, figures: tuple[str, ...] = ()) -> str:
     """Return the report as Markdown. figures: names of the pictures in its folder `figures`."""
     manifest = findings.study.manifest
-    parts = [f"# {manifest['study']}", manifest["question"].strip()]
+    parts = [f"# {in_markdown(manifest['study'])}", in_markdown(manifest["question"])]
     if said := partial(findings):
-        parts.append(f"**Partial.** {said}")
-    parts += [" ".join(sentences(findings)), *_pictures(figures, "variants")]
+        parts.append(f"**Partial.** {in_markdown(said)}")
+    parts += [in_markdown(" ".join(sentences(findings))), *_pictures(figures, "variants")]
     for title, header, rows in comparison(findings.study):
-        parts += [f"## {title[0].upper()}{title[1:]}", _table(header, rows)]
+        parts += [f"## {in_markdown(title[0].upper() + title[1:])}", _table(header, rows)]
     if findings.cells.empty:
         parts.append("No cell is confirmed yet: there is no map to show.")
     else:
-        parts += ["## Findings", "\n".join(f"- {line}" for line in verdict_lines(findings)[1:])]
-        parts += ["## Map", *_pictures(figures, "map", "hit_at_5"), _cells_table(findings), measured_with(findings)]
+        parts += ["## Findings", _list(verdict_lines(findings)[1:])]
+        parts += [
+            "## Map",
+            *_pictures(figures, "map", "hit_at_5"),
+            _cells_table(findings),
+            in_markdown(measured_with(findings)),
+        ]
         parts += [*_headed("## The candidate pool", _pictures(figures, "pool")), "## Best configurations"]
-        parts.append("\n".join(f"- {line}" for line in best_lines(findings)[1:]))
+        parts.append(_list(best_lines(findings)[1:]))
         header, rows = patience_rows(findings)
         parts += ["## Patience", "Loss in validation Hit@5 against the largest (mean steps run), read off the curves."]
         parts += [_table(header, rows), *_headed("## Learning curves", _pictures(figures, "learning_curves"))]
@@ -57,12 +65,11 @@ def markdown(findings: Findings, figures: tuple[str, ...] = ()) -> str:
     parts += ["## Trials", _table(*_counts(findings))]
     for title, lines in (("Not measured", findings.gaps), ("Problems", findings.problems)):
         if lines:
-            parts += [f"## {title}", "\n".join(f"- {line}" for line in lines)]
+            parts += [f"## {title}", _list(lines)]
     infeasible = [[row.cell_id, str(row.error)] for row in findings.study.infeasible.itertuples()]
     if infeasible:
         parts += ["## Infeasible cells", _table(["cell", "why"], infeasible)]
-    facts = [f"- {name}: {value}" for name, value in method(findings.study).items()]
-    parts += ["## How it was measured", "\n".join(facts)]
+    parts += ["## How it was measured", _list(f"{name}: {value}" for name, value in method(findings.study).items())]
     return "\n\n".join(parts) + "\n"
 
 
@@ -78,9 +85,9 @@ def _headed(title: str, parts: list[str]) -> list[str]:
 
 def _law(arm: str, answers: Answers) -> list[str]:
     """Return the sections on the law of one arm: the laws compared, and the held-out cells."""
-    title = f"Laws{f', {arm}' if arm else ''}"
+    title = in_markdown(f"Laws{f', {arm}' if arm else ''}")
     if answers.law is None:
-        return [f"## {title}", f"No law is fitted: {answers.refusals['law']}."]
+        return [f"## {title}", f"No law is fitted: {in_markdown(answers.refusals['law'])}."]
     compared = [
         [row.form, str(row.num_parameters), f"{row.aicc - answers.law.comparison.aicc.min():.1f}",
          "-" if pd.isna(row.held_out_error) else f"{100 * row.held_out_error:.1f}", f"{row.misfit_p:.3f}",
@@ -121,4 +128,8 @@ def _counts(findings: Findings) -> tuple[list[str], list[list[str]]]:
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(f"| {' | '.join(in_markdown(cell) for cell in line)} |" for line in lines)
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {in_markdown(line)}" for line in lines)

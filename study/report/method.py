@@ -62,7 +62,7 @@ def _audits(manifest: dict) -> str:
 def _near_copies(found) -> str:
     if not isinstance(found, dict):
         return "not counted"
-    if "num_test" not in found:
+    if not {"num_validation", "num_test", "threshold"} <= set(found):
         return str(found.get("search", "not counted"))
     counts = f"{found['num_validation']} validation and {found['num_test']} test vectors"
     return f"{counts} with cosine above {found['threshold']} to training"

@@ -1,0 +1,69 @@
+"""Check an exported folder before a model of it is made: a config may ask for any size, and a file hold anything."""
+
+from pathlib import Path
+
+import torch
+
+from lvm_core.checkpoint import CONFIG, read_folder
+from lvm_core.errors import InputError
+from lvm_core.models import MODELS, ModelConfig, build_model
+from lvm_core.models.build import ANCHORS
+
+SIZES = ("dim", "hidden_dim", "num_layers", "num_slots", "chunk_length")
+MAX_SIZE = 1 << 20  # far above any model here; a product of two sizes still fits 64 bits
+
+
+def check_model(folder: Path) -> None:
+    """Raise InputError unless config.json names a model that the tensors fit, all of them finite float32.
+
+    Nothing of the config's sizes is allocated.
+    """
+    try:
+        tensors, facts = read_folder(folder)
+        _check_facts(facts)
+        config = _checked(facts["model"], len(tensors))
+        with torch.device("meta"):
+            shapes = {name: value.shape for name, value in build_model(config, seed=0).state_dict().items()}
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError, RecursionError) as error:
+        raise InputError(f"{CONFIG} must describe a model, but that in {folder} does not: {error}") from error
+    for name, shape in shapes.items():
+        if name not in tensors or tensors[name].shape != shape:
+            found = list(tensors[name].shape) if name in tensors else "none"
+            raise InputError(
+                f"the weights must fit their config, but in {folder} they do not: {name} must be {list(shape)}, but is "
+                f"{found}. Export the model again."
+            )
+        if tensors[name].dtype != torch.float32 or not tensors[name].isfinite().all():
+            raise InputError(f"weights must be finite float32, but {name} in {folder} is not. Export the model again.")
+
+
+def _check_facts(facts: dict) -> None:
+    """Raise TypeError or ValueError unless config.json has what a predictor reads of it."""
+    if not isinstance(facts, dict):
+        raise TypeError(f"it must be an object, but is a {type(facts).__name__}")
+    training = facts.get("training")
+    length = training.get("context_length") if isinstance(training, dict) else None
+    if type(length) is not int or length < 1:
+        raise ValueError(f"it must have training.context_length, 1 or more, but has {str(length)[:40]}")
+    if not isinstance(facts.get("corpus_fingerprint"), str | None):
+        raise ValueError("corpus_fingerprint must be a text")
+
+
+def _checked(values: dict, num_tensors: int) -> ModelConfig:
+    """Return a file's model config. Raises: KeyError, TypeError or ValueError for what no model here can have."""
+    if not isinstance(values, dict):
+        raise TypeError(f"`model` must be an object, but is a {type(values).__name__}")
+    config = ModelConfig(**values)
+    for name in SIZES:
+        size = getattr(config, name)
+        if type(size) is not int or not 1 <= size < MAX_SIZE:
+            raise ValueError(f"{name} must be a whole number of 1 or more, but is {str(size)[:40]}")
+    if config.num_layers > num_tensors:
+        raise ValueError(f"{config.num_layers} layers must have tensors of their own, but there are {num_tensors}")
+    if config.model not in MODELS or config.anchor not in ANCHORS:
+        raise ValueError(f"no model {str(config.model)[:40]} with the anchor {str(config.anchor)[:40]} is known")
+    if type(config.dropout) not in (int, float) or not 0 <= config.dropout <= 1:
+        raise ValueError(f"dropout must be between 0 and 1, but is {str(config.dropout)[:40]}")
+    return config
