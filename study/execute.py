@@ -2,7 +2,6 @@
 
 import logging
 import shlex
-import shutil
 import sys
 import uuid
 from dataclasses import dataclass, replace
@@ -11,9 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from lvm_core.errors import InputError
+from lvm_core.remote import without_secrets
 from study.continuation import check_continues, extended, reopen, searched_since
 from study.driver import RunOptions, run_study
-from study.manifest import MANIFEST, accounted_run, describe, locked, near_copies
+from study.lock import locked
+from study.manifest import MANIFEST, accounted_run, describe, near_copies
 from study.plan import SEARCH_REPLICATE, Plan
 from study.progress import Progress, work_of
 from study.protocol import CONTROLLED
@@ -35,9 +36,9 @@ class RunRequest:
     arguments: tuple[str, ...]
 
     def command(self, *, resume: bool) -> str:
-        """Return the command of this run, with or without --resume."""
+        """Return the command of this run, with or without --resume, without the keys that a URI may carry."""
         plain = [argument for argument in self.arguments if argument != "--resume"]
-        return shlex.join(["python", "-m", "study.run", *plain, *(["--resume"] if resume else [])])
+        return without_secrets(shlex.join(["python", "-m", "study.run", *plain, *(["--resume"] if resume else [])]))
 
 
 def execute(plan: Plan, request: RunRequest, console: Console) -> int:
@@ -49,32 +50,25 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
     if leaked := forbidden_leak(manifest):
         print(f"error: the split audit found {leaked} held-out vectors in training windows; stopped.", file=sys.stderr)
         return FAILED
-    with locked(store):
-        if is_new and store.exists(MANIFEST):
-            raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
-        _log_to_file(store)
-        said, to_search_on = ([], set()) if is_new else set_aside(store)
-        reopen(manifest, to_search_on)
-        for sentence in said:
-            console.print(f"warning: {sentence}", style="yellow", highlight=False)
-        for warning in manifest["warnings"]:
-            console.print(f"warning: {warning}", style="yellow", highlight=False)
-        for finding in leak_findings(manifest):
-            console.print(finding, style="yellow", highlight=False)
-        try:
-            _run_trials(plan, store, location, manifest, request, console)
-        except KeyboardInterrupt:
-            print(f"\ninterrupted; nothing is lost. Continue with:\n  {request.command(resume=True)}", file=sys.stderr)
-            return INTERRUPTED
-        except InputError:
-            if (
-                is_new
-                and store.is_local
-                and store.read("trials", ["stage"]).stage.isin(["search"]).sum() == len(plan.infeasible)
-            ):
-                shutil.rmtree(store.root, ignore_errors=True)  # wrong before any trial ended: leave no study behind
-            raise
-        return _conclude(plan, store, location, request, console)
+    try:
+        with locked(store):
+            if is_new and store.exists(MANIFEST):
+                raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
+            _log_to_file(store)
+            said, to_search_on = ([], set()) if is_new else set_aside(store)
+            reopen(manifest, to_search_on)
+            for warning in [*(f"warning: {one}" for one in (*said, *manifest["warnings"])), *leak_findings(manifest)]:
+                console.print(warning, style="yellow", highlight=False)
+            try:
+                _run_trials(plan, store, location, manifest, request, console)
+            except InputError:
+                if is_new and store.read("trials", ["stage"]).stage.isin(["search"]).sum() == len(plan.infeasible):
+                    store.remove()  # wrong before any trial ended: leave no study behind
+                raise
+            return _conclude(plan, store, location, request, console)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; nothing is lost. Continue with:\n  {request.command(resume=True)}", file=sys.stderr)
+        return INTERRUPTED
 
 
 def open_manifest(plan: Plan, store: RecordStore, request: RunRequest) -> dict:
@@ -156,7 +150,7 @@ def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest
     sound = print_summary(study, console)
     if request.report:
         write_report(study, store)
-    console.print(f"\nrecords and report: {location}", highlight=False, soft_wrap=True)
+    console.print(f"\nrecords and report: {without_secrets(location)}", highlight=False, soft_wrap=True)
     return DONE if sound else FAILED
 
 

@@ -1,21 +1,18 @@
-"""Write what a study is and what it cost, and hold its lock."""
+"""Write what a study is and what it cost."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
-import re
 import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from lvm_core.corpus import cache_dir
 from lvm_core.dataset import Dataset
 from lvm_core.errors import InputError
+from lvm_core.remote import without_secrets
 from lvm_core.split import PARTS, NearCopies, find_near_copies
 from lvm_core.version import trainer_version
 from study.machine import code_version, hardware, versions
@@ -32,12 +29,12 @@ def describe(plan: Plan, command: str) -> dict:
         "study": plan.study,
         "question": plan.space.question,
         "protocol": plan.space.protocol,
-        "command": without_secrets(command),
+        "command": command,
         "seed": plan.space.seed,
         "space": plan.space.model_dump(mode="json"),
         "corpus": {
             "name": corpus.name,
-            "path": corpus.path,
+            "path": without_secrets(corpus.path),
             "fingerprint": corpus.fingerprint,
             "num_vectors": corpus.num_vectors,
             "dim": corpus.dim,
@@ -58,11 +55,6 @@ def describe(plan: Plan, command: str) -> dict:
         "history": [],
         "runs": [],
     }
-
-
-def without_secrets(command: str) -> str:
-    """Return a command line without the keys that a URI may carry: `s3://KEY:SECRET@bucket`."""
-    return re.sub(r"://[^/@\s]+@", "://…@", command)
 
 
 def describe_split(dataset: Dataset, protocol: str) -> dict:
@@ -134,7 +126,7 @@ def accounted_run(store: RecordStore, manifest: dict, num_workers: int) -> Itera
         run["ended"] = "interrupted"
         raise
     except Exception as error:
-        run["ended"] = f"error: {error}"
+        run["ended"] = without_secrets(f"error: {error}")
         raise
     finally:
         failing = run["ended"] != "done"
@@ -161,26 +153,3 @@ def _cpu_seconds() -> float:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@contextmanager
-def locked(store: RecordStore) -> Iterator[None]:
-    """Hold a study's lock, so that two drivers never write one study. An object store has no locks."""
-    if not store.is_local:
-        yield
-        return
-    folder = Path(store.root)
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise InputError(
-            f"a study must have one driver, but another process is running {folder.name}. Wait for it, or give --study "
-            "another name."
-        ) from error
-    try:
-        yield
-    finally:
-        os.close(handle)

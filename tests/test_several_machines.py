@@ -1,9 +1,6 @@
 """Studies on several machines: a node dies in mid-study; records on an S3 server. Nodes are Ray's own, on this host."""
 
-import os
-import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,7 +8,6 @@ import pandas as pd
 import pytest
 
 from study.driver.session import QUIET
-from study.records import RecordStore
 from tests.test_faults import ROOT, line, ranks, rows, run, small, sound  # noqa: F401
 
 MIB = 1 << 20
@@ -52,48 +48,3 @@ def wait_for_a_record(folder: Path, driver: subprocess.Popen) -> None:
     while not list(folder.glob("*.parquet")):
         assert driver.poll() is None and time.monotonic() < deadline, "the study wrote no record"
         time.sleep(0.05)
-
-
-@pytest.fixture
-def s3(monkeypatch):
-    """An S3 server of this test, with a bucket; returns the URI of a folder in it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        import pyarrow.fs as pafs
-
-        host = f"127.0.0.1:{port}"
-        pafs.S3FileSystem(endpoint_override=host, scheme="http", allow_bucket_creation=True).create_dir("bucket")
-        yield f"s3://bucket/results?endpoint_override={host}&scheme=http"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-@pytest.mark.slow
-def test_a_study_on_s3_is_the_same_study_and_resumes(s3, small, small_file, sound, tmp_path):  # noqa: F811
-    done = run(small, small_file, s3)
-    assert done.returncode == 0, done.stderr
-    store = RecordStore.at(s3.replace("/results", "/results/s"))
-    mine = store.read("ranks").sort_values(["trial_id", "split", "query_id"]).reset_index(drop=True)
-    pd.testing.assert_frame_equal(mine, ranks(sound))
-    victim = store.parts("curves")[0]
-    store.write_bytes(f"curves/{victim}", b"PAR1 torn")
-    again = run(small, small_file, s3, "--resume")
-    assert again.returncode == 0, again.stderr
-    assert victim in again.stdout and "set_aside" in again.stdout
-    mine = store.read("ranks").sort_values(["trial_id", "split", "query_id"]).reset_index(drop=True)
-    pd.testing.assert_frame_equal(mine, ranks(sound))
-    assert store.exists(f"set_aside/curves/{victim}")
