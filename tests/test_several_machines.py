@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -115,8 +116,8 @@ def wait_for_a_record(folder: Path, driver: subprocess.Popen) -> None:
 class Machines:
     """Machines on this host: network namespaces joined by cables (veth pairs) to a switch, each with a Ray of its own.
 
-    Machine n has the address 10.77.0.n; the first is the head and trains nothing. A machine may also have other files
-    than this host, by mounts that nobody else sees.
+    Machine n is called machine<n> and has the address 10.77.0.n; the first is the head and trains nothing. A machine
+    may also have other files than this host, by mounts that nobody else sees.
     """
 
     def __init__(self, folder: Path):
@@ -144,8 +145,9 @@ class Machines:
 
     def popen(self, number: int, command: list[str], mounts: str = "true", **options) -> subprocess.Popen:
         """Start a process on a machine, behind its mounts."""
-        shell = ["sh", "-c", f'{mounts} && exec "$@"', "sh", *command]
-        return subprocess.Popen(["ip", "netns", "exec", f"{self._tag}-{number}", *shell], cwd=ROOT, **options)
+        shell = ["sh", "-c", f'hostname machine{number} && {mounts} && exec "$@"', "sh", *command]
+        own = ["ip", "netns", "exec", f"{self._tag}-{number}", "unshare", "--uts", *shell]
+        return subprocess.Popen(own, cwd=ROOT, **options)
 
     def start_ray(self, number: int, mounts: str = "true") -> None:
         """Run `ray start --block` there, and wait until it says that it runs."""
@@ -221,10 +223,10 @@ def test_a_machine_that_cannot_run_the_study_is_refused_before_any_trial(machine
     finally:
         machines.end(4)
     assert driver.returncode == 2, said
-    assert said.count("10.77.0.4]") == 3, said
+    assert said.count("[machine4, 10.77.0.4]") == 3, said
     for problem in ("must have the same trainer", "must be a readable file", "must see the study's folder"):
         assert problem in said
-    assert "10.77.0.2" not in said and "10.77.0.3" not in said, "sound machines are not named"
+    assert "machine2" not in said and "machine3" not in said, "sound machines are not named"
     assert said.count("\n") == 1, "one error"
     assert not (out / "s").exists(), "nothing is recorded"
 
@@ -233,4 +235,12 @@ def test_a_machine_that_cannot_run_the_study_is_refused_before_any_trial(machine
 def test_a_study_goes_on_when_the_cable_of_a_machine_is_pulled(machines, small, small_file, sound, tmp_path):  # noqa: F811
     command = line(small, small_file, tmp_path, "--address", "10.77.0.1:6379")
     driver = machines.popen(1, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert_ends_as(sound, tmp_path, driver, lambda: machines.cut(3))
+    cut = []
+
+    def pull() -> None:
+        machines.cut(3)
+        cut.append(datetime.now(UTC))
+
+    assert_ends_as(sound, tmp_path, driver, pull)
+    after = rows(tmp_path).query("finished_at > @cut[0]")
+    assert set(after.host) == {"machine2"}, "nothing is recorded of a machine that is cut off"
