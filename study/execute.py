@@ -36,9 +36,9 @@ class RunRequest:
     arguments: tuple[str, ...]
 
     def command(self, *, resume: bool) -> str:
-        """Return the command of this run, with or without --resume, without the keys that a URI may carry."""
+        """Return the command of this run, with or without --resume."""
         plain = [argument for argument in self.arguments if argument != "--resume"]
-        return without_secrets(shlex.join(["python", "-m", "study.run", *plain, *(["--resume"] if resume else [])]))
+        return shlex.join(["python", "-m", "study.run", *plain, *(["--resume"] if resume else [])])
 
 
 def execute(plan: Plan, request: RunRequest, console: Console) -> int:
@@ -67,7 +67,8 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
                 raise
             return _conclude(plan, store, location, request, console)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; nothing is lost. Continue with:\n  {request.command(resume=True)}", file=sys.stderr)
+        command = without_secrets(request.command(resume=True))
+        print(f"\ninterrupted; nothing is lost. Continue with:\n  {command}", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -29,7 +29,7 @@ def describe(plan: Plan, command: str) -> dict:
         "study": plan.study,
         "question": plan.space.question,
         "protocol": plan.space.protocol,
-        "command": command,
+        "command": without_secrets(command),
         "seed": plan.space.seed,
         "space": plan.space.model_dump(mode="json"),
         "corpus": {

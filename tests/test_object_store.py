@@ -18,6 +18,7 @@ from lvm_core.errors import InputError
 from lvm_core.remote import without_secrets
 from study.lock import LEASES, locked
 from study.records import RecordStore
+from study.run import main
 from tests.test_faults import ranks, run, small, sound  # noqa: F401
 
 SECRET = "Sup3rSecret"
@@ -181,6 +182,15 @@ def test_two_drivers_never_write_one_study_on_s3(host, small, small_file):  # no
         assert len(store.parts(LEASES)) == 1, "who is refused leaves nothing"
     with locked(store):
         assert len(store.parts(LEASES)) == 1
+
+
+def test_a_study_refused_before_its_first_trial_leaves_nothing_on_s3(host, small, small_file, capsys):  # noqa: F811
+    out = uri(host, "bucket/refused")
+    nowhere = ["--out", out, "--study", "s", "--address", "127.0.0.1:1"]
+    assert main([small, "--corpus", small_file, *nowhere]) == 2
+    assert "the study needs the cluster at 127.0.0.1:1" in capsys.readouterr().err
+    left = filesystem(host).get_file_info(pafs.FileSelector("bucket/refused", recursive=True, allow_not_found=True))
+    assert not [info.path for info in left if info.is_file]
 
 
 def test_of_many_drivers_that_begin_at_once_at_most_one_goes_on(host):
