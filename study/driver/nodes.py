@@ -105,8 +105,8 @@ def node_probe() -> Callable[[dict], list[str]]:
             other = [f"{key} {mine.get(key)}, not {version}" for key, version in wanted if mine.get(key) != version]
             if other:
                 raise InputError(
-                    f"every node must have the same versions, but this one has {'; '.join(other)}. Install with "
-                    "constraints.txt on all nodes."
+                    f"every node must have the same versions, but this one has {'; '.join(other)}. Install "
+                    "the same Python, and packages by constraints.txt, on all nodes."
                 )
 
         def writes() -> None:
