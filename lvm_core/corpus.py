@@ -1,5 +1,6 @@
 """Open a corpus: check it, unit-normalise it once, and share it between trials as memory-mapped pages."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvm_core import corpus_files
+from lvm_core import corpus_files, remote
 from lvm_core.errors import InputError
 from lvm_core.kalman import KalmanConfig, KalmanModel
 
@@ -27,6 +28,7 @@ class Corpus:
 
     vectors: [V, D] float32, read-only memory map, each of length 1.
     chain_ids: [V] int64 as given; rows of a chain stand together.
+    path: where it was opened from; a URI may hold secrets, so it is shown by `without_secrets` only.
     fingerprint: 16 hex digits over the normalised content, equal for equal content in any file format.
     oracle: the process that made the vectors, where it is known.
     """
@@ -74,9 +76,10 @@ def cache_dir() -> Path:
 
 
 def open_corpus(source: str, cache: Path | None = None) -> Corpus:
-    """Open `kalman`, a `.npz`, a `.npy` pair or a Parquet file; convert it on first sight.
+    """Open `kalman`, a `.npz`, a `.npy` pair, a Parquet or an Arrow file, or the URI of one; convert it on first sight.
 
-    The store is keyed by the bytes of the source, so an edited file is never served from an old copy.
+    The store is keyed by the bytes of the source, so an edited file is never served from an old copy. What lies behind
+    a URI is fetched once a machine, and again when its size or its time has changed there.
 
     Raises: InputError naming the file and what is wrong with its content.
     """
@@ -88,11 +91,30 @@ def open_corpus(source: str, cache: Path | None = None) -> Corpus:
         if not (store / "meta.json").exists():
             _write_store(store, EMBEDDED, *model.sample(), titles=None)
         return _open_store(store, name=EMBEDDED, path=EMBEDDED, oracle=model)
+    if remote.is_uri(source):
+        return _open_remote(source, cache)
     files = corpus_files.locate(source)
     store = cache / f"v{STORE_VERSION}-{corpus_files.hash_files(files)}"
     if not (store / "meta.json").exists():
         _write_store(store, source, *corpus_files.read(files))
     return _open_store(store, name=corpus_files.display_name(files), path=str(Path(source).resolve()))
+
+
+def _open_remote(uri: str, cache: Path) -> Corpus:
+    """Open what a URI names: its store where this machine has it, else a fetched copy that is converted and deleted."""
+    found = remote.find(uri)
+    note = cache / f"remote-{found.key}"  # holds the name of the store
+    with contextlib.suppress(FileNotFoundError):
+        store = cache / note.read_text()
+        if (store / "meta.json").exists():
+            return _open_store(store, name=found.name, path=uri)
+    with remote.fetched(found, cache) as copy:
+        corpus = open_corpus(str(copy), cache)
+    store = Path(corpus.vectors.filename).parent
+    part = note.with_name(f".{note.name}.{uuid.uuid4().hex[:8]}")
+    part.write_text(store.name)
+    part.replace(note)
+    return _open_store(store, name=found.name, path=uri)
 
 
 def _open_store(store: Path, *, name: str, path: str, oracle: KalmanModel | None = None) -> Corpus:

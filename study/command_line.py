@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from lvm_core.errors import InputError
-from study.wording import plain, without_secrets
+from lvm_core.remote import without_secrets
+from study.wording import plain
 
 
 class Parser(argparse.ArgumentParser):

@@ -9,7 +9,8 @@ from lvm_core.version import trainer_version
 from study.manifest import describe
 from study.plan import Plan
 
-FREE = ("question", "trial_time_limit")  # they change no number of a trial that ends by itself
+# they change no number of a trial that ends by itself; a corpus is told by its fingerprint, wherever it lies
+FREE = ("question", "trial_time_limit", "corpus")
 AXES = ("context_length", "num_sequences")
 EXTENDED = ("question", "space", "cells", "infeasible", "splits", "variants", "warnings")  # keys of the manifest
 

@@ -2,7 +2,6 @@
 
 import logging
 import shlex
-import shutil
 import sys
 import uuid
 from dataclasses import dataclass, replace
@@ -12,11 +11,13 @@ from pathlib import Path
 from rich.console import Console
 
 from lvm_core.errors import InputError
+from lvm_core.remote import without_secrets
 from study.command_line import say_error
 from study.continuation import check_continues, extended, reopen, searched_since
 from study.driver import RunOptions, run_study
+from study.lock import locked
 from study.lost_search import searched_after_lost
-from study.manifest import MANIFEST, accounted_run, describe, locked, near_copies
+from study.manifest import MANIFEST, accounted_run, describe, near_copies
 from study.manifest_file import ResumableManifest, check_manifest
 from study.plan import SEARCH_REPLICATE, Plan
 from study.progress import Progress, work_of
@@ -24,7 +25,6 @@ from study.protocol import CONTROLLED
 from study.records import RecordStore, join
 from study.repair import set_aside
 from study.trial_rows import base_row
-from study.wording import without_secrets
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -54,32 +54,26 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
     if leaked := forbidden_leak(manifest):
         say_error(f"the split audit found {leaked} held-out vectors in training windows; stopped.")
         return FAILED
-    with locked(store):
-        if is_new and store.exists(MANIFEST):
-            raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
-        _log_to_file(store)
-        said, to_search_on = ([], set()) if is_new else set_aside(store, partial(searched_after_lost, plan, store))
-        reopen(manifest, to_search_on)
-        for sentence in said:
-            console.print(f"warning: {sentence}", style="yellow", highlight=False)
-        for warning in manifest["warnings"]:
-            console.print(f"warning: {warning}", style="yellow", highlight=False)
-        for finding in leak_findings(manifest):
-            console.print(finding, style="yellow", highlight=False)
-        try:
-            _run_trials(plan, store, location, manifest, request, console)
-        except KeyboardInterrupt:
-            print(f"\ninterrupted; nothing is lost. Continue with:\n  {request.command(resume=True)}", file=sys.stderr)
-            return INTERRUPTED
-        except InputError:
-            if (
-                is_new
-                and store.is_local
-                and store.read("trials", ["stage"]).stage.isin(["search"]).sum() == len(plan.infeasible)
-            ):
-                shutil.rmtree(store.root, ignore_errors=True)  # wrong before any trial ended: leave no study behind
-            raise
-        return _conclude(plan, store, location, request, console)
+    try:
+        with locked(store):
+            if is_new and store.exists(MANIFEST):
+                raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
+            _log_to_file(store)
+            said, to_search_on = ([], set()) if is_new else set_aside(store, partial(searched_after_lost, plan, store))
+            reopen(manifest, to_search_on)
+            for warning in [*(f"warning: {one}" for one in (*said, *manifest["warnings"])), *leak_findings(manifest)]:
+                console.print(warning, style="yellow", highlight=False)
+            try:
+                _run_trials(plan, store, location, manifest, request, console)
+            except InputError:
+                if is_new and store.read("trials", ["stage"]).stage.isin(["search"]).sum() == len(plan.infeasible):
+                    store.remove()  # wrong before any trial ended: leave no study behind
+                raise
+            return _conclude(plan, store, location, request, console)
+    except KeyboardInterrupt:
+        command = without_secrets(request.command(resume=True))
+        print(f"\ninterrupted; nothing is lost. Continue with:\n  {command}", file=sys.stderr)
+        return INTERRUPTED
 
 
 def open_manifest(plan: Plan, store: RecordStore, request: RunRequest) -> dict:

@@ -1,26 +1,23 @@
-"""Write what a study is and what it cost, and hold its lock."""
+"""Write what a study is and what it cost."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from lvm_core.corpus import cache_dir
 from lvm_core.dataset import Dataset
 from lvm_core.errors import InputError
+from lvm_core.remote import without_secrets
 from lvm_core.split import PARTS, NearCopies, find_near_copies
 from lvm_core.version import trainer_version
 from study.machine import code_version, hardware, versions
 from study.plan import Plan
 from study.records import RecordStore
-from study.wording import without_secrets
 
 MANIFEST = "manifest.json"
 
@@ -37,7 +34,7 @@ def describe(plan: Plan, command: str) -> dict:
         "space": plan.space.model_dump(mode="json"),
         "corpus": {
             "name": corpus.name,
-            "path": corpus.path,
+            "path": without_secrets(corpus.path),
             "fingerprint": corpus.fingerprint,
             "num_vectors": corpus.num_vectors,
             "dim": corpus.dim,
@@ -156,26 +153,3 @@ def _cpu_seconds() -> float:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@contextmanager
-def locked(store: RecordStore) -> Iterator[None]:
-    """Hold a study's lock, so that two drivers never write one study. An object store has no locks."""
-    if not store.is_local:
-        yield
-        return
-    folder = Path(store.root)
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise InputError(
-            f"a study must have one driver, but another process is running {folder.name}. Wait for it, or give --study "
-            "another name."
-        ) from error
-    try:
-        yield
-    finally:
-        os.close(handle)

@@ -1,5 +1,6 @@
 """Write and read the records of a study: one atomic Parquet part a trial, on a folder or an object store."""
 
+import contextlib
 import io
 import itertools
 import json
@@ -14,6 +15,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from lvm_core.errors import InputError
+from lvm_core.remote import without_secrets
 from study.schema import TABLES
 
 
@@ -49,8 +51,8 @@ class RecordStore:
                 filesystem, root = pafs.FileSystem.from_uri(text)
             except (ValueError, OSError) as error:
                 raise InputError(
-                    f"a location must be a folder or a URI such as s3://bucket/x, but {text}: {error}"
-                ) from error
+                    without_secrets(f"a location must be a folder or a URI such as s3://bucket/x, but {text}: {error}")
+                ) from None
             return cls(filesystem, root.rstrip("/"))
         return cls(pafs.LocalFileSystem(), str(_resolved(text)))
 
@@ -86,6 +88,16 @@ class RecordStore:
     def read_bytes(self, name: str) -> bytes:
         with self.filesystem.open_input_stream(self.path(name)) as stream:
             return stream.read()
+
+    def delete(self, name: str) -> None:
+        """Delete one file; no error where it is gone already."""
+        with contextlib.suppress(FileNotFoundError):
+            self.filesystem.delete_file(self.path(name))
+
+    def remove(self) -> None:
+        """Delete the whole study."""
+        with contextlib.suppress(OSError):
+            self.filesystem.delete_dir(self.root)
 
     def write_json(self, name: str, content: dict) -> None:
         self.write_bytes(name, json.dumps(content, indent=1, default=str).encode() + b"\n")

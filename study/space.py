@@ -3,8 +3,18 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
+from lvm_core.remote import without_secrets
 from study.durations import parse_duration
 from study.recipe import Recipe
 from study.schema import plain_name
@@ -167,6 +177,10 @@ class Space(Strict):
         if value is not None:
             parse_duration(value, "trial_time_limit")
         return value
+
+    @field_serializer("corpus", when_used="json")
+    def _without_secrets(self, value: str) -> str:
+        return without_secrets(value)  # what is recorded of a space is JSON
 
     @property
     def trial_limit_s(self) -> float | None:

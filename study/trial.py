@@ -16,11 +16,12 @@ import torch
 
 from lvm_core.baselines import ORACLE, TRAINING_FREE, BaselineResult, Baselines
 from lvm_core.checkpoint import model_files
-from lvm_core.corpus import open_corpus
+from lvm_core.corpus import Corpus, open_corpus
 from lvm_core.dataset import DataConfig, Dataset, build_dataset
 from lvm_core.errors import DivergedError, InputError
 from lvm_core.evaluation import Measurement
 from lvm_core.ranks import chance_hit_at_k
+from lvm_core.remote import without_secrets
 from lvm_core.trainer import Trainer
 from lvm_core.version import trainer_version
 from study.machine import peak_rss_bytes, reset_peak_rss
@@ -28,7 +29,6 @@ from study.recipe import Recipe
 from study.records import RecordStore
 from study.spec import TrialSpec
 from study.trial_rows import base_row, curve_row, metric_columns, progress_columns, rank_columns
-from study.wording import without_secrets
 
 LATENCY_CALLS, LATENCY_WARM_UP = 40, 5
 
@@ -81,11 +81,8 @@ def freeze_imports() -> None:
 
 def _work(spec: TrialSpec, row: dict, started: float, store: RecordStore | None) -> Iterator[TrialUpdate]:
     one_thread()
-    if store is not None and not store.exists("manifest.json"):
-        raise InputError(
-            f"every node must see the study's folder, but {store.root} is not there on {socket.gethostname()}. "
-            "Give --out a shared folder or s3://…"
-        )
+    if store is not None:
+        check_sees(store)
     dataset = load_dataset(spec)
     row |= _shared_facts(spec, dataset)
     if spec.stage == "baseline":
@@ -100,15 +97,41 @@ def one_thread() -> None:
     faiss.omp_set_num_threads(1)
 
 
+def check_sees(store: RecordStore) -> None:
+    """Refuse a node where the study's folder is not. Raises: InputError."""
+    if not store.exists("manifest.json"):
+        raise InputError(
+            f"every node must see the study's folder, but {store.root} is not there on {socket.gethostname()}. "
+            "Give --out a shared folder or s3://…"
+        )
+
+
+def check_trainer(version: str) -> None:
+    """Refuse a node with another trainer than the driver's. Raises: InputError."""
+    if version != trainer_version():
+        raise InputError(
+            f"every node must have the same trainer, but {socket.gethostname()} has version {trainer_version()}, not "
+            f"{version}. Install the same code on all nodes."
+        )
+
+
+def open_same_corpus(source: str, fingerprint: str) -> Corpus:
+    """Open the study's corpus on this node. Raises: InputError where it is not there, or another one."""
+    try:
+        corpus = open_corpus(source)
+    except InputError as error:
+        raise InputError(f"{error} (on {socket.gethostname()})") from error
+    if corpus.fingerprint != fingerprint:
+        raise InputError(
+            f"every node must have the same corpus, but {without_secrets(source)} on {socket.gethostname()} has the "
+            f"fingerprint {corpus.fingerprint}, not {fingerprint}. Copy the file to this node again."
+        )
+    return corpus
+
+
 @lru_cache(maxsize=4)
 def _cached_dataset(source: str, corpus_fingerprint: str, config: DataConfig) -> Dataset:
-    corpus = open_corpus(source)
-    if corpus.fingerprint != corpus_fingerprint:
-        raise InputError(
-            f"every node must have the same corpus, but {source} on {socket.gethostname()} has the fingerprint "
-            f"{corpus.fingerprint}, not {corpus_fingerprint}. Copy the file to this node again."
-        )
-    return build_dataset(corpus, config)
+    return build_dataset(open_same_corpus(source, corpus_fingerprint), config)
 
 
 def load_dataset(spec: TrialSpec) -> Dataset:
@@ -116,11 +139,7 @@ def load_dataset(spec: TrialSpec) -> Dataset:
 
     Raises: InputError where this node has another corpus or another trainer than the driver.
     """
-    if spec.trainer_version != trainer_version():
-        raise InputError(
-            f"every node must have the same trainer, but {socket.gethostname()} has version {trainer_version()}, not "
-            f"{spec.trainer_version}. Install the same code on all nodes."
-        )
+    check_trainer(spec.trainer_version)
     dataset = _cached_dataset(spec.corpus, spec.corpus_fingerprint, spec.data_config())
     assert dataset.fingerprint == spec.split_fingerprint, "the split follows from the corpus and the data config"
     return dataset

@@ -11,18 +11,6 @@ from pydantic import BaseModel, ValidationError
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-# what a URI may carry: `s3://KEY:SECRET@bucket` (a path has one slash), `?secret_key=SECRET`
-LOGIN = re.compile(r"(:/+)[^/@\s]+@")
-SECRET = re.compile(
-    r"([?&;][^=&;\s'\"]*(?:key|secret|token|passw|credential|signature)[^=&;\s'\"]*)=[^&;\s'\"]*", re.IGNORECASE
-)
-
-
-def without_secrets(text: str) -> str:
-    """Return a command line or a sentence without the keys that a URI in it may carry."""
-    return SECRET.sub(r"\1=…", LOGIN.sub(r"\1…@", text))
-
-
 def plain(text: str) -> str:
     """Return text with the characters that a terminal would obey written as escapes."""
     return OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)

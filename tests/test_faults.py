@@ -50,10 +50,11 @@ def trained(out: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def sound(small, small_file, tmp_path_factory) -> Path:
-    """The folder of an undisturbed study."""
-    out = tmp_path_factory.mktemp("sound")
-    done = run(small, small_file, out)
-    assert done.returncode == 0, done.stderr
+    """The folder of an undisturbed study; run once, for all modules that compare with it."""
+    out = tmp_path_factory.getbasetemp() / "sound"
+    if not out.exists():
+        done = run(small, small_file, out)
+        assert done.returncode == 0, done.stderr
     return out
 
 

@@ -15,8 +15,8 @@ import yaml
 from lvm_core.corpus import open_corpus
 from lvm_core.errors import InputError
 from lvm_core.predict import Predictor
+from lvm_core.remote import without_secrets
 from study import run
-from study.wording import without_secrets
 from tests.conftest import TINY_SPACE
 from tests.test_faults import ROOT, SMALL, line
 

@@ -12,6 +12,7 @@ import ray
 from ray import tune
 from ray.tune.search import Searcher
 
+from study.driver.nodes import check_nodes
 from study.driver.recorder import Recorder
 from study.driver.session import RunOptions, ray_session
 from study.ledger import Ledger
@@ -131,6 +132,7 @@ def run_study(
         recorder = Recorder(ledger, scheduler, progress, plan.space.trial_limit_s)
         dealer = Dealer(todo, recorder, _deadline(started, options, 1.0))
         with ray_session(options) as num_workers, stopped_by_signals(recorder), progress.shown():
+            check_nodes(plan, store_uri, options)
             resources = _resources(plan.device, num_workers)
             fit(trainable_for(store_uri), dealer, scheduler, recorder, resources, num_workers)
     return len(ledger.rows)

@@ -1,0 +1,134 @@
+"""Ask every node of a cluster, before the first trial, whether it can run the study's trials."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from lvm_core.errors import InputError
+from lvm_core.version import trainer_version
+from study.driver.session import RunOptions
+from study.machine import versions
+from study.plan import Plan
+
+LIMIT_S = 600.0  # a corpus may have to be fetched and converted first; a node that dies is noticed sooner, by Ray
+SAME_EVERYWHERE = ("python", "ray", "torch", "numpy", "faiss-cpu")  # a trial's last digits depend on them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What a node must have. All values are plain data, so that they reach a node without this code too."""
+
+    trainer_version: str
+    versions: dict[str, str | None]
+    corpus: str
+    corpus_fingerprint: str
+    store_uri: str
+
+
+def check_nodes(plan: Plan, store_uri: str, options: RunOptions) -> None:
+    """Refuse a cluster in which a node with CPUs cannot run the study. A node that joins later is met by its trials.
+
+    Raises: InputError that tells every problem of every node.
+    """
+    if options.address is None:
+        return
+    needs = Needs(
+        trainer_version=trainer_version(),
+        versions={name: versions()[name] for name in SAME_EVERYWHERE},
+        corpus=plan.corpus.path,
+        corpus_fingerprint=plan.corpus.fingerprint,
+        store_uri=store_uri,
+    )
+    found = problems_of_nodes(needs)
+    if found:
+        raise InputError(
+            "every node must be able to run the study's trials, but before the first trial it was found: "
+            + " ".join(f"[{node}] {problem}" for node, problems in found.items() for problem in problems)
+        )
+
+
+def problems_of_nodes(needs: Needs, limit_s: float = LIMIT_S) -> dict[str, list[str]]:
+    """Return what each node with CPUs lacks, by the node's name; nothing of a node that died meanwhile."""
+    probe = ray.remote(num_cpus=0, max_retries=0)(node_probe())
+    nodes = _alive()
+    asked = {
+        node_id: probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)).remote(
+            vars(needs)
+        )
+        for node_id in nodes
+    }
+    deadline, found = time.monotonic() + limit_s, {}
+    for node_id, answer in asked.items():
+        try:
+            problems = ray.get(answer, timeout=max(0.0, deadline - time.monotonic()))
+        except ray.exceptions.GetTimeoutError:
+            problems = [f"it must answer within {limit_s:g} s, but did not. Mend it or take it out of the cluster."]
+        except ray.exceptions.RayError as error:
+            reason = " ".join(str(error).split())[-300:]
+            problems = [f"it must run a task, but did not: {reason} Mend it or take it out of the cluster."]
+        if problems and node_id in _alive():
+            found[nodes[node_id]] = problems
+    return found
+
+
+def _alive() -> dict[str, str]:
+    """Return the names of the nodes that may run trials, by id."""
+    return {
+        node["NodeID"]: f"{node['NodeManagerHostname']}, {node['NodeManagerAddress']}"
+        for node in ray.nodes()
+        if node["Alive"] and node["Resources"].get("CPU", 0) > 0
+    }
+
+
+def node_probe() -> Callable[[dict], list[str]]:
+    """Return the function that a node runs: its problems, as sentences.
+
+    It is defined inside, so that it travels by value: the node may have other code than this, or none.
+    """
+
+    def problems(needs: dict) -> list[str]:
+        try:
+            from lvm_core.errors import InputError
+            from study.machine import versions
+            from study.records import RecordStore
+            from study.trial import check_sees, check_trainer, open_same_corpus
+        except ImportError as error:
+            return [f"every node must have this project's code, but {error}. Install the same code on all nodes."]
+
+        def same_versions() -> None:
+            mine = versions()
+            wanted = needs["versions"].items()
+            other = [f"{key} {mine.get(key)}, not {version}" for key, version in wanted if mine.get(key) != version]
+            if other:
+                raise InputError(
+                    f"every node must have the same versions, but this one has {'; '.join(other)}. Install "
+                    "the same Python, and packages by constraints.txt, on all nodes."
+                )
+
+        def writes() -> None:
+            store = RecordStore.at(needs["store_uri"])
+            check_sees(store)
+            name = f".probe-{uuid.uuid4().hex[:8]}"
+            store.write_bytes(name, b"probe")
+            store.delete(name)
+
+        found = []
+        for check in (
+            lambda: check_trainer(needs["trainer_version"]),
+            same_versions,
+            lambda: open_same_corpus(needs["corpus"], needs["corpus_fingerprint"]),
+            writes,
+        ):
+            try:
+                check()
+            except InputError as error:
+                found.append(str(error))
+            except OSError as error:
+                found.append(f"every node must be able to read the corpus and write the study's folder, but: {error}.")
+        return found
+
+    return problems
