@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     tenths = by_tenth(samples)
     show(tenths)
-    return 0 if all(show_bound(*bound) for bound in bounds(tenths)) else 1
+    return 0 if all([show_bound(*bound) for bound in bounds(tenths)]) else 1
 
 
 def space_of(num_trials: int) -> dict:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
-from study.spec import TrialSpec
-
 METRIC, TIME = "val_hit_at_5", "eval_index"
 
 
@@ -81,5 +79,5 @@ class CellASHA(FIFOScheduler):
 
 def _race_of(trial) -> tuple[str | None, Racer]:
     """Return the cell that a Tune trial races in, or None, and what the race knows it by."""
-    spec = TrialSpec(**trial.config["specs"][0])
-    return spec.cell_id if spec.stage == "search" else None, Racer(spec.trial_id)
+    first, trial_id = trial.config["specs"][0], trial.config["trial_ids"][0]
+    return first["cell_id"] if first["stage"] == "search" else None, Racer(trial_id)

@@ -36,7 +36,4 @@ def made_study(num_search: int = 6, seed: int = 0) -> StudyRecords:
         "name": TITLE, "num_vectors": NUM_VECTORS, "dim": 8, "num_chains": 100, "fingerprint": "f"
     }  # fmt: skip
     study.manifest["split"] |= {"fingerprint": "f", "pool_size": POOL, "num_queries": 512, "num_chains": {"train": 70}}
-    study.manifest["space"]["cells"] = {
-        "context_length": [1, 4, 16, 64], "num_sequences": [125, 250, 500, 1000, 2000, 4000, 8000, 16000]
-    }  # fmt: skip
     return StudyRecords("made", study.manifest, trials, study.curves, study.ranks)

@@ -124,7 +124,7 @@ def test_a_finite_space_that_is_used_up_ends_its_cell(tiny_space, small_corpus):
 class FakeTrial:
     def __init__(self, trial_id: str, cell_id: str, stage: str = "search"):
         self.trial_id = trial_id
-        self.config = {"specs": [{"cell_id": cell_id, "stage": stage}]}
+        self.config = {"specs": [{"cell_id": cell_id, "stage": stage}], "trial_ids": [trial_id]}
 
 
 def result(index: int, value: float, final: bool = False) -> dict:

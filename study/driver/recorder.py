@@ -125,8 +125,7 @@ class Recorder(tune.Callback):
 
 def _spec_of(trial, trial_id: str) -> TrialSpec:
     """Return a trial of a job."""
-    specs = [TrialSpec(**values) for values in trial.config["specs"]]
-    return next(spec for spec in specs if spec.trial_id == trial_id)
+    return TrialSpec(**trial.config["specs"][trial.config["trial_ids"].index(trial_id)])
 
 
 def lost_to(cause: Exception | None) -> str:

@@ -54,7 +54,7 @@ class Dealer(Searcher):
         if specs is None:
             return Searcher.FINISHED if self._source.finished and not self._running else None
         self._running[trial_id] = specs
-        return {"specs": [spec.as_dict() for spec in specs]}
+        return {"specs": [spec.as_dict() for spec in specs], "trial_ids": [spec.trial_id for spec in specs]}
 
     def _next_lost(self) -> list[TrialSpec] | None:
         """Return what is left to do of a lost job."""
