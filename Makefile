@@ -19,7 +19,7 @@ scaling: setup
 	$(BIN)/python -m study.run scaling --preset quick --resume
 
 test: setup lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # The report's page is driven in a Chromium where one can be had; without one those tests are skipped and say so.
 browser: setup

@@ -36,4 +36,5 @@ def made_study(num_search: int = 6, seed: int = 0) -> StudyRecords:
         "name": TITLE, "num_vectors": NUM_VECTORS, "dim": 8, "num_chains": 100, "fingerprint": "f"
     }  # fmt: skip
     study.manifest["split"] |= {"fingerprint": "f", "pool_size": POOL, "num_queries": 512, "num_chains": {"train": 70}}
+    study.manifest["space"]["cells"]["num_sequences"].append(16000)
     return StudyRecords("made", study.manifest, trials, study.curves, study.ranks)

@@ -163,7 +163,7 @@ class _Records:
             }
         )
         space = {
-            "cells": {"context_length": sorted({c for c, _ in cells()}), "num_sequences": sorted({n for _, n in cells()})},
+            "cells": {"context_length": list(CONTEXTS), "num_sequences": list(SIZES)},
             "replicates": 3, "patience": {"replay": [1, 3]}, "racing": {"num_configs": num_search},
             "search": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "alpha": {"low": 0.01, "high": 1.0}},
         }  # fmt: skip

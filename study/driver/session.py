@@ -53,12 +53,14 @@ class RunOptions:
 @contextlib.contextmanager
 def ray_session(options: RunOptions) -> Iterator[int]:
     """Start a local Ray, or join the cluster at `address`; yield the number of trials to run at a time."""
-    local = {"address": "local", "num_cpus": options.num_workers, "object_store_memory": OBJECT_STORE_BYTES}
-    where = {"address": options.address} if options.address else {**local, "include_dashboard": False}
+    # a local Ray has our environment; told it again, Ray would not use the two workers that it has started already
+    local = {"num_cpus": options.num_workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    joined = {"address": options.address, "runtime_env": {"env_vars": QUIET}}
+    where = joined if options.address else {"address": "local", **local}
     try:
         _check_reachable(options.address)
         with contextlib.nullcontext() if options.address else _loopback():
-            ray.init(**where, log_to_driver=False, logging_level="error", runtime_env={"env_vars": QUIET})
+            ray.init(**where, log_to_driver=False, logging_level="error")
     except (OSError, ValueError, RuntimeError) as error:
         place = f"the cluster at {options.address}" if options.address else "a local Ray"
         raise InputError(
