@@ -25,7 +25,7 @@ from benchmarks.torture.study import CELL_IDS, Driver, Runner, names, space_for
 
 EVERY_S = 1.0
 SESSIONS = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray"  # where Ray keeps its logs and sockets
-BYTES_A_TRIAL = 64 << 10  # the row, the curve's figures and Tune's entry of a trial that has ended
+BYTES_A_TRIAL = 128 << 10  # Tune keeps every trial: its results, their statistics, its entry in Ray
 ALLOWED_FILES, ALLOWED_THREADS, ALLOWED_SHM_BYTES = 8, 8, 4 << 20
 ALLOWED_TEMP_FILES = 50  # whole, whatever the number of trials
 ALLOWED_SLOWER = 1.10
