@@ -1,6 +1,7 @@
 """Race trials inside their own cell: one ASHA per cell behind Ray Tune's scheduler interface."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
@@ -40,10 +41,14 @@ class CellASHA(FIFOScheduler):
         return True
 
     def show_recorded(self, cell_id: str, trial_id: str, curve: tuple[tuple[int, float], ...]) -> None:
-        """Fill the rungs with a recorded curve, as if its results arrived now. Call it in recorded order."""
+        """Fill the rungs with a recorded curve, as if its results arrived now. Call it in recorded order.
+
+        A running trial reports the best value so far, and so does a recorded one.
+        """
         race, trial = self._race(cell_id), RecordedTrial(trial_id)
         race.on_trial_add(None, trial)
-        for index, value in curve:
+        best = accumulate((value for _, value in curve), max)
+        for (index, _), value in zip(curve, best, strict=True):
             race.on_trial_result(None, trial, {TIME: index, METRIC: value})
 
     def on_trial_add(self, tune_controller, trial) -> None:

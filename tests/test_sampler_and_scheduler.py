@@ -170,6 +170,15 @@ def test_recorded_curves_fill_the_rungs_as_if_they_had_just_arrived():
         )
 
 
+def test_a_recorded_curve_that_falls_fills_the_rungs_with_the_best_so_far_as_its_reports_did():
+    live, shown = scheduler(), scheduler()
+    race(live, FakeTrial("a", "C1_N125"), [0.5, 0.5, 0.5, 0.8, 0.8])  # a trial reports its best value so far
+    shown.show_recorded("C1_N125", "a", tuple(enumerate([0.5, 0.3, 0.35, 0.8, 0.2], 1)))
+    for asha in (live, shown):
+        assert race(asha, FakeTrial("b", "C1_N125"), [0.4] * 9) == "stopped at 2"
+        assert race(asha, FakeTrial("c", "C1_N125"), [0.6] * 9) == "stopped at 4"
+
+
 def test_a_trial_that_ends_by_itself_is_not_raced_out_on_its_last_result():
     asha = scheduler()
     race(asha, FakeTrial("a", "C1_N125"), [0.9] * 9)
