@@ -108,14 +108,21 @@ class Lease:
         renewed = time.monotonic()
         while not self._over.wait(self._renew_s):
             try:
-                if time.monotonic() - renewed > self._stale_s - self._renew_s:
+                if self._is_late(renewed):
                     return self._stop("its lease could not be renewed, so that another may take it over")
                 if not self._store.exists(self._name):
                     return self._stop("another driver took it over")
+                begun = time.monotonic()
                 self._write()
-                renewed = time.monotonic()
+                if self._is_late(renewed):  # it stood still before the write: it may have made anew what was removed
+                    return self._stop("its lease was renewed too late, so that another may have taken it over")
+                renewed = begun
             except OSError as error:
                 log.warning("the lease could not be renewed: %s", error)
+
+    def _is_late(self, renewed: float) -> bool:
+        """Return whether the last renewal lies so far back that another driver may find the lease stale."""
+        return time.monotonic() - renewed > self._stale_s - self._renew_s
 
     def _stop(self, reason: str) -> None:
         self.lost = (

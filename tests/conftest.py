@@ -1,11 +1,12 @@
-"""Shared fixtures: small made corpora, a private cache, a tiny study space."""
+"""Shared fixtures: small made corpora, a private cache, two small studies."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from lvm_core.corpus import Corpus, open_corpus
 from lvm_core.dataset import DataConfig, Dataset, build_dataset
@@ -14,6 +15,7 @@ from study.analysis.load import StudyRecords
 from study.report.findings import Findings
 from study.report.page import page
 from tests.made_report import made_study
+from tests.studies import SMALL_SPACE, TINY_SPACE, complete, save_space
 
 torch.set_num_threads(1)
 
@@ -26,8 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def private_cache(tmp_path_factory: pytest.TempPathFactory):
-    """Keep converted corpora out of the user's cache, for this process and those that it starts."""
+    """Keep converted corpora out of the user's cache, for this process and those that it starts.
+
+    Ray would run workers at a lower priority than the other process of these tests, which starves them on two cores.
+    """
     patch = pytest.MonkeyPatch()
+    patch.setenv("RAY_worker_niceness", "0")
     patch.setenv("LVM_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     yield
     patch.undo()
@@ -55,28 +61,51 @@ def small_data(small_corpus: Corpus) -> Dataset:
     return build_dataset(small_corpus, DataConfig(seed=0, max_context=8, num_queries=150))
 
 
-TINY_SPACE = {
-    "question": "Does a tiny study work?",
-    "cells": {"context_length": [1, 4], "num_sequences": [20, 60]},
-    "data": {"num_queries": 100},
-    "fixed": {
-        "hidden_dim": 8, "batch_size": 16, "num_negatives": 12, "max_steps": 24, "warmup_steps": 2,
-        "eval_interval": 3, "device": "cpu", "precision": "float32",
-    },
-    "search": {"learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}, "alpha": {"choices": [0.03, 0.3]}},
-    "start": [{"learning_rate": 1e-2, "alpha": 0.03}],
-    "patience": {"replay": [2, 4]},
-    "racing": {"num_configs": 4, "grace_evaluations": 1, "reduction_factor": 2},
-    "replicates": 2,
-}  # fmt: skip
-
-
 @pytest.fixture
 def tiny_space(tmp_path: Path) -> str:
     """A study of four cells whose trials take a fraction of a second."""
-    path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(TINY_SPACE))
-    return str(path)
+    return save_space(TINY_SPACE, tmp_path / "tiny.yaml")
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, space: dict, corpus: str, *more: str, study: str) -> Path:
+    """Return the output folder of an undisturbed study, run by the first of pytest's processes that asks for it.
+
+    What it printed is in `said.txt` there, written when it has ended.
+    """
+    base = tmp_path_factory.getbasetemp()
+    out = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"undisturbed_{study}"
+    out.mkdir(exist_ok=True)
+    with (out / "made.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (out / "said.txt").exists():
+            done = complete(save_space(space, out / f"{study}.yaml"), corpus, out, *more, study=study)
+            (out / "said.txt").write_text(done.stdout)
+    return out
+
+
+@pytest.fixture(scope="session")
+def space(tmp_path_factory) -> str:
+    """The space file of the study `tiny`."""
+    return save_space(TINY_SPACE, tmp_path_factory.mktemp("space") / "tiny.yaml")
+
+
+@pytest.fixture(scope="session")
+def finished(small_file, tmp_path_factory) -> tuple[Path, str]:
+    """An undisturbed study with a search, whose records are only to be read, and what it printed."""
+    out = made_once(tmp_path_factory, TINY_SPACE, small_file, study="tiny")
+    return out / "tiny", (out / "said.txt").read_text()
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory) -> str:
+    """The space file of the study `s`."""
+    return save_space(SMALL_SPACE, tmp_path_factory.mktemp("space") / "small.yaml")
+
+
+@pytest.fixture(scope="session")
+def sound(small_file, tmp_path_factory) -> Path:
+    """The output folder of an undisturbed study without a search, whose records are only to be read."""
+    return made_once(tmp_path_factory, SMALL_SPACE, small_file, "--no-report", study="s")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from study.plan import make_plan
 from study.records import RecordStore
 from study.space_file import load_space
 from study.trial import run_trial
-from tests.conftest import TINY_SPACE
+from tests.studies import TINY_SPACE
 
 ROOT = Path(__file__).resolve().parent.parent
 

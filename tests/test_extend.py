@@ -1,7 +1,6 @@
 """Extending a study: only what is missing runs, the old rows stay, and what would change the queries is refused."""
 
 import json
-import shutil
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -16,7 +15,7 @@ from study.records import RecordStore
 from study.space_file import load_space
 from study.stages import StudyTrials, confirmed_params
 from study.trial_rows import base_row
-from tests.test_study import complete, identity, sorted_ranks, space  # noqa: F401
+from tests.studies import complete, identity, sorted_ranks
 
 
 @pytest.fixture
@@ -121,21 +120,16 @@ def test_a_cell_searched_on_confirms_its_new_winner_and_retires_the_old_rows(pla
 
 
 @pytest.mark.slow
-def test_a_study_extended_step_by_step_is_the_large_study_to_the_bit(space, small_file, tmp_path):  # noqa: F811
-    one = ("--set", "cells.context_length=[4]", "--no-report")
-    large = (*one, "--set", "cells.num_sequences=[20, 60]", "--set", "replicates=2", "--set", "racing.num_configs=4")
-    small = (*one, "--set", "cells.num_sequences=[20]", "--set", "replicates=1", "--set", "racing.num_configs=3")
-    complete(space, small_file, tmp_path, *small)
-    first = identity(tmp_path / "tiny")
-    ended = pd.read_parquet(tmp_path / "tiny" / "trials").set_index("trial_id").finished_at
-    complete(space, small_file, tmp_path, "--resume", *large)
-    shutil.copytree(tmp_path / "tiny", tmp_path / "grown")
-    shutil.rmtree(tmp_path / "tiny")
-    grown = pd.read_parquet(tmp_path / "grown" / "trials").set_index("trial_id").finished_at
+def test_a_study_extended_step_by_step_is_the_large_study_to_the_bit(finished, space, small_file, tmp_path):
+    one = ("cells.context_length=[4]", "cells.num_sequences=[20]", "replicates=1", "racing.num_configs=3")
+    complete(space, small_file, tmp_path, "--no-report", *(word for setting in one for word in ("--set", setting)))
+    study = tmp_path / "tiny"
+    first = identity(study)
+    ended = pd.read_parquet(study / "trials").set_index("trial_id").finished_at
+    complete(space, small_file, tmp_path, "--resume", "--no-report")
+    grown = pd.read_parquet(study / "trials").set_index("trial_id").finished_at
     kept = first.index.intersection(grown.index)
     assert len(kept) > 0.6 * len(first) and (grown[kept] == ended[kept]).all()
-    aside = tmp_path / "grown" / "superseded" / "trials"
-    assert set(first.index) - set(kept) == {path.stem for path in aside.glob("*.parquet")}
-    complete(space, small_file, tmp_path, *large)
-    pd.testing.assert_frame_equal(identity(tmp_path / "grown"), identity(tmp_path / "tiny"))
-    pd.testing.assert_frame_equal(sorted_ranks(tmp_path / "grown"), sorted_ranks(tmp_path / "tiny"))
+    assert set(first.index) - set(kept) == {path.stem for path in (study / "superseded" / "trials").glob("*.parquet")}
+    pd.testing.assert_frame_equal(identity(study), identity(finished[0]))
+    pd.testing.assert_frame_equal(sorted_ranks(study), sorted_ranks(finished[0]))

@@ -9,28 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from benchmarks.torture.injection import ENDS, ROOT, can_mount, failing, full_disk, read_only
-from tests.conftest import TINY_SPACE
-
-# no search: every trial is a confirm trial or a baseline
-SMALL = {key: value for key, value in TINY_SPACE.items() if key not in ("search", "start")} | {
-    "cells": {"context_length": [1], "num_sequences": [20, 30, 40, 50, 60]},
-    "replicates": 1,
-}
+from benchmarks.torture.injection import ENDS, can_mount, failing, full_disk, read_only
+from tests.studies import ROOT, sorted_ranks
+from tests.studies import command as study_line
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("space") / "small.yaml"
-    path.write_text(yaml.safe_dump(SMALL))
-    return str(path)
-
-
-def line(space: str, corpus: str, out: Path, *more: str) -> list[str]:
-    start = [sys.executable, "-m", "study.run", space, "--corpus", corpus, "--out", str(out), "--study", "s"]
-    return [*start, "--workers", "2", "--no-report", *more]
+def line(space: str, corpus: str, out: Path | str, *more: str) -> list[str]:
+    return study_line(space, corpus, out, "--no-report", *more, study="s")
 
 
 def run(*arguments, environment: dict | None = None, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
@@ -48,25 +34,15 @@ def trained(out: Path) -> pd.DataFrame:
     return rows(out).query("stage == 'confirm'").set_index("cell_id")
 
 
-@pytest.fixture(scope="module")
-def sound(small, small_file, tmp_path_factory) -> Path:
-    """The folder of an undisturbed study; run once, for all modules that compare with it."""
-    out = tmp_path_factory.getbasetemp() / "sound"
-    if not out.exists():
-        done = run(small, small_file, out)
-        assert done.returncode == 0, done.stderr
-    return out
-
-
 @pytest.fixture
 def copy(sound, tmp_path) -> Path:
-    shutil.copytree(sound, tmp_path / "o")
+    shutil.copytree(sound / "s", tmp_path / "o" / "s")
     return tmp_path / "o"
 
 
 # kind of fault by cell: hung asleep, hung in C with the interpreter's lock, worker killed every time, no memory, NaN
 KINDS = {"C1_N20": "hang", "C1_N30": "spin", "C1_N40": "kill", "C1_N50": "oom", "C1_N60": "nan"}
-SAID = {"hang": "10 s", "spin": "10 s", "kill": "died", "oom": "can't allocate memory", "nan": "at step 4 of 24"}
+SAID = {"hang": "25 s", "spin": "25 s", "kill": "died", "oom": "can't allocate memory", "nan": "at step 4 of 24"}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +50,7 @@ def broken(small, small_file, tmp_path_factory) -> tuple[Path, subprocess.Comple
     """A study in which a trial of each cell breaks off, each in its own way, and its end."""
     out = tmp_path_factory.mktemp("broken")
     environment = failing({f"{cell_id}/1": kind for cell_id, kind in KINDS.items()})
-    return out, run(small, small_file, out, "--set", "trial_time_limit=10s", environment=environment)
+    return out, run(small, small_file, out, "--set", "trial_time_limit=25s", environment=environment)
 
 
 @pytest.mark.slow
@@ -161,7 +137,7 @@ def rows_by_id(out: Path) -> dict:
 
 
 def ranks(out: Path) -> pd.DataFrame:
-    return pd.read_parquet(out / "s" / "ranks").sort_values(["trial_id", "split", "query_id"]).reset_index(drop=True)
+    return sorted_ranks(out / "s")
 
 
 def test_another_corpus_is_never_mixed_in(small, small_file, copy, tmp_path):

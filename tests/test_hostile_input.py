@@ -25,7 +25,7 @@ from study.manifest_file import ResumableManifest, check_manifest
 from study.records import RecordStore, join
 from study.repair import set_aside
 from study.run import STUDY_NAME
-from tests.conftest import TINY_SPACE
+from tests.studies import TINY_SPACE
 
 quick = settings(
     max_examples=60, deadline=10_000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -17,8 +17,8 @@ from lvm_core.errors import InputError
 from lvm_core.predict import Predictor
 from lvm_core.remote import without_secrets
 from study import run
-from tests.conftest import TINY_SPACE
-from tests.test_faults import ROOT, SMALL, line
+from tests.studies import ROOT, SMALL_SPACE, TINY_SPACE
+from tests.test_faults import line
 
 SECRETS = {"AWS_SECRET_ACCESS_KEY": "aws-s3cr3t", "HF_TOKEN": "hf_s3cr3t", "WANDB_API_KEY": "wandb-s3cr3t"}
 URIS = {
@@ -46,7 +46,7 @@ def listening(driver: psutil.Process) -> set[tuple[str, str]]:
 def watched(small_file, tmp_path_factory) -> tuple[Path, set[tuple[str, str]]]:
     """A study run with secrets in its environment: its output folder, and what it listened on meanwhile."""
     folder = tmp_path_factory.mktemp("watched")
-    space = SMALL | {"cells": {"context_length": [1], "num_sequences": [20]}}
+    space = SMALL_SPACE | {"cells": {"context_length": [1], "num_sequences": [20]}}
     (folder / "s.yaml").write_text(yaml.safe_dump(space))
     out, found = folder / "out", set()
     command = [part for part in line(str(folder / "s.yaml"), small_file, out) if part != "--no-report"]

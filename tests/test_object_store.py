@@ -16,10 +16,10 @@ import pytest
 from lvm_core.corpus import open_corpus
 from lvm_core.errors import InputError
 from lvm_core.remote import without_secrets
-from study.lock import LEASES, locked
+from study.lock import LEASES, Lease, locked
 from study.records import RecordStore
 from study.run import main
-from tests.test_faults import ranks, run, small, sound  # noqa: F401
+from tests.test_faults import ranks, run
 
 SECRET = "Sup3rSecret"
 
@@ -66,7 +66,7 @@ def remote_corpus(host, small_file) -> str:
 
 
 @pytest.mark.slow
-def test_a_study_on_s3_of_a_corpus_on_s3_is_the_same_study_and_resumes(host, remote_corpus, small, small_file, sound):  # noqa: F811
+def test_a_study_on_s3_of_a_corpus_on_s3_is_the_same_study_and_resumes(host, remote_corpus, small, small_file, sound):
     out = uri(host, "bucket/results", f"KEY:{SECRET}@")
     done = run(small, remote_corpus, out)
     assert done.returncode == 0, done.stderr
@@ -83,7 +83,7 @@ def test_a_study_on_s3_of_a_corpus_on_s3_is_the_same_study_and_resumes(host, rem
     assert store.exists(f"set_aside/curves/{victim}")
 
 
-def assert_same_ranks(store: RecordStore, sound) -> None:  # noqa: F811
+def assert_same_ranks(store: RecordStore, sound) -> None:
     mine = store.read("ranks").sort_values(["trial_id", "split", "query_id"]).reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, ranks(sound))
 
@@ -171,7 +171,7 @@ def test_a_store_that_refuses_the_credentials_is_one_sentence_with_what_to_do(tm
         server.server_close()
 
 
-def test_two_drivers_never_write_one_study_on_s3(host, small, small_file):  # noqa: F811
+def test_two_drivers_never_write_one_study_on_s3(host, small, small_file):
     store = RecordStore.at(uri(host, "bucket/two/s"))
     with locked(store):
         refused = run(small, small_file, uri(host, "bucket/two"))
@@ -184,7 +184,7 @@ def test_two_drivers_never_write_one_study_on_s3(host, small, small_file):  # no
         assert len(store.parts(LEASES)) == 1
 
 
-def test_a_study_refused_before_its_first_trial_leaves_nothing_on_s3(host, small, small_file, capsys):  # noqa: F811
+def test_a_study_refused_before_its_first_trial_leaves_nothing_on_s3(host, small, small_file, capsys):
     out = uri(host, "bucket/refused")
     nowhere = ["--out", out, "--study", "s", "--address", "127.0.0.1:1"]
     assert main([small, "--corpus", small_file, *nowhere]) == 2
@@ -228,10 +228,27 @@ def test_a_lease_that_is_not_renewed_is_taken_over_and_its_driver_stops(host):
     time.sleep(2.1)
     with pytest.raises(InputError, match="another driver took it over"), locked(store, renew_s=0.25):
         assert "dead.json" not in store.parts(LEASES)
-        for name in store.parts(LEASES):
-            store.delete(f"{LEASES}/{name}")  # as a driver does that finds it stale
-        time.sleep(20)
+        for _ in range(200):
+            for name in store.parts(LEASES):  # as a driver does that finds it stale; again where a renewal came between
+                store.delete(f"{LEASES}/{name}")
+            time.sleep(0.1)
         pytest.fail("a driver without its lease must stop")
+
+
+def test_a_driver_that_stood_still_too_long_while_renewing_stops(host, monkeypatch):
+    store = RecordStore.at(uri(host, "bucket/still/s"))
+    write = Lease._write
+
+    def stand_still(lease: Lease) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(1.2)  # another driver finds the lease stale meanwhile, and removes it
+        write(lease)
+
+    monkeypatch.setattr(Lease, "_write", stand_still)
+    with pytest.raises(InputError, match="renewed too late"), locked(store, renew_s=0.25):
+        time.sleep(20)
+        pytest.fail("a driver whose lease may be another's must stop")
+    assert not store.parts(LEASES), "it leaves no lease behind"
 
 
 def test_a_lease_is_renewed_while_its_driver_lives(host):

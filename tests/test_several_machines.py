@@ -18,7 +18,8 @@ from study.driver.nodes import SAME_EVERYWHERE, Needs, node_probe, problems_of_n
 from study.driver.session import QUIET, RunOptions, ray_session
 from study.machine import versions
 from study.records import RecordStore
-from tests.test_faults import ROOT, line, ranks, rows, run, small, sound  # noqa: F401
+from tests.studies import ROOT
+from tests.test_faults import line, ranks, rows
 
 MIB = 1 << 20
 # a node that falls silent is given up after 3 s: Ray's default is half a minute
@@ -83,14 +84,14 @@ def test_a_node_tells_all_its_problems_at_once(small_corpus, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_study_survives_the_death_of_a_node(cluster, small, small_file, sound, tmp_path):  # noqa: F811
+def test_a_study_survives_the_death_of_a_node(cluster, small, small_file, sound, tmp_path):
     made, nodes = cluster
     command = line(small, small_file, tmp_path, "--address", made.address)
     driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert_ends_as(sound, tmp_path, driver, lambda: made.remove_node(nodes[0], allow_graceful=False))
 
 
-def assert_ends_as(sound: Path, out: Path, driver: subprocess.Popen, fault) -> None:  # noqa: F811
+def assert_ends_as(sound: Path, out: Path, driver: subprocess.Popen, fault) -> None:
     """Provoke the fault after the first record, and expect the records of an undisturbed study."""
     try:
         wait_for_a_record(out / "s" / "trials", driver)
@@ -209,7 +210,7 @@ def machines() -> Iterator[Machines]:
 
 
 @pytest.mark.slow
-def test_a_machine_that_cannot_run_the_study_is_refused_before_any_trial(machines, small, small_file, tmp_path):  # noqa: F811
+def test_a_machine_that_cannot_run_the_study_is_refused_before_any_trial(machines, small, small_file, tmp_path):
     other_code, out = tmp_path / "version.py", tmp_path / "out"
     other_code.write_text((ROOT / "lvm_core" / "version.py").read_text() + "# changed\n")
     out.mkdir()
@@ -232,7 +233,7 @@ def test_a_machine_that_cannot_run_the_study_is_refused_before_any_trial(machine
 
 
 @pytest.mark.slow
-def test_a_study_goes_on_when_the_cable_of_a_machine_is_pulled(machines, small, small_file, sound, tmp_path):  # noqa: F811
+def test_a_study_goes_on_when_the_cable_of_a_machine_is_pulled(machines, small, small_file, sound, tmp_path):
     command = line(small, small_file, tmp_path, "--address", "10.77.0.1:6379")
     driver = machines.popen(1, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     cut = []

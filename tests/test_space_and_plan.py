@@ -12,7 +12,7 @@ from study.plan import Group, make_plan
 from study.recipe import Recipe
 from study.space_file import SPACES_DIR, list_spaces, load_space
 from study.spec import TrialSpec
-from tests.conftest import TINY_SPACE
+from tests.studies import TINY_SPACE
 
 
 def load(tmp_path, settings=(), **changes):

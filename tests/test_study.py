@@ -16,36 +16,7 @@ import pytest
 from lvm_core.checkpoint import load_model
 from lvm_core.ranks import hit_at_k, reciprocal_rank
 from study.analysis.load import load_study
-from tests.conftest import TINY_SPACE
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def command(space: str, corpus: str, out: Path, *more: str) -> list[str]:
-    line = [sys.executable, "-m", "study.run", space, "--corpus", corpus, "--out", str(out), "--study", "tiny"]
-    return [*line, "--workers", "2", *more]
-
-
-def complete(*arguments, **options) -> subprocess.CompletedProcess:
-    done = subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False, **options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
-@pytest.fixture(scope="module")
-def space(tmp_path_factory) -> str:
-    import yaml
-
-    path = tmp_path_factory.mktemp("space") / "tiny.yaml"
-    path.write_text(yaml.safe_dump(TINY_SPACE))
-    return str(path)
-
-
-@pytest.fixture(scope="module")
-def finished(space, small_file, tmp_path_factory) -> tuple[Path, str]:
-    """An undisturbed study and what it printed."""
-    out = tmp_path_factory.mktemp("undisturbed")
-    return out / "tiny", complete(space, small_file, out).stdout
+from tests.studies import ROOT, command, complete, identity, sorted_ranks
 
 
 @pytest.fixture(scope="module")
@@ -175,18 +146,6 @@ def test_report_and_best_are_rebuilt_from_the_records(finished):
     assert "## Map" in report and "leak audit: 0 held-out vectors" in report
 
 
-def identity(folder: Path) -> pd.DataFrame:
-    """What must not depend on how a study was run: ids, figures and ranks."""
-    trials = pd.read_parquet(folder / "trials").set_index("trial_id").sort_index()
-    assert trials.index.is_unique
-    return trials[["stage", "cell_id", "status", "stop_reason", "val_hit_at_5", "val_mrr", "test_hit_at_5", "test_mrr"]]
-
-
-def sorted_ranks(folder: Path) -> pd.DataFrame:
-    ranks = pd.read_parquet(folder / "ranks")
-    return ranks.sort_values(["trial_id", "split", "query_id"]).reset_index(drop=True)
-
-
 def wait_for_records(folder: Path, count: int) -> None:
     deadline = time.monotonic() + 90
     while len(list((folder / "trials").glob("*.parquet"))) < count:
@@ -195,38 +154,34 @@ def wait_for_records(folder: Path, count: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("signal_sent", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
-def test_an_interrupted_study_resumes_to_the_same_trials_none_twice_none_missing(
-    finished, space, small_file, tmp_path, signal_sent, status
+def test_a_study_interrupted_again_and_again_ends_with_the_same_trials_none_twice_none_missing(
+    finished, space, small_file, tmp_path
 ):
-    process = subprocess.Popen(
-        command(space, small_file, tmp_path),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    wait_for_records(tmp_path / "tiny", 9)
-    if signal_sent == signal.SIGINT:
-        os.killpg(process.pid, signal_sent)  # Ctrl-C in a terminal reaches Ray's processes too
-    else:
-        os.kill(process.pid, signal_sent)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == status
-    if status == 130:
-        assert "Continue with:" in err and "--resume" in err
-        assert "Traceback" not in err
-    begun = set(identity(tmp_path / "tiny").index)
-    assert 9 <= len(begun) < len(identity(finished[0]))
+    expected = len(identity(finished[0]))
+    for signal_sent, status, count in ((signal.SIGTERM, 130, 2), (signal.SIGKILL, -9, 9), (signal.SIGINT, 130, 22)):
+        again = ("--resume",) if count > 2 else ()
+        line = command(space, small_file, tmp_path, *again)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = subprocess.Popen(line, cwd=ROOT, start_new_session=True, **pipes)
+        wait_for_records(tmp_path / "tiny", count)
+        if signal_sent == signal.SIGINT:
+            os.killpg(process.pid, signal_sent)  # Ctrl-C in a terminal reaches Ray's processes too
+        else:
+            os.kill(process.pid, signal_sent)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == status
+        if status == 130:
+            assert "Continue with:" in err and "--resume" in err
+            assert "Traceback" not in err
+        assert count <= len(identity(tmp_path / "tiny")) < expected
     complete(space, small_file, tmp_path, "--resume")
     pd.testing.assert_frame_equal(identity(tmp_path / "tiny"), identity(finished[0]))
     pd.testing.assert_frame_equal(sorted_ranks(tmp_path / "tiny"), sorted_ranks(finished[0]))
 
 
 @pytest.mark.slow
-def test_a_trial_whose_worker_is_killed_runs_again_to_the_same_numbers(finished, space, small_file, tmp_path):
-    line = command(space, small_file, tmp_path)
+def test_one_worker_that_is_killed_once_gives_the_numbers_of_two_workers(finished, space, small_file, tmp_path):
+    line = command(space, small_file, tmp_path, "--workers", "1")
     process = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_for_records(tmp_path / "tiny", 5)
     wait_for_worker(process).kill()
@@ -254,13 +209,6 @@ def _is_trial_worker(process: psutil.Process) -> bool:
         return "train" in " ".join(process.cmdline()) and "ray::" in " ".join(process.cmdline())
     except psutil.Error:
         return False
-
-
-@pytest.mark.slow
-def test_the_number_of_workers_changes_no_number_and_no_set_of_trials(finished, space, small_file, tmp_path):
-    complete(space, small_file, tmp_path, "--workers", "1")
-    pd.testing.assert_frame_equal(identity(tmp_path / "tiny"), identity(finished[0]))
-    pd.testing.assert_frame_equal(sorted_ranks(tmp_path / "tiny"), sorted_ranks(finished[0]))
 
 
 def test_a_finished_study_is_neither_repeated_nor_mixed_with_another_configuration(finished, space, small_file):
@@ -324,25 +272,19 @@ def test_a_cluster_that_is_not_there_is_refused_and_leaves_no_study(space, small
 
 
 @pytest.mark.slow
-def test_infeasible_cells_are_rows_with_the_vectors_that_they_need(space, small_file, tmp_path):
-    done = complete(space, small_file, tmp_path, "--set", "cells.num_sequences=[20, 99999]", "--set", "replicates=1")
+def test_arms_without_a_search_confirm_the_fixed_recipe_and_infeasible_cells_are_rows(space, small_file, tmp_path):
+    settings = ["search=null", "start=null", "arms={alpha: [0.0, 0.3]}", "fixed.learning_rate=0.01"]
+    settings.append("cells.num_sequences=[20, 99999]")
+    done = complete(space, small_file, tmp_path, *(part for setting in settings for part in ("--set", setting)))
     trials = pd.read_parquet(tmp_path / "tiny" / "trials")
     rows = trials[trials.status == "infeasible"]
-    assert set(rows.cell_id) == {"C1_N99999", "C4_N99999"}
+    assert set(rows.cell_id) == {"C1_N99999", "C4_N99999"}, "one for all arms"
     assert rows.error.str.contains("vectors needed").all()
     assert rows.val_hit_at_5.isna().all()
     assert "infeasible" in done.stdout
-
-
-@pytest.mark.slow
-def test_a_study_without_a_search_confirms_its_fixed_recipe_in_every_arm(space, small_file, tmp_path):
-    settings = ["search=null", "start=null", "arms={alpha: [0.0, 0.3]}", "fixed.learning_rate=0.01"]
-    done = complete(space, small_file, tmp_path, *(part for setting in settings for part in ("--set", setting)))
-    trials = pd.read_parquet(tmp_path / "tiny" / "trials")
-    assert set(trials.stage) == {"baseline", "confirm"}
-    confirm = trials[trials.stage == "confirm"]
-    assert confirm.groupby("cell_id").size().to_dict() == {
-        f"C{c}_N{n}_alpha{a}": 2 for c in (1, 4) for n in (20, 60) for a in (0.0, 0.3)
-    }
+    trained = trials.drop(rows.index)
+    assert set(trained.stage) == {"baseline", "confirm"}
+    confirm = trained[trained.stage == "confirm"]
+    assert confirm.groupby("cell_id").size().to_dict() == {f"C{c}_N20_alpha{a}": 2 for c in (1, 4) for a in (0.0, 0.3)}
     assert np.isfinite(confirm.test_hit_at_5).all()
     assert "alpha0.3" in done.stdout
