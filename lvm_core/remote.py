@@ -14,7 +14,7 @@ from lvm_core import corpus_files
 from lvm_core.errors import InputError
 
 # what a URI may carry: `s3://KEY:SECRET@bucket` (a path has one slash), `?secret_key=SECRET`
-LOGIN = re.compile(r"(:/+)(?:[^/@\s]+|[^@\s]*:[^@\s]*)@")
+LOGIN = re.compile(r"(:/+)(?:[^/\s]+|[^@\s]*:[^@\s]*)@")
 SECRET = re.compile(
     r"([?&;][^=&;\s'\"]*(?:key|secret|token|passw|credential|signature)[^=&;\s'\"]*)=[^&;\s'\"]*", re.IGNORECASE
 )

@@ -58,15 +58,24 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
         with locked(store):
             if is_new and store.exists(MANIFEST):
                 raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
+            if is_new and store.parts("trials"):
+                raise InputError(
+                    f"a study must have its {MANIFEST}, but {without_secrets(location)} has trials and none. Put it "
+                    "back, move the folder away, or give --study another name."
+                )
+            is_ours = is_new and store.is_empty()  # what lay there before is never removed
             _log_to_file(store)
             said, to_search_on = ([], set()) if is_new else set_aside(store, partial(searched_after_lost, plan, store))
+            if not is_new:
+                manifest = open_manifest(plan, store, request)  # as the driver before has left it
+                to_search_on |= cells_to_search_again(store, request.options.rerun_timeouts)
             reopen(manifest, to_search_on)
             for warning in [*(f"warning: {one}" for one in (*said, *manifest["warnings"])), *leak_findings(manifest)]:
                 console.print(warning, style="yellow", highlight=False)
             try:
                 _run_trials(plan, store, location, manifest, request, console)
             except InputError:
-                if is_new and store.read("trials", ["stage"]).stage.isin(["search"]).sum() == len(plan.infeasible):
+                if is_ours and store.read("trials", ["status"]).status.eq("infeasible").all():
                     store.remove()  # wrong before any trial ended: leave no study behind
                 raise
             return _conclude(plan, store, location, request, console)
@@ -84,6 +93,13 @@ def open_manifest(plan: Plan, store: RecordStore, request: RunRequest) -> dict:
         return extended(found, plan, request.command(resume=False))
     _check_writable(request.out)
     return describe(plan, request.command(resume=False))
+
+
+def cells_to_search_again(store: RecordStore, rerun_timeouts: bool) -> set[str]:
+    """Return the cells with a search trial to repeat: the search of each goes on, also where it is confirmed."""
+    trials = store.read("trials", ["stage", "status", "cell_id"])
+    again = ["failed", "timeout"] if rerun_timeouts else ["failed"]
+    return set(trials[(trials.stage == "search") & trials.status.isin(again)].cell_id)
 
 
 def forbidden_leak(manifest: dict) -> int:
@@ -160,7 +176,7 @@ def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest
 
 
 def _log_to_file(store: RecordStore) -> None:
-    """Keep the quiet log beside the records."""
+    """Keep the quiet log beside the records; an object store has no file that grows, so a study there has none."""
     logger = logging.getLogger("study")
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -171,4 +187,6 @@ def _log_to_file(store: RecordStore) -> None:
         handler = logging.FileHandler(Path(store.root) / "study.log", delay=True)
         handler.handleError = lambda record: None  # a full disk: the records themselves say so
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logger.addHandler(handler)
+    else:
+        handler = logging.NullHandler()  # without any, warnings would go to the terminal
+    logger.addHandler(handler)

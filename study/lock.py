@@ -117,7 +117,7 @@ class Lease:
                 if self._is_late(renewed):  # it stood still before the write: it may have made anew what was removed
                     return self._stop("its lease was renewed too late, so that another may have taken it over")
                 renewed = begun
-            except OSError as error:
+            except Exception as error:  # whatever it is, the lease must be tried again
                 log.warning("the lease could not be renewed: %s", error)
 
     def _is_late(self, renewed: float) -> bool:

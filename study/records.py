@@ -6,6 +6,7 @@ import itertools
 import json
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,15 +76,20 @@ class RecordStore:
         folder, _, base = target.rpartition("/")
         self.filesystem.create_dir(folder, recursive=True)
         if not self.is_local:
-            with self.filesystem.open_output_stream(target) as stream:
-                stream.write(data)
-            return
+            # a signal must not come between the opening and the writing, which would leave an empty object: it is
+            # raised in the main thread, which waits here for the end of the write in any case
+            with ThreadPoolExecutor(1) as writer:
+                return writer.submit(self._put, target, data).result()
         part = Path(folder) / f".{base}.{uuid.uuid4().hex[:8]}"
         try:
             part.write_bytes(data)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
+
+    def _put(self, target: str, data: bytes) -> None:
+        with self.filesystem.open_output_stream(target) as stream:
+            stream.write(data)
 
     def read_bytes(self, name: str) -> bytes:
         with self.filesystem.open_input_stream(self.path(name)) as stream:
@@ -93,6 +99,11 @@ class RecordStore:
         """Delete one file; no error where it is gone already."""
         with contextlib.suppress(FileNotFoundError):
             self.filesystem.delete_file(self.path(name))
+
+    def is_empty(self) -> bool:
+        """Return whether nothing but a driver's hold is in the study's folder."""
+        selector = pafs.FileSelector(self.root, allow_not_found=True)
+        return {info.base_name for info in self.filesystem.get_file_info(selector)} <= {".lock", "drivers"}
 
     def remove(self) -> None:
         """Delete the whole study."""

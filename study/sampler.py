@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,9 +26,9 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a search trial ended. curve: (eval_index, validation Hit@5) pairs; value: the best of them.
+    """How a search trial ended. curve: (eval_index, validation Hit@5) pairs; value: that of the best evaluation.
 
-    config: the whole configuration, as JSON.
+    reported: the same of the best evaluation so far, as the trial told its race. config: the whole one, as JSON.
     """
 
     cell_id: str
@@ -36,6 +36,7 @@ class Outcome:
     value: float | None
     curve: tuple[tuple[int, float], ...] = ()
     config: str = "{}"
+    reported: tuple[tuple[int, float], ...] = ()
 
     @property
     def is_completed(self) -> bool:
@@ -179,24 +180,28 @@ class CellSampler:
 def recorded_outcomes(trials: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Outcome]:
     """Read the outcomes of recorded search trials by trial id, in the order in which they began."""
     search = trials[(trials.stage == "search") & (trials.status != "infeasible")].sort_values("started_at")
-    by_trial: Callable[[str], Iterable[tuple[int, float]]] = _curve_reader(curves)
-    return {
-        row.trial_id: Outcome(
-            row.cell_id, row.status, _number(row.val_hit_at_5), tuple(by_trial(row.trial_id)), row.config
-        )
-        for row in search.itertuples()
-    }
+    parts = {trial_id: part for trial_id, part in curves.sort_values("eval_index").groupby("trial_id")}
+    outcomes = {}
+    for row in search.itertuples():
+        part = parts.get(row.trial_id, curves.iloc[:0])
+        curve = tuple(zip(part.eval_index.tolist(), part.val_hit_at_5.tolist(), strict=True))
+        reported = best_so_far(curve, part.val_loss.tolist(), json.loads(row.config).get("select_by", "hit_at_5"))
+        value = _number(row.val_hit_at_5)
+        outcomes[row.trial_id] = Outcome(row.cell_id, row.status, value, curve, row.config, reported)
+    return outcomes
 
 
-def _curve_reader(curves: pd.DataFrame) -> Callable[[str], Iterable[tuple[int, float]]]:
-    ordered = curves.sort_values(["trial_id", "eval_index"])
-    groups = {key: part for key, part in ordered.groupby("trial_id")}
-
-    def read(trial_id: str) -> Iterable[tuple[int, float]]:
-        part = groups.get(trial_id)
-        return () if part is None else zip(part.eval_index.tolist(), part.val_hit_at_5.tolist(), strict=True)
-
-    return read
+def best_so_far(
+    curve: Sequence[tuple[int, float]], losses: Sequence[float], select_by: str
+) -> tuple[tuple[int, float], ...]:
+    """Return what a trial reports at each evaluation: Hit@5 of the best so far, by `select_by`; of equals the first."""
+    scores = [-loss for loss in losses] if select_by == "loss" else [value for _, value in curve]
+    reported, best = [], None
+    for number, (index, _) in enumerate(curve):
+        if best is None or scores[number] > scores[best]:
+            best = number
+        reported.append((index, curve[best][1]))
+    return tuple(reported)
 
 
 def _number(value: Any) -> float | None:

@@ -1,7 +1,6 @@
 """Race trials inside their own cell: one ASHA per cell behind Ray Tune's scheduler interface."""
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
@@ -40,15 +39,11 @@ class CellASHA(FIFOScheduler):
         """Accept Tune's announcement; metric and mode are fixed here."""
         return True
 
-    def show_recorded(self, cell_id: str, trial_id: str, curve: tuple[tuple[int, float], ...]) -> None:
-        """Fill the rungs with a recorded curve, as if its results arrived now. Call it in recorded order.
-
-        A running trial reports the best value so far, and so does a recorded one.
-        """
+    def show_recorded(self, cell_id: str, trial_id: str, reported: tuple[tuple[int, float], ...]) -> None:
+        """Fill the rungs with what a recorded trial reported, as if it arrived now. Call it in recorded order."""
         race, trial = self._race(cell_id), Racer(trial_id)
         race.on_trial_add(None, trial)
-        best = accumulate((value for _, value in curve), max)
-        for (index, _), value in zip(curve, best, strict=True):
+        for index, value in reported:
             race.on_trial_result(None, trial, {TIME: index, METRIC: value})
 
     def on_trial_add(self, tune_controller, trial) -> None:

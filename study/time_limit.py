@@ -4,6 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+STALL_S = (
+    10.0  # the driver looks several times a second; where it did not, it stood still, and the trials are not to blame
+)
+
 
 @dataclass
 class TrialClocks:
@@ -12,6 +16,7 @@ class TrialClocks:
     limit_s: float | None = None
     now: Callable[[], float] = time.monotonic
     _running: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _looked: float | None = None
 
     def began(self, job_id: str, trial_id: str) -> None:
         """Start a job's clock for a trial."""
@@ -22,10 +27,14 @@ class TrialClocks:
         return self._running.pop(job_id, (None,))[0]
 
     def overdue(self) -> list[tuple[str, str]]:
-        """Return (job, trial) of those past their limit, each once."""
+        """Return (job, trial) of those past their limit, each once. Time in which nobody asked does not count."""
         if self.limit_s is None:
             return []
         now = self.now()
+        stood_still = now - self._looked if self._looked is not None else 0.0
+        self._looked = now
+        if stood_still > STALL_S:
+            self._running = {job: (trial, begun + stood_still) for job, (trial, begun) in self._running.items()}
         late = [(job, trial) for job, (trial, begun) in self._running.items() if now - begun > self.limit_s]
         for job, _ in late:
             del self._running[job]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import ray
 
-from study.driver.recorder import lost_to
+from study.driver.losses import lost_to
 from study.ledger import Ledger
 from study.plan import make_plan
 from study.records import RecordStore
@@ -40,6 +40,19 @@ def test_the_clock_of_a_job_starts_anew_with_each_of_its_trials():
     assert clocks.overdue() == [], "each is told once"
 
 
+def test_time_in_which_the_driver_stood_still_counts_against_no_trial():
+    now = [0.0]
+    clocks = TrialClocks(10.0, now=lambda: now[0])
+    clocks.began("job", "a")
+    clocks.overdue()
+    now[0] = 500.0
+    assert clocks.overdue() == []
+    now[0] = 509.0
+    assert clocks.overdue() == []
+    now[0] = 511.0
+    assert clocks.overdue() == [("job", "a")]
+
+
 def test_a_job_that_has_ended_or_has_no_limit_is_never_overdue():
     now = [0.0]
     clocks = TrialClocks(10.0, now=lambda: now[0])
@@ -69,10 +82,11 @@ def test_a_timeout_keeps_what_was_reported_and_stands_on_resume(tmp_path, spec):
 
 
 def test_a_worker_that_was_killed_for_its_memory_is_told_apart():
-    assert lost_to(ray.exceptions.OutOfMemoryError("node ran out")) == "oom"
-    assert lost_to(RuntimeError("Task was killed due to the node running low on memory.")) == "oom"
-    assert lost_to(RuntimeError("The actor died unexpectedly")) == "worker_lost"
-    assert lost_to(None) == "worker_lost"
+    assert (
+        lost_to(str(ray.exceptions.OutOfMemoryError("Task was killed due to the node running low on memory."))) == "oom"
+    )
+    assert lost_to("The actor died unexpectedly") == "worker_lost"
+    assert lost_to("") == "worker_lost"
 
 
 def test_a_checkpoint_that_cannot_be_written_stops_the_study_and_records_nothing(tmp_path, spec):

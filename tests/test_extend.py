@@ -7,15 +7,18 @@ import pandas as pd
 import pytest
 
 from lvm_core.errors import InputError
-from study.continuation import check_continues, extended, searched_since
+from study.continuation import check_continues, extended, reopen, searched_since
+from study.execute import cells_to_search_again
 from study.ledger import Ledger
 from study.manifest import describe
 from study.plan import make_plan
 from study.records import RecordStore
+from study.run import main
+from study.sampler import recorded_outcomes
 from study.space_file import load_space
 from study.stages import StudyTrials, confirmed_params
 from study.trial_rows import base_row
-from tests.studies import complete, identity, sorted_ranks
+from tests.studies import SMALL_SPACE, complete, identity, save_space, sorted_ranks
 
 
 @pytest.fixture
@@ -99,8 +102,6 @@ def test_a_cell_searched_on_confirms_its_new_winner_and_retires_the_old_rows(pla
         )
     was = plan.spec(group, "confirm", 1, old)
     store.write_trial(row_of(was, 0.2), [], None)
-    from study.sampler import recorded_outcomes
-
     trials = store.read("trials")
     assert confirmed_params(plan, trials)[group.cell_id] == old
     confirmed = confirmed_params(plan, trials, {group.cell_id: datetime.now(UTC)})
@@ -117,6 +118,38 @@ def test_a_cell_searched_on_confirms_its_new_winner_and_retires_the_old_rows(pla
     assert {spec.recipe["alpha"] for spec in again} == {0.3}
     assert was.trial_id not in set(store.read("trials").trial_id)
     assert (tmp_path / "superseded" / "trials" / f"{was.trial_id}.parquet").is_file()
+
+
+def test_a_failed_search_trial_runs_again_where_its_cell_is_confirmed_too(planned, tmp_path):
+    plan = planned("racing.num_configs=2")
+    group, store = plan.groups[0], RecordStore.at(tmp_path)
+    good, lost = (plan.spec(group, "search", 0, {"learning_rate": rate, "alpha": 0.03}) for rate in (0.01, 0.02))
+    confirm = plan.spec(group, "confirm", 1, {"learning_rate": 0.01, "alpha": 0.03})
+    for spec, status in ((good, "completed"), (lost, "failed"), (confirm, "completed")):
+        store.write_trial(row_of(spec, 0.2) | {"status": status}, [], None)
+    assert cells_to_search_again(store, rerun_timeouts=False) == {group.cell_id}
+    manifest = json.loads(json.dumps(describe(plan, "python -m study.run tiny"), default=str))
+    reopen(manifest, {group.cell_id})
+    trials = store.read("trials")
+    confirmed = confirmed_params(plan, trials, searched_since(manifest))
+    todo = StudyTrials(plan, Ledger(store, trials, recorded_outcomes(trials, store.read("curves"))), confirmed)
+    dealt = [todo.next() for _ in range(4)]
+    assert [lost] in dealt
+
+
+@pytest.mark.parametrize("has_recorded", [True, False])
+def test_a_refusal_removes_a_new_study_only_where_nothing_was_recorded(has_recorded, tmp_path, small_file, monkeypatch):
+    """In a study without a search too: no row of its is a search trial."""
+
+    def refuse(plan, store, *more):
+        if has_recorded:
+            store.write_trial(row_of(plan.spec(plan.groups[0], "confirm", 1, {}), 0.2), [], None)
+        raise InputError("a node that joined late lacks the corpus.")
+
+    monkeypatch.setattr("study.execute.run_study", refuse)
+    space = save_space(SMALL_SPACE, tmp_path / "small.yaml")
+    assert main([space, "--corpus", small_file, "--out", str(tmp_path), "--study", "s", "--no-report"]) == 2
+    assert (tmp_path / "s" / "trials").exists() == (tmp_path / "s").exists() == has_recorded
 
 
 @pytest.mark.slow

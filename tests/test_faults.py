@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from benchmarks.torture.injection import ENDS, can_mount, failing, full_disk, read_only
@@ -79,6 +80,22 @@ def test_the_study_goes_on_after_broken_trials_and_repeats_them_when_asked(broke
     pd.testing.assert_frame_equal(*same)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(psutil.virtual_memory().available < 12e9, reason="takes 4 GB for a moment")
+def test_a_trial_that_rays_memory_monitor_takes_is_a_row_and_the_study_goes_on(small, small_file, tmp_path):
+    memory = psutil.virtual_memory()
+    threshold = (memory.total - memory.available + 4e9) / memory.total
+    environment = failing({"C1_N20/1": "grow"}) | {"RAY_memory_usage_threshold": f"{threshold:.3f}"}
+    only = ("--set", "cells.num_sequences=[20, 60]", "--workers", "1")  # with two, Ray may take the innocent one
+    done = run(small, small_file, tmp_path, *only, environment=environment)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    lost, sound = trained(tmp_path).loc["C1_N20"], trained(tmp_path).loc["C1_N60"]
+    assert (lost.status, lost.stop_reason, lost.attempt) == ("failed", "oom", 3)
+    assert "low on memory" in lost.error and "\n" not in lost.error
+    assert sound.status == "completed"
+
+
 needs_mount = pytest.mark.skipif(not can_mount(), reason="no rights to mount a small file system here")
 
 
@@ -89,11 +106,14 @@ def test_a_full_disk_stops_the_study_and_nothing_on_it_is_torn(small, small_file
     assert stopped.returncode == 2
     assert "No space left on device" in stopped.stderr and "--resume" in stopped.stderr
     assert stopped.stderr.count("\n") == 1, stopped.stderr
+    before = rows_by_id(tmp_path)
+    assert before, "something was recorded before the disk was full"
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in written if path.name.startswith(".") and path.name != ".lock"]
     for part in (path for path in written if path.suffix == ".parquet"):
         pd.read_parquet(part)
     assert run(small, small_file, tmp_path, "--resume").returncode == 0
+    assert before.items() <= rows_by_id(tmp_path).items(), "what was recorded stays"
     assert (
         rows(tmp_path).set_index("trial_id").test_mrr.to_dict() == rows(sound).set_index("trial_id").test_mrr.to_dict()
     )
@@ -138,6 +158,21 @@ def rows_by_id(out: Path) -> dict:
 
 def ranks(out: Path) -> pd.DataFrame:
     return sorted_ranks(out / "s")
+
+
+def test_a_folder_that_no_study_made_stays_whatever_is_refused(small, small_file, sound, tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "thesis.tex").write_text("years of work")
+    refused = run(small, small_file, tmp_path, "--address", "127.0.0.1:1")
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    assert (tmp_path / "s" / "thesis.tex").read_text() == "years of work"
+    shutil.copytree(sound / "s" / "trials", tmp_path / "s" / "trials")
+    (tmp_path / "s" / "manifest.json").unlink(missing_ok=True)
+    before = rows_by_id(tmp_path)
+    refused = run(small, small_file, tmp_path)
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    assert "must have its manifest.json" in refused.stderr
+    assert rows_by_id(tmp_path) == before
 
 
 def test_another_corpus_is_never_mixed_in(small, small_file, copy, tmp_path):

@@ -216,4 +216,6 @@ def test_a_file_of_a_study_cannot_leave_its_folder(name, tmp_path):
 
 
 def test_a_short_fuzz_run_finds_nothing(tmp_path):
-    assert run_cases(tmp_path, seed=7, numbers=range(40), limit_s=60).wrong == []
+    found = run_cases(tmp_path, seed=7, numbers=range(40), limit_s=120)
+    assert found.wrong == []
+    assert found.counts.total() == 40

@@ -3,8 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+from ray.exceptions import OutOfMemoryError, RayActorError
 
 from lvm_core.errors import InputError
+from study.driver.losses import RayActorManager, lost_to, told_as_lost_workers
 from study.driver.recorder import MAX_ATTEMPTS, UNBEGUN, UNBEGUN_S, Recorder
 from study.driver.tune_run import Dealer
 from study.ledger import Ledger
@@ -19,12 +21,9 @@ from study.trial_rows import base_row
 class Job:
     """What the recorder sees of a Tune trial."""
 
-    def __init__(self, job_id, config, cause=None):
-        self.trial_id, self.config, self.cause = job_id, config, cause
+    def __init__(self, job_id, config, error_file=None):
+        self.trial_id, self.config, self.error_file = job_id, config, error_file
         self.temporary_state = SimpleNamespace(ray_actor=None)
-
-    def get_error(self):
-        return self.cause
 
 
 class Source:
@@ -55,12 +54,14 @@ def driver(specs, tmp_path):
     ledger = Ledger(RecordStore.at(tmp_path), TABLES["trials"].empty_table().to_pandas())
     told = SimpleNamespace(started=lambda *_: None, reported=lambda *_: None, lost=lambda *_: None)
     recorder = Recorder(ledger, SimpleNamespace(raced_out=set()), told)
-    return SimpleNamespace(ledger=ledger, recorder=recorder, source=(source := Source(specs)), dealer=Dealer(
-        source, recorder, None))  # fmt: skip
+    (tmp_path / "error.txt").write_text("Failure # 1 (occurred at noon)\nits node died\n")
+    source = Source(specs)
+    dealer = Dealer(source, recorder, None)
+    return SimpleNamespace(ledger=ledger, recorder=recorder, source=source, dealer=dealer, error=tmp_path / "error.txt")
 
 
 def deal(driver, number):
-    return Job(f"job{number}", driver.dealer.suggest(f"job{number}"), RuntimeError("its node died"))
+    return Job(f"job{number}", driver.dealer.suggest(f"job{number}"), driver.error)
 
 
 def begin(driver, job, spec):
@@ -102,7 +103,7 @@ def test_a_trial_that_kills_its_worker_is_given_up_and_the_rest_of_its_job_runs(
     finish(driver, job, specs[1])
     rows = {row["trial_id"]: (row["status"], row["stop_reason"], row["attempt"]) for row in driver.ledger.rows[:1]}
     assert rows == {specs[0].trial_id: ("failed", "worker_lost", MAX_ATTEMPTS)}
-    assert "its node died" in driver.ledger.rows[0]["error"]
+    assert driver.ledger.rows[0]["error"] == "its node died"
     assert driver.ledger.rows[1]["status"] == "completed"
 
 
@@ -136,3 +137,39 @@ def test_an_overdue_trial_is_a_row_and_the_rest_of_its_job_runs(driver, specs):
     lose(driver, job)
     assert [(row["status"], row["stop_reason"]) for row in driver.ledger.rows] == [("timeout", "time_limit")]
     assert len(deal(driver, 2).config["specs"]) == 1
+
+
+def test_trials_that_all_run_past_their_limit_are_no_workers_that_do_not_come_up(driver, specs, monkeypatch):
+    now = [0.0]
+    driver.recorder._clocks.limit_s, driver.recorder._clocks.now = 5.0, lambda: now[0]
+    monkeypatch.setattr("study.driver.recorder.time.monotonic", lambda: now[0])
+    for number in range(UNBEGUN + 1):
+        driver.source.jobs = [specs[:1]]
+        job = deal(driver, number)
+        begin(driver, job, specs[0])
+        driver.recorder.on_step_end(0, [])
+        now[0] += 7.0
+        driver.recorder.on_step_end(0, [])
+        lose(driver, job)
+        driver.ledger.recorded.clear()
+        driver.dealer._lost.clear()
+    assert driver.recorder.failure is None
+    assert len(driver.ledger.rows) == UNBEGUN + 1
+
+
+def test_whatever_ray_loses_a_worker_to_reaches_tune_as_a_lost_worker():
+    told = []
+    job = SimpleNamespace(_tracked_actor=SimpleNamespace(_on_error=None, actor_id=1), _on_error=None)
+    job._on_error = lambda actor, error: told.append(error)
+    with told_as_lost_workers():
+        manager = RayActorManager(resource_manager=None)
+        manager._cleanup_actor = lambda tracked_actor: None
+        manager._actor_task_failed(
+            tracked_actor_task=job, exception=OutOfMemoryError("killed due to the node running low on memory")
+        )
+        with pytest.raises(RuntimeError, match="unexpected"):
+            manager._actor_task_failed(job, ValueError("a mistake of the driver"))
+    with pytest.raises(RuntimeError, match="unexpected"):
+        manager._actor_task_failed(job, OutOfMemoryError("no study runs"))
+    assert [type(error) for error in told] == [RayActorError]
+    assert lost_to(str(told[0])) == "oom"

@@ -101,6 +101,7 @@ def assert_kept_nowhere(secret: str, store: RecordStore, said: str) -> None:
     ("text", "shown"),
     [
         ("--out s3://KEY:SECRET@bucket/x y", "--out s3://…@bucket/x y"),
+        ("s3://KEY:SE@CR@bucket/x", "s3://…@bucket/x"),
         ("s3://KEY:SE/CR+ET@bucket/x", "s3://…@bucket/x"),
         ("s3://bucket/a@b.npz?endpoint_override=http://h:1/", "s3://bucket/a@b.npz?endpoint_override=http://h:1/"),
     ],
@@ -226,7 +227,7 @@ def test_a_lease_that_is_not_renewed_is_taken_over_and_its_driver_stops(host):
     with pytest.raises(InputError, match=re.escape("process 1 on gone is running s")), locked(store):
         pytest.fail("a fresh lease must be honoured")
     time.sleep(2.1)
-    with pytest.raises(InputError, match="another driver took it over"), locked(store, renew_s=0.25):
+    with pytest.raises(InputError, match=r"took it over|renewed"), locked(store, renew_s=0.25):
         assert "dead.json" not in store.parts(LEASES)
         for _ in range(200):
             for name in store.parts(LEASES):  # as a driver does that finds it stale; again where a renewal came between
@@ -245,7 +246,7 @@ def test_a_driver_that_stood_still_too_long_while_renewing_stops(host, monkeypat
         write(lease)
 
     monkeypatch.setattr(Lease, "_write", stand_still)
-    with pytest.raises(InputError, match="renewed too late"), locked(store, renew_s=0.25):
+    with pytest.raises(InputError, match="renewed"), locked(store, renew_s=0.25):
         time.sleep(20)
         pytest.fail("a driver whose lease may be another's must stop")
     assert not store.parts(LEASES), "it leaves no lease behind"
@@ -253,7 +254,7 @@ def test_a_driver_that_stood_still_too_long_while_renewing_stops(host, monkeypat
 
 def test_a_lease_is_renewed_while_its_driver_lives(host):
     store = RecordStore.at(uri(host, "bucket/renewed/s"))
-    with locked(store, renew_s=0.5):
-        time.sleep(3)  # longer than a lease lasts without renewal
-        with pytest.raises(InputError, match="must have one driver"), locked(store, renew_s=0.5):
+    with locked(store, renew_s=1.5):
+        time.sleep(7)  # longer than a lease lasts without renewal
+        with pytest.raises(InputError, match="must have one driver"), locked(store, renew_s=1.5):
             pytest.fail("the first driver lives")

@@ -9,7 +9,7 @@ import pytest
 from ray.tune.schedulers import TrialScheduler
 
 from study.plan import make_plan
-from study.sampler import CellSampler, Outcome
+from study.sampler import CellSampler, Outcome, best_so_far
 from study.scheduler import CellASHA
 from study.space_file import load_space
 
@@ -173,7 +173,8 @@ def test_recorded_curves_fill_the_rungs_as_if_they_had_just_arrived():
 def test_a_recorded_curve_that_falls_fills_the_rungs_with_the_best_so_far_as_its_reports_did():
     live, shown = scheduler(), scheduler()
     race(live, FakeTrial("a", "C1_N125"), [0.5, 0.5, 0.5, 0.8, 0.8])  # a trial reports its best value so far
-    shown.show_recorded("C1_N125", "a", tuple(enumerate([0.5, 0.3, 0.35, 0.8, 0.2], 1)))
+    curve = tuple(enumerate([0.5, 0.3, 0.35, 0.8, 0.2], 1))
+    shown.show_recorded("C1_N125", "a", best_so_far(curve, [1.0] * 5, "hit_at_5"))
     for asha in (live, shown):
         assert race(asha, FakeTrial("b", "C1_N125"), [0.4] * 9) == "stopped at 2"
         assert race(asha, FakeTrial("c", "C1_N125"), [0.6] * 9) == "stopped at 4"
@@ -196,3 +197,9 @@ def test_adding_a_trial_again_after_a_retry_is_harmless():
     assert race(asha, trial, [0.5, 0.6, 0.7]) == "ran"
     asha.on_trial_complete(None, trial, result(3, 0.7))
     asha.on_trial_remove(None, trial)
+
+
+def test_a_trial_that_selects_by_loss_reports_hit_at_5_of_its_lowest_loss():
+    curve = tuple(enumerate([0.5, 0.3, 0.35, 0.8, 0.2], 1))
+    reported = best_so_far(curve, [3.0, 2.0, 2.0, 2.5, 1.0], "loss")
+    assert [value for _, value in reported] == [0.5, 0.3, 0.3, 0.3, 0.2]

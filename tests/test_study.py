@@ -163,12 +163,15 @@ def test_a_study_interrupted_again_and_again_ends_with_the_same_trials_none_twic
         line = command(space, small_file, tmp_path, *again)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         process = subprocess.Popen(line, cwd=ROOT, start_new_session=True, **pipes)
-        wait_for_records(tmp_path / "tiny", count)
-        if signal_sent == signal.SIGINT:
-            os.killpg(process.pid, signal_sent)  # Ctrl-C in a terminal reaches Ray's processes too
-        else:
-            os.kill(process.pid, signal_sent)
-        _, err = process.communicate(timeout=60)
+        try:
+            wait_for_records(tmp_path / "tiny", count)
+            if signal_sent == signal.SIGINT:
+                os.killpg(process.pid, signal_sent)  # Ctrl-C in a terminal reaches Ray's processes too
+            else:
+                os.kill(process.pid, signal_sent)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
         assert process.returncode == status
         if status == 130:
             assert "Continue with:" in err and "--resume" in err

@@ -15,6 +15,7 @@ ENDS = {
     "spin": ("timeout", "time_limit"),
     "kill": ("failed", "worker_lost"),
     "oom": ("failed", "oom"),
+    "grow": ("failed", "oom"),
     "nan": ("diverged", "nan"),
 }
 

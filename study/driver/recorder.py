@@ -8,6 +8,8 @@ import ray
 from ray import tune
 
 from lvm_core.errors import InputError
+from lvm_core.remote import without_secrets
+from study.driver.losses import cause_of_loss, lost_to
 from study.ledger import Ledger
 from study.progress import Progress
 from study.scheduler import CellASHA
@@ -75,20 +77,22 @@ class Recorder(tune.Callback):
         if self.failure is not None:
             return
         with self._caught():
-            self._jobs.pop(trial.trial_id, None)
-            cause = trial.get_error()
+            has_begun = self._jobs.pop(trial.trial_id, None) is not None
+            cause = without_secrets(cause_of_loss(trial))
             began = self._clocks.ended(trial.trial_id)
-            if began is None:
+            if not has_begun:
                 self._lose_unbegun(cause)
+            elif began is None:
+                pass  # it was ended for its time limit, or was lost between two of its trials
             elif self._ledger.attempts(began) >= MAX_ATTEMPTS:
                 spec = _spec_of(trial, began)
-                row = self._ledger.fail(spec, str(cause or "its worker died"), lost_to(cause))
+                row = self._ledger.fail(spec, cause or "its worker died", lost_to(cause))
                 self._progress.lost(spec, row)
             else:
                 self._progress.lost(_spec_of(trial, began), None)
 
-    def stop(self, trial_id: str, result: dict) -> bool:
-        """Tell Tune to stop everything once a record could not be written."""
+    def has_failed(self) -> bool:
+        """Return whether everything must stop: a record could not be written, or a signal came."""
         return self.failure is not None
 
     def _begin(self, trial, update: TrialUpdate) -> None:
@@ -99,12 +103,12 @@ class Recorder(tune.Callback):
             self._ledger.begin(update)
         self._progress.started(update.row)
 
-    def _lose_unbegun(self, cause: Exception | None) -> None:
+    def _lose_unbegun(self, cause: str) -> None:
         self._unbegun.append(time.monotonic())
         if len(self._unbegun) >= UNBEGUN and self._unbegun[-1] - self._unbegun[0] > UNBEGUN_S:
             raise InputError(
                 f"workers must start, but {len(self._unbegun)} in a row were lost before a trial began, the last one "
-                f"to: {cause}. Look at the machines, and run it again with --resume."
+                f"to: {cause or 'a cause that Ray did not tell'}. Look at the machines, and run it again with --resume."
             )
 
     def _expire(self, trial, trial_id: str) -> None:
@@ -126,10 +130,3 @@ class Recorder(tune.Callback):
 def _spec_of(trial, trial_id: str) -> TrialSpec:
     """Return a trial of a job."""
     return TrialSpec(**trial.config["specs"][trial.config["trial_ids"].index(trial_id)])
-
-
-def lost_to(cause: Exception | None) -> str:
-    """Return the stop_reason of a trial whose worker died: `oom` where Ray or the kernel took it for its memory."""
-    text = str(cause)
-    out = isinstance(cause, ray.exceptions.OutOfMemoryError) or "running low on memory" in text
-    return "oom" if out or "memory monitor" in text else "worker_lost"

@@ -61,7 +61,7 @@ def ray_session(options: RunOptions) -> Iterator[int]:
         _check_reachable(options.address)
         with contextlib.nullcontext() if options.address else _loopback():
             ray.init(**where, log_to_driver=False, logging_level="error")
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, OverflowError, RuntimeError) as error:
         place = f"the cluster at {options.address}" if options.address else "a local Ray"
         raise InputError(
             f"the study needs {place}, but it did not answer: {error}. Start one with `ray start --head`, or leave "
@@ -88,7 +88,9 @@ def _loopback() -> Iterator[None]:
 
 
 def _check_reachable(address: str | None) -> None:
-    """Knock at HOST:PORT first: Ray tries an address where nobody answers for minutes. Raises: OSError."""
+    """Knock at HOST:PORT first: Ray tries an address where nobody answers for minutes. Raises: OSError, InputError."""
+    if address == "local":  # to Ray, a new local cluster
+        raise InputError("--address must name a cluster that runs, but got 'local'. Leave it out for a local Ray.")
     host, colon, port = (address or "").rpartition(":")
     if colon and port.isdigit() and "/" not in host:
         socket.create_connection((host, int(port)), timeout=10).close()

@@ -12,6 +12,7 @@ import ray
 from ray import tune
 from ray.tune.search import Searcher
 
+from study.driver.losses import StopOnFailure, told_as_lost_workers
 from study.driver.nodes import check_nodes
 from study.driver.recorder import Recorder
 from study.driver.session import RunOptions, ray_session
@@ -131,7 +132,12 @@ def run_study(
         scheduler = race_for(plan, known)
         recorder = Recorder(ledger, scheduler, progress, plan.space.trial_limit_s)
         dealer = Dealer(todo, recorder, _deadline(started, options, 1.0))
-        with ray_session(options) as num_workers, stopped_by_signals(recorder), progress.shown():
+        with (
+            ray_session(options) as num_workers,
+            stopped_by_signals(recorder),
+            told_as_lost_workers(),
+            progress.shown(),
+        ):
             check_nodes(plan, store_uri, options)
             resources = _resources(plan.device, num_workers)
             fit(trainable_for(store_uri), dealer, scheduler, recorder, resources, num_workers)
@@ -147,7 +153,7 @@ def race_for(plan: Plan, known: dict[str, Outcome]) -> CellASHA:
     racing = plan.space.racing
     scheduler = CellASHA(plan.num_evaluations, racing.grace_evaluations, racing.reduction_factor)
     for trial_id, outcome in known.items():
-        scheduler.show_recorded(outcome.cell_id, trial_id, outcome.curve)
+        scheduler.show_recorded(outcome.cell_id, trial_id, outcome.reported)
     return scheduler
 
 
@@ -177,7 +183,7 @@ def fit(
                 name="study",
                 storage_path=scratch,
                 callbacks=[recorder],
-                stop=recorder.stop,
+                stop=StopOnFailure(recorder.has_failed),
                 verbose=0,
             ),
         ).fit()

@@ -1,8 +1,8 @@
 """Put on PYTHONPATH by benchmarks.torture.injection: makes a worker's training step fail for real, where it is told to.
 
 $LVM_FAULT is `kind:CELL/REPLICATE,…`: that confirm trial hangs, spins in C with the lock of the interpreter held, kills
-its process, asks for more memory than there is, or meets a weight that is NaN. Python imports this file before anything
-else.
+its process, asks for more memory than there is, takes more and more of it, or meets a weight that is NaN. Python
+imports this file before anything else.
 """
 
 import importlib.abc
@@ -32,6 +32,13 @@ def oom(trainer) -> None:
     import torch
 
     torch.empty(1 << 50, dtype=torch.uint8)
+
+
+def grow(trainer) -> None:
+    held = []
+    while True:  # until Ray's memory monitor takes the process
+        held.append(bytearray(os.urandom(1 << 20)) * 64)
+        time.sleep(0.05)
 
 
 def nan(trainer) -> None:
