@@ -102,7 +102,9 @@ needs_mount = pytest.mark.skipif(not can_mount(), reason="no rights to mount a s
 @pytest.mark.slow
 @needs_mount
 def test_a_full_disk_stops_the_study_and_nothing_on_it_is_torn(small, small_file, sound, tmp_path):
-    stopped = run(small, small_file, tmp_path, before=full_disk(tmp_path, 100_000))
+    """Another trial hangs meanwhile, in C and with the interpreter's lock: it must not keep the study from stopping."""
+    hanging = failing({"C1_N20/1": "spin"})
+    stopped = run(small, small_file, tmp_path, environment=hanging, before=full_disk(tmp_path, 400_000))
     assert stopped.returncode == 2
     assert "No space left on device" in stopped.stderr and "--resume" in stopped.stderr
     assert stopped.stderr.count("\n") == 1, stopped.stderr
