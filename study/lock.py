@@ -34,13 +34,26 @@ def locked(store: RecordStore, renew_s: float = RENEW_S) -> Iterator[None]:
     lease = Lease(store, renew_s)
     lease.take()
     try:
-        yield
+        with _interruptible():
+            yield
     except KeyboardInterrupt:
         if lease.lost is not None:
             raise InputError(lease.lost) from None
         raise
     finally:
         lease.give_back()
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Have SIGINT raise KeyboardInterrupt, as a lost lease needs it: a shell has jobs in the background ignore it."""
+    before = signal.getsignal(signal.SIGINT)
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

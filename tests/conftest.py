@@ -92,7 +92,7 @@ def space(tmp_path_factory) -> str:
 @pytest.fixture(scope="session")
 def finished(small_file, tmp_path_factory) -> tuple[Path, str]:
     """An undisturbed study with a search, whose records are only to be read, and what it printed."""
-    out = made_once(tmp_path_factory, TINY_SPACE, small_file, study="tiny")
+    out = made_once(tmp_path_factory, TINY_SPACE, small_file, "--workers", "2", study="tiny")
     return out / "tiny", (out / "said.txt").read_text()
 
 

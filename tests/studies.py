@@ -38,8 +38,9 @@ def save_space(space: dict, path: Path) -> str:
 
 
 def command(space: str, corpus: str, out: Path | str, *more: str, study: str = "tiny") -> list[str]:
+    """Return the command of a study of one worker: each more costs seconds, so tests ask for two where it matters."""
     line = [sys.executable, "-m", "study.run", space, "--corpus", corpus, "--out", str(out), "--study", study]
-    return [*line, "--workers", "2", *more]
+    return [*line, "--workers", "1", *more]
 
 
 def complete(*arguments, **options) -> subprocess.CompletedProcess:

@@ -51,7 +51,7 @@ def broken(small, small_file, tmp_path_factory) -> tuple[Path, subprocess.Comple
     """A study in which a trial of each cell breaks off, each in its own way, and its end."""
     out = tmp_path_factory.mktemp("broken")
     environment = failing({f"{cell_id}/1": kind for cell_id, kind in KINDS.items()})
-    return out, run(small, small_file, out, "--set", "trial_time_limit=25s", environment=environment)
+    return out, run(small, small_file, out, "--workers", "2", "--set", "trial_time_limit=25s", environment=environment)
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_a_trial_that_rays_memory_monitor_takes_is_a_row_and_the_study_goes_on(s
     memory = psutil.virtual_memory()
     threshold = (memory.total - memory.available + 4e9) / memory.total
     environment = failing({"C1_N20/1": "grow"}) | {"RAY_memory_usage_threshold": f"{threshold:.3f}"}
-    only = ("--set", "cells.num_sequences=[20, 60]", "--workers", "1")  # with two, Ray may take the innocent one
+    only = ("--set", "cells.num_sequences=[20, 60]")  # with two, Ray may take the innocent one
     done = run(small, small_file, tmp_path, *only, environment=environment)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -104,7 +104,9 @@ needs_mount = pytest.mark.skipif(not can_mount(), reason="no rights to mount a s
 def test_a_full_disk_stops_the_study_and_nothing_on_it_is_torn(small, small_file, sound, tmp_path):
     """Another trial hangs meanwhile, in C and with the interpreter's lock: it must not keep the study from stopping."""
     hanging = failing({"C1_N20/1": "spin"})
-    stopped = run(small, small_file, tmp_path, environment=hanging, before=full_disk(tmp_path, 400_000))
+    stopped = run(
+        small, small_file, tmp_path, "--workers", "2", environment=hanging, before=full_disk(tmp_path, 400_000)
+    )
     assert stopped.returncode == 2
     assert "No space left on device" in stopped.stderr and "--resume" in stopped.stderr
     assert stopped.stderr.count("\n") == 1, stopped.stderr

@@ -86,7 +86,7 @@ def test_a_node_tells_all_its_problems_at_once(small_corpus, tmp_path):
 @pytest.mark.slow
 def test_a_study_survives_the_death_of_a_node(cluster, small, small_file, sound, tmp_path):
     made, nodes = cluster
-    command = line(small, small_file, tmp_path, "--address", made.address)
+    command = line(small, small_file, tmp_path, "--workers", "2", "--address", made.address)
     driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert_ends_as(sound, tmp_path, driver, lambda: made.remove_node(nodes[0], allow_graceful=False))
 
@@ -234,7 +234,7 @@ def test_a_machine_that_cannot_run_the_study_is_refused_before_any_trial(machine
 
 @pytest.mark.slow
 def test_a_study_goes_on_when_the_cable_of_a_machine_is_pulled(machines, small, small_file, sound, tmp_path):
-    command = line(small, small_file, tmp_path, "--address", "10.77.0.1:6379")
+    command = line(small, small_file, tmp_path, "--workers", "2", "--address", "10.77.0.1:6379")
     driver = machines.popen(1, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     cut = []
 

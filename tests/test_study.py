@@ -160,11 +160,15 @@ def test_a_study_interrupted_again_and_again_ends_with_the_same_trials_none_twic
     expected = len(identity(finished[0]))
     for signal_sent, status, count in ((signal.SIGTERM, 130, 2), (signal.SIGKILL, -9, 9), (signal.SIGINT, 130, 22)):
         again = ("--resume",) if count > 2 else ()
-        line = command(space, small_file, tmp_path, *again)
+        line = command(space, small_file, tmp_path, "--workers", "2", *again)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         process = subprocess.Popen(line, cwd=ROOT, start_new_session=True, **pipes)
         try:
             wait_for_records(tmp_path / "tiny", count)
+            family = psutil.Process(process.pid).children(recursive=True)
+            workers = [child for child in family if signal_sent == signal.SIGKILL and _is_trial_worker(child)]
+            for worker in workers:
+                worker.suspend()  # it outlives its driver, and writes late
             if signal_sent == signal.SIGINT:
                 os.killpg(process.pid, signal_sent)  # Ctrl-C in a terminal reaches Ray's processes too
             else:
@@ -172,6 +176,9 @@ def test_a_study_interrupted_again_and_again_ends_with_the_same_trials_none_twic
             _, err = process.communicate(timeout=60)
         finally:
             process.kill()
+        for worker in workers:
+            worker.resume()
+        assert psutil.wait_procs(family, timeout=60)[1] == [], "nothing stays behind"
         assert process.returncode == status
         if status == 130:
             assert "Continue with:" in err and "--resume" in err
@@ -184,7 +191,7 @@ def test_a_study_interrupted_again_and_again_ends_with_the_same_trials_none_twic
 
 @pytest.mark.slow
 def test_one_worker_that_is_killed_once_gives_the_numbers_of_two_workers(finished, space, small_file, tmp_path):
-    line = command(space, small_file, tmp_path, "--workers", "1")
+    line = command(space, small_file, tmp_path)
     process = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_for_records(tmp_path / "tiny", 5)
     wait_for_worker(process).kill()
