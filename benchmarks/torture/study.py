@@ -153,7 +153,7 @@ class Pace:
         before, deadline = names(study / "trials"), time.monotonic() + END_S
         while names(study / "trials") == before and not driver.has_ended and time.monotonic() < deadline:
             driver.wait(0.02)
-        driver.wait(rng.uniform(0, self.work_s / 15))
+        driver.wait(rng.uniform(0, self.work_s / 40))  # a study must outlast twenty kills
 
 
 def names(folder: Path) -> set[str]:
