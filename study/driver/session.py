@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ def ray_session(options: RunOptions) -> Iterator[int]:
     local = {"num_cpus": options.num_workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
     joined = {"address": options.address, "runtime_env": {"env_vars": QUIET}}
     where = joined if options.address else {"address": "local", **local}
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         _check_reachable(options.address)
         with contextlib.nullcontext() if options.address else _loopback():
@@ -67,6 +69,10 @@ def ray_session(options: RunOptions) -> Iterator[int]:
             f"the study needs {place}, but it did not answer: {error}. Start one with `ray start --head`, or leave "
             "--address out."
         ) from error
+    except SystemExit as ended:  # Ray's own answer to SIGTERM
+        raise KeyboardInterrupt from ended
+    finally:
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in place
     try:
         yield options.num_workers or _all_cpus()
     finally:

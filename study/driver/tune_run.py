@@ -133,8 +133,8 @@ def run_study(
         recorder = Recorder(ledger, scheduler, progress, plan.space.trial_limit_s)
         dealer = Dealer(todo, recorder, _deadline(started, options, 1.0))
         with (
-            ray_session(options) as num_workers,
             stopped_by_signals(recorder),
+            ray_session(options) as num_workers,
             told_as_lost_workers(),
             progress.shown(),
         ):
