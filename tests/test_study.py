@@ -165,8 +165,8 @@ def test_a_study_interrupted_again_and_again_ends_with_the_same_trials_none_twic
         process = subprocess.Popen(line, cwd=ROOT, start_new_session=True, **pipes)
         try:
             wait_for_records(tmp_path / "tiny", count)
-            family = psutil.Process(process.pid).children(recursive=True)
-            workers = [child for child in family if signal_sent == signal.SIGKILL and _is_trial_worker(child)]
+            family = psutil.Process(process.pid).children(recursive=True) if signal_sent == signal.SIGKILL else []
+            workers = [child for child in family if _is_trial_worker(child)]
             for worker in workers:
                 worker.suspend()  # it outlives its driver, and writes late
             if signal_sent == signal.SIGINT:
@@ -178,7 +178,7 @@ def test_a_study_interrupted_again_and_again_ends_with_the_same_trials_none_twic
             process.kill()
         for worker in workers:
             worker.resume()
-        assert psutil.wait_procs(family, timeout=60)[1] == [], "nothing stays behind"
+        assert psutil.wait_procs(workers, timeout=60)[1] == [], "they end by themselves"
         assert process.returncode == status
         if status == 130:
             assert "Continue with:" in err and "--resume" in err
