@@ -43,7 +43,7 @@ CORPUS ?= kalman
 MINUTES ?= 25
 torture: setup
 	$(BIN)/python -m benchmarks.torture --corpus $(CORPUS) --minutes $(MINUTES)
-	$(BIN)/python -m benchmarks.fuzz --cases 100000 --minutes $(MINUTES)
+	$(BIN)/python -m benchmarks.fuzz --cases 100000 --minutes $(MINUTES) --processes 2
 
 clean:
 	rm -rf .venv build dist *.egg-info

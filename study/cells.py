@@ -166,7 +166,7 @@ def _too_few_targets(dataset: Dataset, num_sequences: int):
     reason += gate_note(dataset)
 
     def needed(size: int) -> int | None:
-        return math.ceil(corpus.num_vectors * size / available) if available else None
+        return -(-corpus.num_vectors * size // available) if available else None
 
     return reason, needed
 

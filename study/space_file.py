@@ -43,6 +43,10 @@ def load_space(name: str, preset: str | None, settings: list[str], overrides: di
         return space
     except ValidationError as error:
         raise InputError(f"{explain(error, Space, path.name)}.") from None
+    except UnicodeEncodeError:
+        raise InputError(
+            f"a study must be of whole characters, but {path.name} or a --set holds half of one."
+        ) from None
 
 
 def _find(name: str) -> Path:

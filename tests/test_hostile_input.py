@@ -215,6 +215,13 @@ def test_a_file_of_a_study_cannot_leave_its_folder(name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("number", [334, 13192, 18848])
+def test_cases_that_fuzzing_found_wrong_are_answered(number, tmp_path):
+    """Half a character in a manifest (reported) and in the space; more sequences than a float can hold."""
+    found = run_cases(tmp_path, seed=11, numbers=range(number, number + 1), limit_s=60)
+    assert found.wrong == [] and found.counts.total() == 1
+
+
 def test_a_short_fuzz_run_finds_nothing(tmp_path):
     found = run_cases(tmp_path, seed=7, numbers=range(40), limit_s=120)
     assert found.wrong == []

@@ -1,5 +1,6 @@
 """Spoil bytes, values and trees of values."""
 
+import copy
 import random
 from typing import Any
 
@@ -40,6 +41,6 @@ def spoil(tree: dict | list, rng: random.Random, names: tuple = ("nonsense", 7))
     if action == 0 and len(keys) > 1:
         del place[key]
     elif action == 1 and isinstance(place, dict):
-        place[rng.choice(names)] = rng.choice(HOSTILE)
+        place[rng.choice(names)] = copy.deepcopy(rng.choice(HOSTILE))
     else:
-        place[key] = rng.choice(HOSTILE)
+        place[key] = copy.deepcopy(rng.choice(HOSTILE))

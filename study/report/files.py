@@ -17,7 +17,7 @@ def write_report(study: StudyRecords, store: RecordStore) -> None:
     """Write the report beside the records; an older one is replaced file by file."""
     findings = Findings(study)
     drawn = pictures(findings)
-    made = {"index.html": page(findings).encode(), "report.md": markdown(findings, tuple(drawn)).encode()}
+    made = {"index.html": _text(page(findings)), "report.md": _text(markdown(findings, tuple(drawn)))}
     made |= {f"figures/{name}.png": data for name, data in drawn.items()}
     made |= {f"tables/{name}.csv": _csv(table) for name, table in tables(findings).items()}
     made |= {
@@ -55,3 +55,8 @@ def tables(findings: Findings) -> dict[str, pd.DataFrame]:
 
 def _csv(table: pd.DataFrame) -> bytes:
     return table.to_csv(index=False).encode()
+
+
+def _text(text: str) -> bytes:
+    """Return UTF-8; half a character, which JSON can hold and UTF-8 cannot, is written as its escape."""
+    return text.encode(errors="backslashreplace")
