@@ -174,11 +174,12 @@ def _too_few_targets(dataset: Dataset, num_sequences: int):
 def _vectors_for(corpus: Corpus, space: Space, context: int):
     """Estimate the vectors that a corpus of such chains needs for N training targets and the fewest queries."""
     lengths = np.diff(corpus.chain_starts)
+    context = min(context, int(lengths.max()))  # a number asked for may be larger than an array can hold
     usable = np.clip(lengths - context, 0, None).sum() / corpus.num_vectors  # targets a vector
     train, validation, test = space.data.fractions
 
     def needed(size: int) -> int | None:
-        if not usable:
+        if not usable or size > 1e15:  # no corpus has so many
             return None
         return math.ceil(max(size / train, MIN_QUERIES / min(validation, test)) / usable)
 
