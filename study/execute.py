@@ -67,8 +67,9 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
             _log_to_file(store)
             said, to_search_on = ([], set()) if is_new else set_aside(store, partial(searched_after_lost, plan, store))
             if not is_new:
-                manifest = open_manifest(plan, store, request)  # as the driver before has left it
-                to_search_on |= cells_to_search_again(store, request.options.rerun_timeouts)
+                if store.read_json(MANIFEST).get("runs") != manifest["runs"]:  # another driver ran it meanwhile
+                    manifest = open_manifest(plan, store, request)
+                to_search_on |= cells_to_search_again(store, request.options)
             reopen(manifest, to_search_on)
             for warning in [*(f"warning: {one}" for one in (*said, *manifest["warnings"])), *leak_findings(manifest)]:
                 console.print(warning, style="yellow", highlight=False)
@@ -95,11 +96,10 @@ def open_manifest(plan: Plan, store: RecordStore, request: RunRequest) -> dict:
     return describe(plan, request.command(resume=False))
 
 
-def cells_to_search_again(store: RecordStore, rerun_timeouts: bool) -> set[str]:
+def cells_to_search_again(store: RecordStore, options: RunOptions) -> set[str]:
     """Return the cells with a search trial to repeat: the search of each goes on, also where it is confirmed."""
     trials = store.read("trials", ["stage", "status", "cell_id"])
-    again = ["failed", "timeout"] if rerun_timeouts else ["failed"]
-    return set(trials[(trials.stage == "search") & trials.status.isin(again)].cell_id)
+    return set(trials[(trials.stage == "search") & trials.status.isin(options.repeated)].cell_id)
 
 
 def forbidden_leak(manifest: dict) -> int:
@@ -139,7 +139,7 @@ def _run_trials(
         manifest["split"]["near_copies"] = near_copies(plan)
         record_infeasible(plan, store)
         done = store.read("trials")
-        done = done[~done.status.isin(["failed", "timeout"] if request.options.rerun_timeouts else ["failed"])]
+        done = done[~done.status.isin(request.options.repeated)]
         done_work = [work_of(*entry) for entry in zip(done.stage, done.context_length, strict=True)]
         progress = Progress(console, expected_work(plan), num_before=len(done), work_before=sum(done_work))
         run["num_trials"] = run_study(plan, store, location, request.options, progress, searched_since(manifest))

@@ -28,7 +28,8 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 class Outcome:
     """How a search trial ended. curve: (eval_index, validation Hit@5) pairs; value: that of the best evaluation.
 
-    reported: the same of the best evaluation so far, as the trial told its race. config: the whole one, as JSON.
+    config: the whole configuration, as JSON. reported: of a recorded trial, what it told its race: such pairs of the best
+    evaluation so far.
     """
 
     cell_id: str

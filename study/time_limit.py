@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-STALL_S = (
-    10.0  # the driver looks several times a second; where it did not, it stood still, and the trials are not to blame
-)
+# the driver looks several times a second; where it did not for so long, it stood still, and no trial is to blame
+STALL_S = 10.0
 
 
 @dataclass

@@ -8,6 +8,7 @@ import pytest
 
 from lvm_core.errors import InputError
 from study.continuation import check_continues, extended, reopen, searched_since
+from study.driver import RunOptions
 from study.execute import cells_to_search_again
 from study.ledger import Ledger
 from study.manifest import describe
@@ -127,7 +128,7 @@ def test_a_failed_search_trial_runs_again_where_its_cell_is_confirmed_too(planne
     confirm = plan.spec(group, "confirm", 1, {"learning_rate": 0.01, "alpha": 0.03})
     for spec, status in ((good, "completed"), (lost, "failed"), (confirm, "completed")):
         store.write_trial(row_of(spec, 0.2) | {"status": status}, [], None)
-    assert cells_to_search_again(store, rerun_timeouts=False) == {group.cell_id}
+    assert cells_to_search_again(store, RunOptions()) == {group.cell_id}
     manifest = json.loads(json.dumps(describe(plan, "python -m study.run tiny"), default=str))
     reopen(manifest, {group.cell_id})
     trials = store.read("trials")

@@ -14,8 +14,10 @@ import psutil
 import pytest
 
 from lvm_core.checkpoint import load_model
+from lvm_core.errors import InputError
 from lvm_core.ranks import hit_at_k, reciprocal_rank
 from study.analysis.load import load_study
+from study.driver.session import RunOptions, ray_session
 from tests.studies import ROOT, command, complete, identity, sorted_ranks
 
 
@@ -281,10 +283,17 @@ def test_a_cluster_that_is_not_there_is_refused_and_leaves_no_study(space, small
     assert not (tmp_path / "tiny").exists()
 
 
+@pytest.mark.parametrize("address", ["local", "127.0.0.1:" + "9" * 30])
+def test_an_address_that_names_no_cluster_is_one_sentence(address):
+    said = r"^(--address must name a cluster|the study needs the cluster at 127)"
+    with pytest.raises(InputError, match=said), ray_session(RunOptions(address)):
+        pytest.fail("nothing must be started")
+
+
 @pytest.mark.slow
 def test_arms_without_a_search_confirm_the_fixed_recipe_and_infeasible_cells_are_rows(space, small_file, tmp_path):
     settings = ["search=null", "start=null", "arms={alpha: [0.0, 0.3]}", "fixed.learning_rate=0.01"]
-    settings.append("cells.num_sequences=[20, 99999]")
+    settings.append("cells.num_sequences=[20, 60, 99999]")
     done = complete(space, small_file, tmp_path, *(part for setting in settings for part in ("--set", setting)))
     trials = pd.read_parquet(tmp_path / "tiny" / "trials")
     rows = trials[trials.status == "infeasible"]
@@ -295,6 +304,8 @@ def test_arms_without_a_search_confirm_the_fixed_recipe_and_infeasible_cells_are
     trained = trials.drop(rows.index)
     assert set(trained.stage) == {"baseline", "confirm"}
     confirm = trained[trained.stage == "confirm"]
-    assert confirm.groupby("cell_id").size().to_dict() == {f"C{c}_N20_alpha{a}": 2 for c in (1, 4) for a in (0.0, 0.3)}
+    assert confirm.groupby("cell_id").size().to_dict() == {
+        f"C{c}_N{n}_alpha{a}": 2 for c in (1, 4) for n in (20, 60) for a in (0.0, 0.3)
+    }
     assert np.isfinite(confirm.test_hit_at_5).all()
     assert "alpha0.3" in done.stdout

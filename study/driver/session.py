@@ -50,10 +50,17 @@ class RunOptions:
     budget_s: float | None = None
     rerun_timeouts: bool = False
 
+    @property
+    def repeated(self) -> tuple[str, ...]:
+        """The statuses of recorded trials that run again."""
+        return ("failed", "timeout") if self.rerun_timeouts else ("failed",)
+
 
 @contextlib.contextmanager
 def ray_session(options: RunOptions) -> Iterator[int]:
     """Start a local Ray, or join the cluster at `address`; yield the number of trials to run at a time."""
+    if options.address == "local":  # to Ray, a new cluster, and one that others can reach
+        raise InputError("--address must name a cluster that runs, but got 'local'. Leave it out for a local Ray.")
     # a local Ray has our environment; told it again, Ray would not use the two workers that it has started already
     local = {"num_cpus": options.num_workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
     joined = {"address": options.address, "runtime_env": {"env_vars": QUIET}}
@@ -94,9 +101,7 @@ def _loopback() -> Iterator[None]:
 
 
 def _check_reachable(address: str | None) -> None:
-    """Knock at HOST:PORT first: Ray tries an address where nobody answers for minutes. Raises: OSError, InputError."""
-    if address == "local":  # to Ray, a new local cluster
-        raise InputError("--address must name a cluster that runs, but got 'local'. Leave it out for a local Ray.")
+    """Knock at HOST:PORT first: Ray tries an address where nobody answers for minutes. Raises: OSError."""
     host, colon, port = (address or "").rpartition(":")
     if colon and port.isdigit() and "/" not in host:
         socket.create_connection((host, int(port)), timeout=10).close()

@@ -122,8 +122,7 @@ def run_study(
     """
     started = time.monotonic()
     trials = store.read("trials")
-    if options.rerun_timeouts:
-        trials = trials.assign(status=trials.status.replace("timeout", "failed"))
+    trials = trials.assign(status=trials.status.replace(dict.fromkeys(options.repeated, "failed")))
     known = recorded_outcomes(trials, store.read("curves"))
     ledger = Ledger(store, trials, known)
     confirmed = confirmed_params(plan, trials, searched_since)

@@ -54,7 +54,7 @@ def tables(findings: Findings) -> dict[str, pd.DataFrame]:
 
 
 def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode()
+    return _text(table.to_csv(index=False))
 
 
 def _text(text: str) -> bytes:
