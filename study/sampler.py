@@ -28,7 +28,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 class Outcome:
     """How a search trial ended. curve: (eval_index, validation Hit@5) pairs; value: that of the best evaluation.
 
-    config: the whole configuration, as JSON. reported: of a recorded trial, what it told its race: such pairs of the best
+    config: the whole configuration, as JSON. reported: what a recorded trial told its race, such pairs of the best
     evaluation so far.
     """
 
