@@ -3,6 +3,7 @@
 import http.server
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -221,8 +222,33 @@ def test_of_many_drivers_that_begin_at_once_at_most_one_goes_on(host):
         assert sum(inside) <= 1
 
 
-def test_a_lease_that_is_not_renewed_is_taken_over_and_its_driver_stops(host):
-    store = RecordStore.at(uri(host, "bucket/stale/s"))
+def test_a_driver_in_a_thread_holds_a_study_and_gives_it_back(host):
+    store = RecordStore.at(uri(host, "bucket/thread/s"))
+    held = []
+
+    def drive() -> None:
+        with locked(store):
+            held.append(len(store.parts(LEASES)))
+
+    for _ in range(2):
+        driver = threading.Thread(target=drive)
+        driver.start()
+        driver.join()
+    assert held == [1, 1]
+    assert not store.parts(LEASES)
+
+
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["sigint-heard", "sigint-ignored"])
+def sigint(request):
+    """SIGINT as Python has it, and ignored, as a shell starts its jobs in the background."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    assert signal.signal(signal.SIGINT, before) == request.param
+
+
+@pytest.mark.usefixtures("sigint")
+def test_a_lease_that_is_not_renewed_is_taken_over_and_its_driver_stops(host, request):
+    store = RecordStore.at(uri(host, f"bucket/stale/{request.node.callspec.id}/s"))
     store.write_json(f"{LEASES}/dead.json", {"host": "gone", "pid": 1})
     with pytest.raises(InputError, match=re.escape("process 1 on gone is running s")), locked(store):
         pytest.fail("a fresh lease must be honoured")
