@@ -212,6 +212,22 @@ def test_what_enters_no_estimate_is_counted_by_reason(study):
     assert study.left_out() == {"baseline, completed": 4, "raced_out": 84, "search, completed": 84}
 
 
+def renamed(study: StudyRecords, seed: int) -> StudyRecords:
+    """Return the same study with other trial ids, as another version of the trainer gives them, in their order."""
+    ids = study.trials.trial_id.sample(frac=1, random_state=seed).tolist()
+    new = {old: f"t{i:04d}" for i, old in enumerate(ids)}
+    frames = [frame.assign(trial_id=frame.trial_id.map(new)) for frame in (study.trials, study.curves, study.ranks)]
+    ordered = [frame.sort_values("trial_id", kind="stable", ignore_index=True) for frame in frames]
+    return StudyRecords(study.location, study.manifest, *ordered)
+
+
+def test_no_finding_depends_on_the_ids_of_the_trials(study):
+    before, after = tables(Findings(study)), tables(Findings(renamed(study, 1)))
+    assert before.keys() == after.keys()
+    for name, table in before.items():
+        pd.testing.assert_frame_equal(table, after[name], check_exact=True, obj=name)
+
+
 def test_every_finding_has_its_table_and_the_page_its_sections(study):
     findings = Findings(study)
     found = tables(findings)

@@ -32,7 +32,7 @@ def best_configs(study: StudyRecords, table: pd.DataFrame | None = None) -> dict
 
 def _entry(study: StudyRecords, row: dict) -> dict:
     confirm = study.measured("confirm")
-    trials = confirm[confirm.cell_id == row["cell_id"]].sort_values("val_hit_at_5", ascending=False)
+    trials = confirm[confirm.cell_id == row["cell_id"]].sort_values("val_hit_at_5", ascending=False, kind="stable")
     leaked = study.manifest.get("split", {}).get("audit", {}).get("num_leaked_vectors")
     plain = {key: None if pd.isna(row.get(key)) else row.get(key) for key in (*REPORTED, *COUNTS)}
     return {

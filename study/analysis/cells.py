@@ -51,11 +51,10 @@ def best_baseline(study: StudyRecords, context_length: int, num_sequences: int) 
     if usable.empty:
         return None
     best = usable.groupby("model").val_hit_at_5.mean().idxmax()
-    return usable[usable.model == best].sort_values("replicate")
+    return usable[usable.model == best]
 
 
 def _cell_row(study: StudyRecords, key: tuple, trials: pd.DataFrame) -> dict:
-    trials = trials.sort_values("replicate")  # in the order of the baselines' replicates: same draw, same row
     trial_ids = trials.trial_id.tolist()
     hits, chain_ids = per_query(study, trial_ids)
     resampler = Resampler.for_chains(chain_ids)

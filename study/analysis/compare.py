@@ -90,8 +90,7 @@ def _cells(study: StudyRecords) -> dict[tuple[int, int, str], tuple[str, list[st
     """Return (C, N, arm) -> (cell id, trial ids by replicate)."""
     found = {}
     for key, trials in study.measured("confirm").groupby(KEY):
-        ids = trials.sort_values("replicate").trial_id.tolist()
-        found[int(key[0]), int(key[1]), arm_of(key[2])] = (key[2], ids)
+        found[int(key[0]), int(key[1]), arm_of(key[2])] = (key[2], trials.trial_id.tolist())
     return found
 
 

@@ -47,7 +47,8 @@ def importance(study: StudyRecords) -> pd.DataFrame:
 
 def _search_trials(study: StudyRecords) -> pd.DataFrame:
     """Return the search trials with what they reached: in all, and by their cell's common evaluation."""
-    search = study.trials[(study.trials.stage == "search") & study.trials.status.isin(["completed", "raced_out"])]
+    trials = study.in_order
+    search = trials[(trials.stage == "search") & trials.status.isin(["completed", "raced_out"])]
     search = search[["trial_id", "cell_id", "status", "config"]]  # resamples copy it
     if search.empty:
         return search

@@ -27,8 +27,17 @@ class StudyRecords:
     ranks: pd.DataFrame
 
     def measured(self, stage: str) -> pd.DataFrame:
-        """Return the completed trials of a stage; nothing else enters an estimate."""
-        return self.trials[(self.trials.stage == stage) & (self.trials.status == "completed")]
+        """Return the completed trials of a stage, in order; nothing else enters an estimate."""
+        trials = self.in_order
+        return trials[(trials.stage == stage) & (trials.status == "completed")]
+
+    @cached_property
+    def in_order(self) -> pd.DataFrame:
+        """The trials by cell, model, replicate and configuration.
+
+        Estimates resample rows by position: in this order they depend on no id, and cells and baselines share draws.
+        """
+        return self.trials.sort_values([*KEY, "model", "replicate", "config"])
 
     @property
     def num_training_vectors(self) -> int | None:

@@ -70,7 +70,7 @@ class PoolReader:
     def __init__(self, study: StudyRecords, arm: str = ""):
         confirm, self.baseline_trials = study.measured("confirm"), study.measured("baseline")
         confirm = confirm[[arm_of(cell) == arm for cell in confirm.cell_id]]
-        self.groups = [(key, trials.sort_values("replicate")) for key, trials in confirm.groupby(KEY)]
+        self.groups = list(confirm.groupby(KEY))
         self.pool_size = int(confirm.pool_size.iloc[0])
         self.chosen = {key: best_baseline(study, int(key[0]), int(key[1])) for key, _ in self.groups}
         ids = [*confirm.trial_id, *self.baseline_trials.trial_id]

@@ -89,7 +89,7 @@ def _lifts(study: StudyRecords, trials: pd.DataFrame) -> tuple[np.ndarray, np.nd
         baseline = best_baseline(study, int(group.context_length.iloc[0]), int(size))
         if baseline is None:
             return None
-        hits, chain_ids = per_query(study, group.sort_values("replicate").trial_id.tolist())
+        hits, chain_ids = per_query(study, group.trial_id.tolist())
         values, _ = per_query(study, baseline.trial_id.tolist())
         resampler = resampler or Resampler.for_chains(chain_ids)
         sizes.append(size)

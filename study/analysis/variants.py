@@ -77,7 +77,7 @@ def measured_cells(study: StudyRecords) -> dict[tuple[str | None, str | None], M
     """Return what was measured of each (variant, row), in the order of the study's file."""
     confirm, found = study.measured("confirm"), {}
     for entry in study.manifest.get("variants", []):
-        trials = confirm[confirm.cell_id == entry["cell_id"]].sort_values("replicate")
+        trials = confirm[confirm.cell_id == entry["cell_id"]]
         if len(trials):
             ranks = tuple(study.test_ranks[trial_id] for trial_id in trials.trial_id)
             found[entry["variant"], entry["row"]] = Measured(trials, ranks)
@@ -93,7 +93,7 @@ def baseline_of(study: StudyRecords, cell: Measured, *, trained: bool) -> Measur
     if usable.empty:
         return None
     best = usable.groupby("model").val_hit_at_5.mean().idxmax()
-    trials = usable[usable.model == best].sort_values("replicate")
+    trials = usable[usable.model == best]
     return Measured(trials, tuple(study.test_ranks[trial_id] for trial_id in trials.trial_id))
 
 
