@@ -17,6 +17,7 @@ import pyarrow.fs as pafs
 
 from lvm_core.errors import InputError
 from study.records import RecordStore
+from study.signals import handled
 
 RENEW_S = 15.0
 STALE_RENEWALS = 4  # a lease that was not renewed for so many periods belongs to a driver that is dead or cut off
@@ -47,14 +48,9 @@ def locked(store: RecordStore, renew_s: float = RENEW_S) -> Iterator[None]:
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
     """Have SIGINT raise KeyboardInterrupt, as a lost lease needs it: a shell has jobs in the background ignore it."""
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+    is_ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    with handled({signal.SIGINT: signal.default_int_handler} if is_ignored else {}):
         yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

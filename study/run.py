@@ -13,6 +13,7 @@ from study.durations import parse_duration
 from study.estimate import print_plan
 from study.execute import DONE, INTERRUPTED, WRONG, RunRequest, execute
 from study.plan import Plan, make_plan
+from study.signals import ended_by_sigterm
 from study.space_file import list_spaces, load_space
 
 PRESETS = ("quick", "laptop", "full")
@@ -42,6 +43,7 @@ def parser() -> Parser:
     return made
 
 
+@ended_by_sigterm()
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     try:

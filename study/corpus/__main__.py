@@ -7,6 +7,7 @@ from pathlib import Path
 from lvm_core.errors import InputError
 from study.command_line import Parser, say_error
 from study.corpus.encoder import DEFAULT
+from study.signals import ended_by_sigterm
 from study.wording import plain
 
 DONE, WRONG, INTERRUPTED = 0, 2, 130
@@ -40,6 +41,7 @@ def parser() -> Parser:
     return made
 
 
+@ended_by_sigterm()
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     try:

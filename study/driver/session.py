@@ -3,10 +3,10 @@
 import contextlib
 import logging
 import os
-import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import ModuleType
 
 # Read by Ray when it is imported or started. Its chatter stays out of the way, and Ctrl-C reaches us.
 QUIET = {
@@ -28,8 +28,10 @@ for _name, _value in QUIET.items():
 
 import ray  # noqa: E402
 from ray._private import ray_constants  # noqa: E402
+from ray._private import utils as ray_utils  # noqa: E402
 
 from lvm_core.errors import InputError  # noqa: E402
+from study.signals import deferred_signals  # noqa: E402
 
 # a lost worker is a row and a line in study.log; Ray would print its traceback
 for _name in ("ray.tune", "ray.train", "ray.air"):
@@ -65,10 +67,9 @@ def ray_session(options: RunOptions) -> Iterator[int]:
     local = {"num_cpus": options.num_workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
     joined = {"address": options.address, "runtime_env": {"env_vars": QUIET}}
     where = joined if options.address else {"address": "local", **local}
-    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         _check_reachable(options.address)
-        with contextlib.nullcontext() if options.address else _loopback():
+        with deferred_signals(), _own_signals(), contextlib.nullcontext() if options.address else _loopback():
             ray.init(**where, log_to_driver=False, logging_level="error")
     except (OSError, ValueError, OverflowError, RuntimeError) as error:
         place = f"the cluster at {options.address}" if options.address else "a local Ray"
@@ -76,28 +77,34 @@ def ray_session(options: RunOptions) -> Iterator[int]:
             f"the study needs {place}, but it did not answer: {error}. Start one with `ray start --head`, or leave "
             "--address out."
         ) from error
-    except SystemExit as ended:  # Ray's own answer to SIGTERM
-        raise KeyboardInterrupt from ended
-    finally:
-        signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in place
     try:
         yield options.num_workers or _all_cpus()
     finally:
-        ray.shutdown()
+        with deferred_signals():
+            ray.shutdown()
 
 
-@contextlib.contextmanager
-def _loopback() -> Iterator[None]:
+def _loopback() -> contextlib.AbstractContextManager[None]:
     """Have all processes of a Ray that starts meanwhile listen on 127.0.0.1 alone, as Ray itself does on a Mac.
 
     Ray replaces a loopback address that it is given by one that others can reach, unless this constant is false.
     """
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
+    return _replaced(ray_constants, "ENABLE_RAY_CLUSTER", False)
+
+
+def _own_signals() -> contextlib.AbstractContextManager[None]:
+    """Keep Ray from answering SIGTERM: it would kill its processes under a driver that is connecting to them."""
+    return _replaced(ray_utils, "set_sigterm_handler", lambda handler: None)
+
+
+@contextlib.contextmanager
+def _replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    before = getattr(module, name)
+    setattr(module, name, value)
     try:
         yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
+        setattr(module, name, before)
 
 
 def _check_reachable(address: str | None) -> None:

@@ -22,6 +22,7 @@ from study.progress import Progress
 from study.records import RecordStore
 from study.sampler import Outcome, recorded_outcomes
 from study.scheduler import METRIC, CellASHA
+from study.signals import handled
 from study.spec import TrialSpec
 from study.stages import StudyTrials, confirmed_params
 from study.trial import TrialUpdate, run_trial
@@ -202,12 +203,8 @@ def stopped_by_signals(recorder: Recorder) -> Iterator[None]:
         recorder.failure = KeyboardInterrupt()
         raise recorder.failure
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled({signal.SIGINT: interrupt, signal.SIGTERM: interrupt}):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _resources(device: str, num_workers: int) -> dict[str, float]:
