@@ -43,6 +43,23 @@ def test_names_as_chain_ids_survive_without_pickle(tmp_path):
     assert np.load(source, allow_pickle=False)["chain_ids"].tolist() == ["b", "b", "b", "a", "a", "a"]
 
 
+@pytest.mark.parametrize("target", ["t.parquet", "t.arrow", "t.npz", "t"])
+@pytest.mark.parametrize("ids", [["b\udcff"] * 3 + ["a"] * 3, [1, 1, 1, 2, 2, 2]], ids=["names", "titles"])
+def test_half_a_character_is_kept_where_a_format_can_and_refused_elsewhere(ids, target, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    titles = np.array(["b\udcff", "a"])
+    source = save_npz(tmp_path / "s.npz", rng.standard_normal((6, 4)), np.array(ids), chain_titles=titles)
+    status = command.main(["convert", source, str(tmp_path / target)])
+    err = capsys.readouterr().err
+    if target.endswith(("parquet", "arrow")):
+        assert (status, err.count("\n")) == (2, 1)
+        assert "half of a character" in err
+        assert not (tmp_path / target).exists()
+    else:
+        assert status == 0, err
+        assert open_corpus(str(tmp_path / target)).titles[0] == titles[0]
+
+
 def test_a_wrong_conversion_gets_one_sentence_and_leaves_nothing(titled, tmp_path, capsys):
     broken = tmp_path / "broken.arrow"
     broken.write_bytes(b"ARROW1 of sorts")

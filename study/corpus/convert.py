@@ -71,10 +71,20 @@ def _write_arrow(target: Path, vectors: np.ndarray, chain_ids: np.ndarray, title
 
 def _table(vectors: np.ndarray, chain_ids: np.ndarray, titles: list[str] | None) -> pa.Table:
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
-    ids = pa.array(chain_ids.tolist() if chain_ids.dtype.kind == "U" else np.asarray(chain_ids))
+    ids = _text(chain_ids.tolist()) if chain_ids.dtype.kind == "U" else pa.array(np.asarray(chain_ids))
     columns = {"vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]), "chain_id": ids}
     if titles is not None:
         lengths = np.diff(run_starts(np.asarray(chain_ids)))
         number = pa.array(np.repeat(np.arange(len(titles), dtype=np.int32), lengths))
-        columns["chain_title"] = pa.DictionaryArray.from_arrays(number, pa.array(titles))
+        columns["chain_title"] = pa.DictionaryArray.from_arrays(number, _text(titles))
     return pa.table(columns)
+
+
+def _text(names: list[str]) -> pa.Array:
+    try:
+        return pa.array(names)
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"names and titles in Parquet and Arrow must be text that UTF-8 can write, but one is {error.object!r}, "
+            "with half of a character. Mend it, or convert to .npz or a folder."
+        ) from error
