@@ -24,6 +24,7 @@ import yaml
 from benchmarks.torture.study import CELL_IDS, Driver, Runner, names, space_for
 
 EVERY_S = 1.0
+SECOND = {"max_steps": 120, "eval_interval": 12}  # ten evaluations in about a second of a worker
 SESSIONS = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray"  # where Ray keeps its logs and sockets
 BYTES_A_TRIAL = 128 << 10  # Tune keeps every trial: its results, their statistics, its entry in Ray
 ALLOWED_FILES, ALLOWED_THREADS, ALLOWED_SHM_BYTES = 8, 8, 4 << 20
@@ -63,8 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def space_of(num_trials: int) -> dict:
     """Return a study of so many confirm trials of about a second, and of the baselines that come before them."""
-    space = space_for("kalman") | {"replicates": -(-num_trials // len(CELL_IDS))}
+    space = space_for("kalman") | {"replicates": -(-num_trials // len(CELL_IDS)), "patience": {"replay": [10]}}
     del space["search"], space["start"]
+    space["fixed"] |= SECOND
     return space
 
 
