@@ -45,12 +45,10 @@ def locked(store: RecordStore, renew_s: float = RENEW_S) -> Iterator[None]:
         lease.give_back()
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible() -> contextlib.AbstractContextManager[None]:
     """Have SIGINT raise KeyboardInterrupt, as a lost lease needs it: a shell has jobs in the background ignore it."""
     is_ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    with handled({signal.SIGINT: signal.default_int_handler} if is_ignored else {}):
-        yield
+    return handled({signal.SIGINT: signal.default_int_handler} if is_ignored else {})
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""SIGTERM ends a command as Ctrl-C does, whatever it is doing, and Ray's own answer to it does not outlive it."""
+"""SIGTERM ends a command as Ctrl-C does, and waits for a Ray that starts; Ray's own answer to it is kept out."""
 
 import os
 import signal
