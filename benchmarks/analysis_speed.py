@@ -9,11 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from study.analysis.findings import Findings
 from study.analysis.load import StudyRecords, load_study
-from study.machine import hardware, peak_rss_bytes
-from study.records import RecordStore
+from study.host.machine import hardware, peak_rss_bytes
+from study.records.store import RecordStore
 from study.report.files import tables
-from study.report.findings import Findings
 from tests.planted import LAWS, planted_study
 
 

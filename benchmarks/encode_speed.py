@@ -20,7 +20,7 @@ from study.corpus.batches import BATCH_SIZE, Job, encode_all
 from study.corpus.chunks import MAX_WORDS, MIN_WORDS, cut
 from study.corpus.documents import read_documents
 from study.corpus.encoder import DEFAULT, Encoder, open_encoder
-from study.machine import hardware
+from study.host.machine import hardware
 
 OWN_BATCH_SIZES = (16, 32, 64, 128)
 SLICE = 192  # chunks in turn

@@ -20,7 +20,7 @@ from study.analysis.breaks import find_break
 from study.analysis.hit_map import HitMap
 from study.analysis.law import MISFIT_LEVEL, exponents_of, fit_law, misfit, weight_of
 from study.analysis.law_fit import fit, refit
-from study.machine import hardware
+from study.host.machine import hardware
 from tests.planted import BROKEN, LAWS, Planted, planted_map
 
 NUM_REFITS = 200

@@ -21,7 +21,7 @@ from lvm_core.kalman import KalmanConfig, KalmanModel
 from lvm_core.models import ModelConfig, build_model
 from lvm_core.predict import Predictor, VectorIndex
 from lvm_core.predict.index import recall_at
-from study.machine import hardware
+from study.host.machine import hardware
 
 DIM, CONTEXT, K, TUNED_ON, JUDGED_ON, TIMED = 64, 16, 10, 200, 500, 200
 CHAIN_LENGTH = 200

@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
 def space_of(num_trials: int) -> dict:
     """Return a study of so many confirm trials of about a second, and of the baselines that come before them."""
     space = space_for("kalman") | {"replicates": -(-num_trials // len(CELL_IDS)), "patience": {"replay": [10]}}
-    del space["search"], space["start"]
+    del space["search"], space["points_to_evaluate"]
     space["fixed"] |= SECOND
     return space
 

@@ -21,7 +21,7 @@ from lvm_core.models import ModelConfig
 from lvm_core.ranks import hit_at_k
 from lvm_core.retrieval import Pool
 from lvm_core.trainer import TrainConfig, Trainer
-from study.machine import hardware
+from study.host.machine import hardware
 
 HIDDEN_DIM, CONTEXT, SEQUENCES, SEED = 256, 100, 2000, 0
 ALPHA, LEARNING_RATE = 0.3, 1e-3

@@ -4,10 +4,11 @@ import json
 import sys
 
 from lvm_core.errors import InputError
+from study.analysis.findings import Findings
 from study.analysis.load import load_study
 from study.analysis.whole import require_whole
-from study.command_line import Parser, open_console, say_error
-from study.report.findings import Findings
+from study.cli.console import open_console, say_error
+from study.cli.parser import Parser
 from study.report.words import best_lines
 
 
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         if findings.best["overall"] is None:
             raise InputError(f"a study must have a completed confirm trial, but {options.study} has none. Resume it.")
         if options.export is not None:
-            from study.export import export_model  # loads torch, which reading records must not need
+            from study.export.model import export_model  # loads torch, which reading records must not need
 
             open_console().print(export_model(findings, options.export, options.cell), highlight=False, soft_wrap=True)
             return 0

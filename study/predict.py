@@ -9,12 +9,13 @@ import numpy as np
 from lvm_core.corpus import Corpus, open_corpus
 from lvm_core.errors import InputError
 from lvm_core.predict import Router
-from study.command_line import Parser, say_error
+from study.cli.console import say_error
+from study.cli.parser import Parser
 from study.corpus.chunks import cut
 from study.corpus.documents import decode
 from study.corpus.encoder import Encoder, open_encoder
 from study.corpus.text_index import TextIndex, open_index
-from study.wording import plain
+from study.messages.escaping import plain
 
 DONE, WRONG = 0, 2
 

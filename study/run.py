@@ -7,14 +7,15 @@ from pathlib import Path
 
 from lvm_core.corpus import open_corpus
 from lvm_core.errors import InputError
-from study.command_line import Parser, open_console, say_error
+from study.cli.console import open_console, say_error
+from study.cli.parser import Parser
 from study.driver import RunOptions
-from study.durations import parse_duration
-from study.estimate import print_plan
-from study.execute import DONE, INTERRUPTED, WRONG, RunRequest, execute
-from study.plan import Plan, make_plan
-from study.signals import ended_by_sigterm
-from study.space_file import list_spaces, load_space
+from study.host.signals import ended_by_sigterm
+from study.lifecycle.dry_run import print_plan
+from study.lifecycle.execute import DONE, INTERRUPTED, WRONG, RunRequest, execute
+from study.messages.durations import parse_duration
+from study.plan.plan import Plan, make_plan
+from study.space.file import list_spaces, load_space
 
 PRESETS = ("quick", "laptop", "full")
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

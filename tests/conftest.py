@@ -11,8 +11,8 @@ import torch
 from lvm_core.corpus import Corpus, open_corpus
 from lvm_core.dataset import DataConfig, Dataset, build_dataset
 from lvm_core.kalman import KalmanConfig, KalmanModel
+from study.analysis.findings import Findings
 from study.analysis.load import StudyRecords
-from study.report.findings import Findings
 from study.report.page import page
 from tests.made_report import made_study
 from tests.studies import SMALL_SPACE, TINY_SPACE, complete, save_space

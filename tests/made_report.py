@@ -27,7 +27,7 @@ def made_study(num_search: int = 6, seed: int = 0) -> StudyRecords:
     trials = pd.concat([study.trials.astype(object), extra.astype(object)], ignore_index=True)
     for name in NUMBERS:
         trials[name] = pd.to_numeric(trials[name])
-    trials.loc[trials.status == "raced_out", "stop_reason"] = "asha"
+    trials.loc[trials.status == "pruned", "stop_reason"] = "asha"
     reached = study.curves.groupby("trial_id").val_hit_at_5.max()
     searched = (trials.stage == "search") & (trials.status != "infeasible")
     trials.loc[searched, "val_hit_at_5"] = trials.trial_id.map(reached)

@@ -15,7 +15,7 @@ from scipy.stats import norm
 from study.analysis.hit_map import HitMap
 from study.analysis.law_forms import MAX_EXPONENT, Axes, Form, unsqueeze
 from study.analysis.load import StudyRecords
-from study.schema import TABLES
+from study.records.columns import TABLES
 
 CONTEXTS, SIZES = (1, 4, 16, 64), (125, 250, 500, 1000, 2000, 4000, 8000)
 POOL = 2000
@@ -103,7 +103,7 @@ def planted_study(planted: Planted, seed: int, num_search: int = 6, baseline: fl
     """Draw a study of a planted law as records: confirm trials, search trials, one baseline, curves and ranks.
 
     The baseline has one Hit@5 at every C. Search trials reach more the nearer their learning rate is to 1e-3; the lower
-    half of each cell is raced out after two of five evaluations.
+    half of each cell is pruned after two of five evaluations.
     """
     rng = np.random.default_rng(seed)
     ranks, chain_ids = planted_ranks(np.append(planted.hit_at_5, baseline), rng, **shape)
@@ -136,7 +136,7 @@ class _Records:
     def search(self, context: int, size: int, hits: np.ndarray, learning_rate: float, raced: bool):
         config = json.dumps({"learning_rate": learning_rate, "alpha": 0.01 + (learning_rate * 1e7 % 97) / 100})
         row = self._row("search", context, size, hits) | {"replicate": 0, "config": config}
-        self.trials.append(row | {"status": "raced_out" if raced else "completed"})
+        self.trials.append(row | {"status": "pruned" if raced else "completed"})
 
     def _row(self, stage: str, context: int, size: int | None, curve) -> dict:
         trial_id = f"t{len(self.trials)}"
@@ -164,7 +164,7 @@ class _Records:
         )
         space = {
             "cells": {"context_length": list(CONTEXTS), "num_sequences": list(SIZES)},
-            "replicates": 3, "patience": {"replay": [1, 3]}, "racing": {"num_configs": num_search},
+            "replicates": 3, "patience": {"replay": [1, 3]}, "racing": {"num_samples": num_search},
             "search": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "alpha": {"low": 0.01, "high": 1.0}},
         }  # fmt: skip
         manifest = {

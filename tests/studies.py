@@ -19,14 +19,14 @@ TINY_SPACE = {
         "eval_interval": 3, "device": "cpu", "precision": "float32",
     },
     "search": {"learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}, "alpha": {"choices": [0.03, 0.3]}},
-    "start": [{"learning_rate": 1e-2, "alpha": 0.03}],
+    "points_to_evaluate": [{"learning_rate": 1e-2, "alpha": 0.03}],
     "patience": {"replay": [2, 4]},
-    "racing": {"num_configs": 4, "grace_evaluations": 1, "reduction_factor": 2},
+    "racing": {"num_samples": 4, "grace_period": 1, "reduction_factor": 2},
     "replicates": 2,
 }  # fmt: skip
 
 # no search: every trial is a confirm trial or a baseline
-SMALL_SPACE = {key: value for key, value in TINY_SPACE.items() if key not in ("search", "start")} | {
+SMALL_SPACE = {key: value for key, value in TINY_SPACE.items() if key not in ("search", "points_to_evaluate")} | {
     "cells": {"context_length": [1], "num_sequences": [20, 30, 40, 50, 60]},
     "replicates": 1,
 }

@@ -18,14 +18,15 @@ from benchmarks.fuzz.spoil import HOSTILE, TEXTS, spoil, spoiled
 from lvm_core.corpus import open_corpus
 from lvm_core.errors import InputError
 from lvm_core.predict import Predictor
-from study import best, execute, predict, run
-from study.command_line import open_console, say_error
+from study import best, predict, run
+from study.cli.console import open_console, say_error
 from study.corpus import __main__ as corpus
 from study.driver import RunOptions
-from study.records import RecordStore
-from study.repair import set_aside
+from study.lifecycle.execute import RunRequest
+from study.records.columns import TABLES
+from study.records.repair import set_aside
+from study.records.store import RecordStore
 from study.report import __main__ as report
-from study.schema import TABLES
 
 OPTIONS = ("--corpus", "--preset", "--study", "--seed", "--protocol", "--scale", "--address", "--workers", "--budget")
 OPTIONS += ("--set", "--rerun", "--resume", "--no-report", "--list", "--nonsense", "-h9")
@@ -177,12 +178,10 @@ def _report(_work: Path, study: Path, _material: Material) -> int:
 
 def _resume(work: Path, study: Path, material: Material) -> int:
     """Go on with a study as `study.run --resume` does, but for its trials and its report."""
-    request = execute.RunRequest(
-        out=str(work), resume=True, report=True, options=RunOptions(), arguments=("s", "--resume")
-    )
+    request = RunRequest(out=str(work), resume=True, report=True, options=RunOptions(), arguments=("s", "--resume"))
     with ExitStack() as stack:
         for name, value in (("run_study", 0), ("near_copies", {}), ("_conclude", 0)):
-            stack.enter_context(mock.patch(f"study.execute.{name}", return_value=value))
+            stack.enter_context(mock.patch(f"study.lifecycle.execute.{name}", return_value=value))
         stack.enter_context(mock.patch("study.run.plan_from", return_value=material.plan))
         stack.enter_context(mock.patch("study.run.RunRequest", return_value=request))
         return run.main(["s", "--resume"])

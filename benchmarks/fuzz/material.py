@@ -14,12 +14,12 @@ from lvm_core.checkpoint import model_files, write_folder
 from lvm_core.corpus import EMBEDDED, open_corpus
 from lvm_core.kalman import KalmanConfig, KalmanModel
 from lvm_core.models import ModelConfig, build_model
-from study.manifest import describe
-from study.plan import Plan, make_plan
-from study.records import RecordStore
-from study.schema import TABLES
-from study.space_file import load_space
-from study.trial import run_trial
+from study.lifecycle.manifest import describe
+from study.plan.plan import Plan, make_plan
+from study.records.columns import TABLES
+from study.records.store import RecordStore
+from study.space.file import load_space
+from study.trial.run import run_trial
 
 DOCUMENTS = {
     "a.md": "# One\n\nA first sentence stands here with more than eight words in it. And a second one follows it, of a "
@@ -79,7 +79,7 @@ def _measured_study(folder: Path) -> tuple[Plan, dict]:
     manifest = json.loads(json.dumps(describe(plan, "python -m study.run s"), default=str))
     manifest["runs"] = [{"started_at": "2026-01-01T00:00:00+00:00", "ended": "done", "wall_s": 1.0, "num_trials": 1}]
     store.write_json("manifest.json", manifest)
-    specs = [plan.spec(group, "confirm", 1, {}) for group in plan.groups]
+    specs = [plan.spec(cell, "confirm", 1, {}) for cell in plan.cells]
     for spec in specs + [spec for job in plan.baseline_jobs() for spec in job]:
         updates = list(run_trial(spec, store))
         curve = [update.evaluation for update in updates if update.evaluation is not None]

@@ -19,7 +19,7 @@ from unittest import mock
 from benchmarks.fuzz.cases import KINDS
 from benchmarks.fuzz.material import Material, prepare
 from lvm_core.corpus import EMBEDDED
-from study.wording import OBEYED
+from study.messages.escaping import OBEYED
 
 LONGEST_S = 10.0  # of the processor, so that others who use it too make no hang
 LONGEST_WALL_S = 60.0  # of a case that waits instead

@@ -28,9 +28,9 @@ def space_for(corpus: str) -> dict:
         },
         "search": {"learning_rate": {"low": 1e-4, "high": 3e-2, "log": True}, "alpha": {"choices": [0.03, 0.3]}},
         "patience": {"replay": [2, 4]},
-        "racing": {"num_configs": 8, "grace_evaluations": 1, "reduction_factor": 2},
+        "racing": {"num_samples": 8, "grace_period": 1, "reduction_factor": 2},
         "replicates": 2,
-        "start": [{"learning_rate": 1e-2, "alpha": 0.03}],
+        "points_to_evaluate": [{"learning_rate": 1e-2, "alpha": 0.03}],
     }  # fmt: skip
 
 

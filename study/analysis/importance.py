@@ -1,4 +1,4 @@
-"""Say which searched values matter, from the search trials; trials that were raced out are censored, not bad."""
+"""Say which searched values matter, from the search trials; trials that were pruned are censored, not bad."""
 
 import json
 import warnings
@@ -13,7 +13,7 @@ MIN_TRIALS = 12
 NUM_RESAMPLES = 50
 TOP_SHARE = 0.25  # the trials that count as good; Optuna's tenth leaves too few of the trials of a small study
 COLUMNS = [
-    "parameter", "importance", "low", "high", "raced_as_last_seen", "raced_as_best", "num_trials", "num_raced_out",
+    "parameter", "importance", "low", "high", "pruned_as_last_seen", "pruned_as_best", "num_trials", "num_pruned",
 ]  # fmt: skip
 
 
@@ -21,9 +21,9 @@ def importance(study: StudyRecords) -> pd.DataFrame:
     """Return the share of each searched value in what tells good search trials from others; they add up to 1.
 
     All cells enter together, each trial with its validation Hit@5 less its cell's mean: C and N explain nothing.
-    A trial that was raced out has no final value. Every trial is judged at the evaluation that all of its cell reached,
+    A trial that was pruned has no final value. Every trial is judged at the evaluation that all of its cell reached,
     where nothing is censored yet; that is `importance`, with a 95 % interval that redraws cells. Beside it stand the
-    two bounds on final values: raced-out trials taken as they were last seen, and as good as their cell's best.
+    two bounds on final values: pruned trials taken as they were last seen, and as good as their cell's best.
     Source of the measure: PED-ANOVA (Watanabe et al., IJCAI 2023), as in Optuna.
 
     Empty where fewer than 12 search trials are recorded, or fewer than two values are searched.
@@ -40,7 +40,7 @@ def importance(study: StudyRecords) -> pd.DataFrame:
         low, high = interval(np.array([share[name] for share in drawn]))
         rows.append(
             (name, shares["at_common"][name], low, high, shares["as_last_seen"][name], shares["as_best"][name],
-             len(trials), int((trials.status == "raced_out").sum()))
+             len(trials), int((trials.status == "pruned").sum()))
         )  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS).sort_values("importance", ascending=False, ignore_index=True)
 
@@ -48,7 +48,7 @@ def importance(study: StudyRecords) -> pd.DataFrame:
 def _search_trials(study: StudyRecords) -> pd.DataFrame:
     """Return the search trials with what they reached: in all, and by their cell's common evaluation."""
     trials = study.in_order
-    search = trials[(trials.stage == "search") & trials.status.isin(["completed", "raced_out"])]
+    search = trials[(trials.stage == "search") & trials.status.isin(["completed", "pruned"])]
     search = search[["trial_id", "cell_id", "status", "config"]]  # resamples copy it
     if search.empty:
         return search
@@ -68,11 +68,11 @@ def _redraw(trials: pd.DataFrame, cells: np.ndarray) -> pd.DataFrame:
 
 
 def _shares(study: StudyRecords, trials: pd.DataFrame, kind: str) -> dict[str, float]:
-    """Return the importance of each searched value, with raced-out trials valued in one of three ways."""
+    """Return the importance of each searched value, with pruned trials valued in one of three ways."""
     value = trials.at_common if kind == "at_common" else trials.final
     if kind == "as_best":
         best = trials.final.groupby(trials.cell_id).transform("max")
-        value = value.where(trials.status != "raced_out", best)
+        value = value.where(trials.status != "pruned", best)
     value = value - value.groupby(trials.cell_id).transform("mean")
     return _ped_anova(study.manifest["space"]["search"], trials.params, value)
 

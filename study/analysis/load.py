@@ -6,8 +6,8 @@ from functools import cached_property
 import pandas as pd
 
 from lvm_core.errors import InputError
-from study.manifest_file import check_manifest
-from study.records import RecordStore
+from study.records.manifest import check_manifest
+from study.records.store import RecordStore
 
 KEY = ["context_length", "num_sequences", "cell_id"]
 RANK_KEY = ["trial_id", "split", "query_id"]
@@ -17,7 +17,7 @@ RANK_KEY = ["trial_id", "split", "query_id"]
 class StudyRecords:
     """The records of one study, as they were when read.
 
-    trials, curves, ranks: the tables of study.schema. manifest: the study's manifest.
+    trials, curves, ranks: the tables of study.records.columns. manifest: the study's manifest.
     """
 
     location: str
@@ -68,7 +68,7 @@ class StudyRecords:
             return {}
         search = self.trials[(self.trials.stage == "search") & (self.trials.status != "infeasible")]
         tried = search.groupby("cell_id").size()
-        wanted = int(self.manifest["space"]["racing"]["num_configs"])
+        wanted = int(self.manifest["space"]["racing"]["num_samples"])
         return {cell: int(tried.get(cell, 0)) for cell in self.manifest["cells"] if tried.get(cell, 0) < wanted}
 
     def counts(self) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from lvm_core.errors import InputError
 from study.analysis.load import StudyRecords
-from study.schema import PLAIN, STAGES, STATUSES
+from study.records.columns import PLAIN, STAGES, STATUSES
 
 
 def require_whole(study: StudyRecords) -> None:

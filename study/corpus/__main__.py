@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 from lvm_core.errors import InputError
-from study.command_line import Parser, say_error
+from study.cli.console import say_error
+from study.cli.parser import Parser
 from study.corpus.encoder import DEFAULT
-from study.signals import ended_by_sigterm
-from study.wording import plain
+from study.host.signals import ended_by_sigterm
+from study.messages.escaping import plain
 
 DONE, WRONG, INTERRUPTED = 0, 2, 130
 

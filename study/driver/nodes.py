@@ -11,8 +11,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from lvm_core.errors import InputError
 from lvm_core.version import trainer_version
 from study.driver.session import RunOptions
-from study.machine import versions
-from study.plan import Plan
+from study.host.machine import versions
+from study.plan.plan import Plan
 
 LIMIT_S = 600.0  # a corpus may have to be fetched and converted first; a node that dies is noticed sooner, by Ray
 SAME_EVERYWHERE = ("python", "ray", "torch", "numpy", "faiss-cpu")  # a trial's last digits depend on them
@@ -93,9 +93,9 @@ def node_probe() -> Callable[[dict], list[str]]:
     def problems(needs: dict) -> list[str]:
         try:
             from lvm_core.errors import InputError
-            from study.machine import versions
-            from study.records import RecordStore
-            from study.trial import check_sees, check_trainer, open_same_corpus
+            from study.host.machine import versions
+            from study.records.store import RecordStore
+            from study.trial.node import check_sees, check_trainer, open_same_corpus
         except ImportError as error:
             return [f"every node must have this project's code, but {error}. Install the same code on all nodes."]
 

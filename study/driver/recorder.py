@@ -9,13 +9,13 @@ from ray import tune
 
 from lvm_core.errors import InputError
 from lvm_core.remote import without_secrets
-from study.driver.losses import cause_of_loss, lost_to
-from study.ledger import Ledger
-from study.progress import Progress
-from study.scheduler import CellASHA
-from study.spec import TrialSpec
-from study.time_limit import TrialClocks
-from study.trial import TrialUpdate
+from study.driver.deadlines import TrialClocks
+from study.driver.lost_workers import cause_of_loss, lost_to
+from study.driver.progress import Progress
+from study.plan.trial_spec import TrialSpec
+from study.search.asha import CellASHA
+from study.trial.ledger import Ledger
+from study.trial.update import TrialUpdate
 
 MAX_ATTEMPTS = 3  # a trial that has begun so often, and lost its worker each time, is given up
 UNBEGUN, UNBEGUN_S = 10, 60.0  # workers lost in a row before any trial began, and for how long, until the study stops
@@ -54,10 +54,10 @@ class Recorder(tune.Callback):
             if update.begins:
                 self._begin(trial, update)
                 return
-            raced_out = trial.trial_id in self._scheduler.raced_out
-            row = self._ledger.update(update, raced_out=raced_out)
+            pruned = trial.trial_id in self._scheduler.pruned
+            row = self._ledger.update(update, pruned=pruned)
             self._progress.reported(update, row)
-            if update.final or raced_out:
+            if update.final or pruned:
                 self._clocks.ended(trial.trial_id)
 
     def on_step_end(self, iteration, trials, **info) -> None:

@@ -31,7 +31,7 @@ from ray._private import ray_constants  # noqa: E402
 from ray._private import utils as ray_utils  # noqa: E402
 
 from lvm_core.errors import InputError  # noqa: E402
-from study.signals import deferred_signals  # noqa: E402
+from study.host.signals import deferred_signals  # noqa: E402
 
 # a lost worker is a row and a line in study.log; Ray would print its traceback
 for _name in ("ray.tune", "ray.train", "ray.air"):

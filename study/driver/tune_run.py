@@ -12,21 +12,22 @@ import ray
 from ray import tune
 from ray.tune.search import Searcher
 
-from study.driver.losses import StopOnFailure, told_as_lost_workers
+from study.driver.lost_workers import StopOnFailure, told_as_lost_workers
 from study.driver.nodes import check_nodes
+from study.driver.progress import Progress
 from study.driver.recorder import Recorder
 from study.driver.session import RunOptions, ray_session
-from study.ledger import Ledger
-from study.plan import Plan
-from study.progress import Progress
-from study.records import RecordStore
-from study.sampler import Outcome, recorded_outcomes
-from study.scheduler import METRIC, CellASHA
-from study.signals import handled
-from study.spec import TrialSpec
-from study.stages import StudyTrials, confirmed_params
-from study.trial import TrialUpdate, run_trial
-from study.trial_rows import base_row
+from study.host.signals import handled
+from study.plan.plan import Plan
+from study.plan.trial_spec import TrialSpec
+from study.records.store import RecordStore
+from study.search.asha import METRIC, CellASHA
+from study.search.queue import StudyTrials, confirmed_params
+from study.trial.ledger import Ledger
+from study.trial.outcome import Outcome, recorded_outcomes
+from study.trial.rows import base_row
+from study.trial.run import run_trial
+from study.trial.update import TrialUpdate
 
 SEARCH_SHARE = 0.5  # of a budget; the rest measures the winners
 
@@ -88,7 +89,7 @@ def trainable_for(store_uri: str) -> Callable[[dict], None]:
     """Return the function that a worker runs: a job's trials one after the other, beginning and updates reported.
 
     It is defined inside, so that it travels by value and a worker does not import this module with all of Optuna.
-    Tune stops a raced-out trial inside `tune.report`, by SystemExit: what counts has been reported before.
+    Tune stops a pruned trial inside `tune.report`, by SystemExit: what counts has been reported before.
     """
 
     def run_job(config: dict) -> None:
@@ -118,7 +119,7 @@ def run_study(
 ) -> int:
     """Run what the records lack and return the number of trials recorded.
 
-    searched_since: by cell id, when its search was opened again; see study.continuation.
+    searched_since: by cell id, when its search was opened again; see study.lifecycle.resume.
     Raises: KeyboardInterrupt on Ctrl-C or SIGTERM; the error that kept a record from being written.
     """
     started = time.monotonic()
@@ -151,7 +152,7 @@ def _deadline(started: float, options: RunOptions, share: float) -> float | None
 def race_for(plan: Plan, known: dict[str, Outcome]) -> CellASHA:
     """Return the races of all cells, their rungs filled from the records."""
     racing = plan.space.racing
-    scheduler = CellASHA(plan.num_evaluations, racing.grace_evaluations, racing.reduction_factor)
+    scheduler = CellASHA(plan.num_evaluations, racing.grace_period, racing.reduction_factor)
     for trial_id, outcome in known.items():
         scheduler.show_recorded(outcome.cell_id, trial_id, outcome.reported)
     return scheduler

@@ -6,12 +6,13 @@ import sys
 from lvm_core.errors import InputError
 from study.analysis.load import StudyRecords, load_study
 from study.analysis.whole import require_whole
-from study.command_line import Parser, open_console, say_error
-from study.records import RecordStore
+from study.cli.console import open_console, say_error
+from study.cli.parser import Parser
+from study.export.mlflow import write_mlflow
+from study.export.tensorboard import write_tensorboard
+from study.export.trec import trec_files
+from study.records.store import RecordStore
 from study.report import print_summary, write_report
-from study.report.export.mlflow import write_mlflow
-from study.report.export.tensorboard import write_tensorboard
-from study.report.export.trec import trec_files
 
 
 def parser() -> Parser:

@@ -6,8 +6,8 @@ import pandas as pd
 
 from study.analysis.confounds import gains_table
 from study.analysis.differences import differences_table
+from study.analysis.findings import Findings
 from study.analysis.phases import steps_table
-from study.report.findings import Findings
 from study.report.style import shown
 from study.report.words import arm_lines, best_lines, kept_line
 

@@ -13,7 +13,7 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("precision", "device"), "`float32` or `bfloat16`; `cpu`, `cuda` or `mps`"),
         (
             ("status", "stop_reason", "error"),
-            "`completed`, `raced_out`, `diverged`, `failed`, `timeout`, `infeasible`; why; what went wrong",
+            "`completed`, `pruned`, `diverged`, `failed`, `timeout`, `infeasible`; why; what went wrong",
         ),
         (
             ("best_eval", "best_step", "num_steps", "sequences_seen"),

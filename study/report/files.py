@@ -4,10 +4,10 @@ import json
 
 import pandas as pd
 
+from study.analysis.findings import Findings
 from study.analysis.load import StudyRecords
-from study.records import RecordStore
-from study.report.export.optuna_file import optuna_journal
-from study.report.findings import Findings
+from study.export.optuna_journal import optuna_journal
+from study.records.store import RecordStore
 from study.report.markdown import markdown
 from study.report.page import page
 from study.report.pictures import pictures

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from study.analysis.findings import Findings
 from study.analysis.verdicts import Answers
+from study.messages.escaping import in_markdown
 from study.report.answer import partial, sentences
 from study.report.comparison import comparison
-from study.report.findings import Findings
 from study.report.method import method
 from study.report.words import best_lines, importance_rows, measured_with, patience_rows, verdict_lines
-from study.wording import in_markdown
 
 CELL_COLUMNS = {
     "cell": "cell_id",
@@ -24,7 +24,7 @@ CELL_COLUMNS = {
 
 IMPORTANCE_NOTE = (
     "Shares of what tells good search trials from others of their cell, at the last evaluation that all of its trials "
-    "reached; beside them, raced-out trials taken as they were last seen and as good as their cell's best."
+    "reached; beside them, pruned trials taken as they were last seen and as good as their cell's best."
 )
 LAW_NOTE = (
     "Fitted by likelihood to the cells' means; the smooth law with the least AICc is chosen among those that predict "

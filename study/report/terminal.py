@@ -4,10 +4,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Column, Table
 
+from study.analysis.findings import Findings
 from study.analysis.hit_map import arm_of, arms_of
 from study.analysis.load import StudyRecords
 from study.report.comparison import comparison
-from study.report.findings import Findings
 from study.report.words import best_lines, measured_with, patience_rows, verdict_lines
 
 INFEASIBLE, NOT_MEASURED = "infeasible", "-"

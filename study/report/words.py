@@ -1,6 +1,6 @@
 """Say findings in sentences and rows of text, for the terminal and for files alike."""
 
-from study.report.findings import Findings
+from study.analysis.findings import Findings
 
 
 def measured_with(findings: Findings, marks: str = "; * beats the best baseline, chosen on validation") -> str:
@@ -56,10 +56,10 @@ def kept_line(findings: Findings) -> str:
 
 def importance_rows(findings: Findings) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the importance table."""
-    header = ["searched value", "importance", "95 % interval", "raced-out as last seen", "raced-out as best"]
+    header = ["searched value", "importance", "95 % interval", "pruned as last seen", "pruned as best"]
     rows = [
-        [row.parameter, f"{row.importance:.2f}", f"{row.low:.2f} to {row.high:.2f}", f"{row.raced_as_last_seen:.2f}",
-         f"{row.raced_as_best:.2f}"]
+        [row.parameter, f"{row.importance:.2f}", f"{row.low:.2f} to {row.high:.2f}", f"{row.pruned_as_last_seen:.2f}",
+         f"{row.pruned_as_best:.2f}"]
         for row in findings.importance.itertuples()
     ]  # fmt: skip
     return header, rows

@@ -50,7 +50,7 @@ class Injector(importlib.abc.MetaPathFinder):
     """Changes study.trial as it is imported."""
 
     def find_spec(self, name, path, target=None):
-        if name != "study.trial":
+        if name != "study.trial.run":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)

@@ -5,11 +5,11 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from study.analysis.findings import Findings
 from study.analysis.pool_maps import PoolMaps
 from study.report.answer import partial, sentences, verdicts
 from study.report.comparison import comparison
 from study.report.dictionary import DICTIONARY
-from study.report.findings import Findings
 from study.report.method import method
 from study.report.page.comparison_figures import comparison_figure
 from study.report.page.curve_figures import curve_figures, curve_table

@@ -2,8 +2,8 @@
 
 from study.analysis.confounds import gains_table
 from study.analysis.differences import differences_table
+from study.analysis.findings import Findings
 from study.analysis.phases import rows_table
-from study.report.findings import Findings
 from study.report.page.figure import FOREGROUND, HIT_AXIS, MUTED, SYMBOLS, Figure, error_bars, line
 from study.report.style import COLOURS, VERMILION
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from study.report.findings import Findings
+from study.analysis.findings import Findings
 from study.report.page.figure import FOREGROUND, MUTED, Figure, numbers
 from study.report.style import BLUE, shown
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from study.analysis.findings import Findings
 from study.analysis.searched import REACHED
-from study.report.findings import Findings
 from study.report.page.figure import FOREGROUND, Figure, numbers, ordered_colours
 from study.report.style import BLUE
 
@@ -21,13 +21,13 @@ def parallel(findings: Findings) -> Figure | None:
         (
             f"{len(lines):,} search trials. Colour: what a trial reached against its cell's mean, in fifths, light "
             "is best. "
-            "Dashed: raced out, judged as last seen."
+            "Dashed: pruned, judged as last seen."
         ),
         height=440,
     )
     names = list(axes.name)
     for fifth, colour in enumerate(ordered_colours(5)):
-        for status, dash in (("completed", "solid"), ("raced_out", "dot")):
+        for status, dash in (("completed", "solid"), ("pruned", "dot")):
             chosen = lines[(lines.fifth == fifth) & ((lines.status == "completed") == (status == "completed"))]
             if len(chosen):
                 figure.add(

@@ -5,12 +5,12 @@ import pandas as pd
 from study.analysis.load import KEY, StudyRecords
 
 HEADER = ["status", "stage", "cell", "replicate", "trial", "steps run", "last seen validation Hit@5", "reason"]
-ORDER = ("failed", "timeout", "diverged", "infeasible", "raced_out")
+ORDER = ("failed", "timeout", "diverged", "infeasible", "pruned")
 WHY = {"asha": "stopped by racing: others of its cell were better at the same evaluation"}
 
 
 def fallen_rows(study: StudyRecords) -> list[list[str]]:
-    """Return failed, timed-out, diverged, infeasible and raced-out trials, in this order."""
+    """Return failed, timed-out, diverged, infeasible and pruned trials, in this order."""
     fallen = study.trials[study.trials.status.isin(ORDER)].copy()
     fallen["order"] = [ORDER.index(status) for status in fallen.status]
     return [_row(trial) for trial in fallen.sort_values(["order", *KEY, "trial_id"]).itertuples()]

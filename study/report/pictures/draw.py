@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from study.report.findings import Findings
+from study.analysis.findings import Findings
 from study.report.pictures import maps, trials, variants
 
 DPI = 110

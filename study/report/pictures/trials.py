@@ -6,7 +6,7 @@ from math import ceil
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from study.report.findings import Findings
+from study.analysis.findings import Findings
 from study.report.style import BLUE
 
 COLUMNS = 4
@@ -67,7 +67,7 @@ def parallel(findings: Findings) -> Figure | None:
         plot.plot(
             range(len(names)), places, style, color=colormaps["viridis"](row["fifth"] / 4.5), linewidth=0.9, alpha=0.8
         )
-    plot.set(yticks=[], ylim=(-0.08, 1.08), title="search trials; light: best fifth of their cell; dotted: raced out")
+    plot.set(yticks=[], ylim=(-0.08, 1.08), title="search trials; light: best fifth of their cell; dotted: pruned")
     plot.set_xticks(range(len(names)), labels=[_ends(axis) for axis in axes.itertuples()], fontsize=8)
     plot.grid(axis="x")
     return figure

@@ -4,8 +4,8 @@ from matplotlib.figure import Figure
 
 from study.analysis.confounds import gains_table
 from study.analysis.differences import differences_table
+from study.analysis.findings import Findings
 from study.analysis.phases import rows_table
-from study.report.findings import Findings
 from study.report.style import BLUE, COLOURS, VERMILION
 
 

@@ -1,0 +1,105 @@
+"""Gather once what the terminal and the files both show; each part is computed when it is first asked for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from study.analysis.best import best_configs
+from study.analysis.compare import COLUMNS, comparisons
+from study.analysis.hit_map import arms_of
+from study.analysis.importance import importance
+from study.analysis.load import StudyRecords
+from study.analysis.patience import least_patience, patience_marks, patience_table
+from study.analysis.pool_maps import PoolMaps, pool_maps
+from study.analysis.pools import pool_curve
+from study.analysis.searched import searched_lines
+from study.analysis.variants import above_oracle_of_all, by_data, cells_of_all, is_one_map
+from study.analysis.verdicts import Answers, answer
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """All findings of a study, from its records alone."""
+
+    study: StudyRecords
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        return cells_of_all(self.study)
+
+    @cached_property
+    def best(self) -> dict:
+        return best_configs(self.study, self.cells)
+
+    @cached_property
+    def above_oracle(self) -> pd.DataFrame:
+        return above_oracle_of_all(self.study)
+
+    @cached_property
+    def patience(self) -> pd.DataFrame:
+        return patience_table(self.study)
+
+    @cached_property
+    def least_patience(self) -> pd.DataFrame:
+        return least_patience(self.patience)
+
+    @cached_property
+    def answers(self) -> dict[str, Answers]:
+        """What each arm's map tells; one empty name in a study without arms. Nothing where the cells are no one map."""
+        if not is_one_map(self.study):
+            return {}
+        return {arm: answer(self.study, arm) for arm in arms_of(self.study)}
+
+    @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        return comparisons(self.study) if is_one_map(self.study) else pd.DataFrame(columns=COLUMNS)
+
+    @cached_property
+    def pool_curve(self) -> pd.DataFrame:
+        return pd.concat([pool_curve(part) for part in by_data(self.study)])
+
+    @cached_property
+    def pool_maps(self) -> dict[str, PoolMaps]:
+        """Each arm's map at every pool that a reader can ask for."""
+        laws = {arm: answers.law for arm, answers in self.answers.items() if answers}
+        return {arm: pool_maps(self.study, arm, law) for arm, law in laws.items()}
+
+    @cached_property
+    def patience_marks(self) -> pd.DataFrame:
+        return patience_marks(self.study)
+
+    @cached_property
+    def searched_lines(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return searched_lines(self.study)
+
+    @cached_property
+    def importance(self) -> pd.DataFrame:
+        return importance(self.study)
+
+    @property
+    def problems(self) -> list[str]:
+        """What makes this study end with status 1, each as a sentence."""
+        study, found = self.study, []
+        for row in study.failed.itertuples():
+            reason = str(row.error).strip().splitlines()[-1]
+            found.append(f"{row.status}: {row.stage} {row.cell_id} ({row.trial_id}): {reason}")
+        for row in self.above_oracle.itertuples():
+            found.append(
+                f"leak: {row.cell_id} replicate {row.replicate:.0f} has test Hit@5 {row.test_hit_at_5:.3f}, above the "
+                f"oracle's {row.oracle_hit_at_5:.3f} beyond chance ({row.trial_id})"
+            )
+        return found
+
+    @property
+    def gaps(self) -> list[str]:
+        """What a whole study would have and this one lacks, each as a sentence."""
+        space = self.study.manifest["space"]
+        lacking = [
+            f"not measured: {count} of {space['replicates']} replicates of {cell}"
+            for cell, count in self.study.missing_confirm.items()
+        ]
+        return lacking + [
+            f"searched less: {count} of {space['racing']['num_samples']} configurations of {cell}"
+            for cell, count in self.study.missing_search.items()
+        ]

@@ -1,0 +1,120 @@
+"""Show a study's progress: a live line in a terminal, plain lines elsewhere, everything in a log file."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn
+from rich.progress import Progress as Bar
+
+from study.messages.durations import duration
+from study.plan.trial_spec import TrialSpec
+from study.trial.update import TrialUpdate
+
+LINE_EVERY_S = 10.0  # between plain lines where no terminal is there to update
+BASELINE_SHARE = 0.05  # of the cost of a trained model
+FIXED_WORK = 8.0  # a trial's cost that does not grow with the context, in context lengths; only for the time left
+
+log = logging.getLogger("study")
+
+
+def work_of(stage: str, context_length: int) -> float:
+    """Return a trial's expected cost in arbitrary units, to weigh what is left."""
+    return (BASELINE_SHARE if stage == "baseline" else 1.0) * (context_length + FIXED_WORK)
+
+
+@dataclass
+class Progress:
+    """Counts trials and tells where the study is. expected: the work of every trial of the whole study.
+
+    num_before, work_before: what earlier runs have recorded.
+    """
+
+    console: Console
+    expected: list[float]
+    num_before: int = 0
+    work_before: float = 0.0
+    running: set[str] = field(default_factory=set)
+    num_done: int = 0
+    done_work: float = 0.0
+    best: dict | None = None
+    _bar: Bar | None = None
+    _task: TaskID | None = None
+    _started: float = 0.0
+    _last_line: float = 0.0
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show progress from the first to the last trial."""
+        self._started = self._last_line = time.monotonic()
+        log.info("%d trials expected, %d recorded before", len(self.expected), self.num_before)
+        if not self.console.is_terminal:
+            yield
+            self._line()
+            return
+        note = TextColumn("{task.fields[note]}")
+        with Bar(SpinnerColumn(), BarColumn(), MofNCompleteColumn(), note, console=self.console, transient=True) as bar:
+            self._bar, self._task = bar, bar.add_task("trials", total=len(self.expected), note="starting")
+            try:
+                yield
+            finally:
+                self._bar = None
+
+    def started(self, row: dict) -> None:
+        """Count a trial that begins."""
+        self.running.add(row["trial_id"])
+        log.info("started %s %s %s %s", row["stage"], row["cell_id"], row["model"], row["trial_id"])
+        self._show()
+
+    def reported(self, update: TrialUpdate, row: dict | None) -> None:
+        """Take in a report; `row` is set when the trial ended with it."""
+        if row is None:
+            return
+        self.running.discard(row["trial_id"])
+        self.num_done += 1
+        self.done_work += work_of(row["stage"], row["context_length"])
+        value = row.get("val_hit_at_5")
+        trained = row["stage"] != "baseline" and value is not None
+        if trained and (self.best is None or value > self.best["val_hit_at_5"]):
+            self.best = row
+        ended = row["status"] if row.get("stop_reason") is None else f"{row['status']} ({row['stop_reason']})"
+        shown = "-" if value is None else f"{value:.4f}"
+        log.info("%s: %s %s %s val Hit@5 %s", ended, row["stage"], row["cell_id"], row["trial_id"], shown)
+        if row.get("error"):
+            log.error("%s %s: %s", row["cell_id"], row["trial_id"], row["error"])
+        if self._bar is not None:
+            self._show()  # elsewhere a line is due when the next trial has begun
+
+    def lost(self, spec: TrialSpec, row: dict | None) -> None:
+        """Count a trial whose worker was lost, or ended for running too long. row: None where it is tried again."""
+        self.running.discard(spec.trial_id)
+        if row is None:
+            log.warning("worker lost, to be tried again: %s %s %s", spec.stage, spec.cell_id, spec.trial_id)
+            return
+        self.num_done += 1
+        log.error("%s (%s): %s %s", row["status"], row["stop_reason"], spec.cell_id, spec.trial_id)
+
+    def _show(self) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.num_before + self.num_done, note=self.note())
+        elif time.monotonic() - self._last_line > LINE_EVERY_S and self.num_done:
+            self._line()
+
+    def _line(self) -> None:
+        self._last_line = time.monotonic()
+        done = self.num_before + self.num_done
+        self.console.print(f"{done}/{len(self.expected)} trials done, {self.note()}", highlight=False)
+
+    def note(self) -> str:
+        """Return running trials, the best so far and the time left."""
+        parts = [f"{len(self.running)} running"]
+        if self.best is not None:
+            parts.append(f"best {self.best['val_hit_at_5']:.3f} at {self.best['cell_id']} (validation Hit@5)")
+        total = sum(self.expected)
+        left = total - self.work_before - self.done_work
+        if self.done_work > 0.05 * total and left > 0:
+            parts.append(f"about {duration((time.monotonic() - self._started) * left / self.done_work)} left")
+        return ", ".join(parts)

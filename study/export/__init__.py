@@ -1,0 +1,1 @@
+"""Records and models for other tools: model folder, MLflow, TensorBoard, TREC, Optuna."""

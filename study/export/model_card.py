@@ -1,0 +1,125 @@
+"""Write the model card of an exported model, in Markdown, from the records alone."""
+
+import json
+
+import pandas as pd
+
+from lvm_core.predict.latency import Latency
+from study.analysis.findings import Findings
+from study.host.machine import hardware
+from study.messages.escaping import in_markdown
+
+LICENCE = "**To be filled in by a person who knows**: the licence of the texts, of the vectors, and of these weights."
+BASELINES = ("last_vector", "context_mean", "context_ema", "ridge", "nearest_window")
+
+
+def model_card(findings: Findings, entry: dict, facts: dict, latencies: list[Latency]) -> str:
+    """Return the card: what it is, figures with counts and intervals, baselines, data, recipe, latency, limits."""
+    cell = findings.cells.set_index("cell_id").loc[entry["cell_id"]]
+    trial = findings.study.trials.set_index("trial_id").loc[entry["trial_id"]]
+    parts = [
+        f"# {facts['model']['model']}, C={entry['context_length']}, N={entry['num_sequences']:,}, of "
+        f"{in_markdown(facts['study'])}",
+        f"Predicts the next vector of a text from its last {entry['context_length']} vectors "
+        f"(D = {facts['model']['dim']}, {int(trial.num_parameters):,} parameters). {_standing(entry)}",
+        "## Figures",
+        *_figures(cell, trial, entry),
+        "## Baselines on the same queries",
+        *_baselines(findings, entry, cell),
+        "## Data",
+        *_data(findings, trial),
+        "## Training",
+        _json({"cell": entry["cell_id"], "best step": int(trial.best_step), **json.loads(trial.config)}),
+        "## Latency",
+        f"One prediction from one context, on the CPU {hardware()['processor']}, one thread:",
+        _table(["context length", "median, ms", "95th percentile, ms"], [_latency_row(one) for one in latencies]),
+        "## Use",
+        _use(entry),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _standing(entry: dict) -> str:
+    if entry.get("beats_best_baseline") is None:
+        return "No baseline was measured, so nothing is known of its worth."
+    name, lift = entry["best_baseline"], f"{entry['lift']:+.3f} [{entry['lift_low']:+.3f}, {entry['lift_high']:+.3f}]"
+    if entry["beats_best_baseline"]:
+        return f"It beats the best baseline, {name}: lift in test Hit@5 {lift}."
+    return f"**It is not shown to beat the best baseline, {name}**, which needs no network: lift in test Hit@5 {lift}."
+
+
+def _figures(cell: pd.Series, trial: pd.Series, entry: dict) -> list[str]:
+    rows = [
+        [label, f"{cell[name]:.3f} {_interval(cell, name)}", f"{trial[f'test_{name}']:.3f}"]
+        for label, name in (("Hit@1", "hit_at_1"), ("Hit@5", "hit_at_5"), ("Hit@10", "hit_at_10"), ("MRR", "mrr"))
+    ]
+    gates = ", ".join(f"{name} {'holds' if holds else 'fails'}" for name, holds in entry["gates"].items())
+    return [
+        f"On test: {int(cell.num_queries):,} queries in {_documents(cell)}, one pool of "
+        f"{int(cell.pool_size):,} candidates (chance Hit@5 {cell.chance_hit_at_5:.4f}). The cell is "
+        f"{int(cell.num_replicates)} replicates; of them this model is the one that validation prefers. Intervals: "
+        "95 %, from a bootstrap over documents and replicates. Never compare figures of different pools.",
+        _table(["test", "cell, mean and 95 % interval", "this model"], rows),
+        f"Production gates at this pool: {gates}.",
+    ]
+
+
+def _documents(cell: pd.Series) -> str:
+    if cell.num_chains == 1:
+        return "1 document (so no interval tells how documents differ)"
+    return f"{int(cell.num_chains):,} documents"
+
+
+def _interval(row: pd.Series, name: str) -> str:
+    return f"[{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
+
+
+def _baselines(findings: Findings, entry: dict, cell: pd.Series) -> list[str]:
+    measured = findings.study.measured("baseline")
+    fits = measured.num_sequences.isna() | (measured.num_sequences == entry["num_sequences"])
+    usable = measured[(measured.context_length == entry["context_length"]) & fits]
+    means = usable.groupby("model")[["val_hit_at_5", "test_hit_at_5"]].mean()
+    names = [name for name in (*BASELINES, "oracle") if name in means.index]
+    intervals = {cell.best_baseline: f" {_interval(cell, 'baseline_hit_at_5')}"} if cell.best_baseline else {}
+    rows = [
+        [name, f"{means.val_hit_at_5[name]:.3f}", f"{means.test_hit_at_5[name]:.3f}{intervals.get(name, '')}"]
+        for name in names
+    ]
+    return [_table(["predictor", "validation Hit@5", "test Hit@5"], rows)] if rows else ["None were measured."]
+
+
+def _data(findings: Findings, trial: pd.Series) -> list[str]:
+    rows = [
+        ["corpus", in_markdown(trial.corpus)],
+        ["corpus fingerprint", f"`{in_markdown(trial.corpus_fingerprint)}`"],
+        ["split fingerprint", f"`{in_markdown(trial.split_fingerprint)}`"],
+        ["code", f"`{in_markdown(trial.code_version)}`"],
+        ["study", in_markdown(findings.study.manifest["study"])],
+        ["trial", f"`{trial.name}`, {trial.finished_at:%Y-%m-%d}"],
+        ["licence of the data", LICENCE],
+    ]
+    return [_table(["", ""], rows)]
+
+
+def _use(entry: dict) -> str:
+    context = entry["context_length"]
+    return (
+        "```python\nfrom lvm_core.corpus import open_corpus\nfrom lvm_core.predict import Predictor\n\n"
+        'predictor = Predictor.load("THIS_FOLDER").over(open_corpus("my.npz"))\n'
+        "cosines, rows = predictor.search(context, k=5)  # context: [C, D] vectors of the corpus's encoder\n```\n\n"
+        f"Of a context longer than {context} vectors the last {context} count. A shorter one is read as it is; "
+        "its quality was not measured. Vectors of another encoder mean something else, also with the same dimension."
+    )
+
+
+def _latency_row(one: Latency) -> list[str]:
+    return [str(one.context_length), f"{one.p50_ms:.2f}", f"{one.p95_ms:.2f}"]
+
+
+def _json(values: dict) -> str:
+    return f"```json\n{json.dumps(values, indent=1)}\n```"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)

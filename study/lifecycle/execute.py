@@ -1,0 +1,192 @@
+"""Run a planned study from its manifest to its report, and say how it ended."""
+
+import logging
+import shlex
+import sys
+import uuid
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from lvm_core.errors import InputError
+from lvm_core.remote import without_secrets
+from study.cli.console import say_error
+from study.driver import RunOptions, run_study
+from study.driver.progress import Progress, work_of
+from study.lifecycle.manifest import MANIFEST, accounted_run, describe, near_copies
+from study.lifecycle.resume import check_continues, extended, reopen, searched_since
+from study.plan.plan import SEARCH_REPLICATE, Plan
+from study.records.lock import locked
+from study.records.manifest import ResumableManifest, check_manifest
+from study.records.repair import set_aside
+from study.records.store import RecordStore, join
+from study.search.replay import searched_after_lost
+from study.space.protocol import CONTROLLED
+from study.trial.rows import base_row
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What the command line asks for beside the plan. arguments: the command line itself, to print it again."""
+
+    out: str
+    resume: bool
+    report: bool
+    options: RunOptions
+    arguments: tuple[str, ...]
+
+    def command(self, *, resume: bool) -> str:
+        """Return the command of this run, with or without --resume."""
+        plain = [argument for argument in self.arguments if argument != "--resume"]
+        return shlex.join(["python", "-m", "study.run", *plain, *(["--resume"] if resume else [])])
+
+
+def execute(plan: Plan, request: RunRequest, console: Console) -> int:
+    """Run what is missing of a study, then print and report it. Returns the exit status."""
+    location = join(request.out, plan.study)
+    store = RecordStore.at(location)
+    is_new = not store.exists(MANIFEST)
+    manifest = open_manifest(plan, store, request)
+    if leaked := forbidden_leak(manifest):
+        say_error(f"the split audit found {leaked} held-out vectors in training windows; stopped.")
+        return FAILED
+    try:
+        with locked(store):
+            if is_new and store.exists(MANIFEST):
+                raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
+            if is_new and store.parts("trials"):
+                raise InputError(
+                    f"a study must have its {MANIFEST}, but {without_secrets(location)} has trials and none. Put it "
+                    "back, move the folder away, or give --study another name."
+                )
+            is_ours = is_new and store.is_empty()  # what lay there before is never removed
+            _log_to_file(store)
+            said, to_search_on = ([], set()) if is_new else set_aside(store, partial(searched_after_lost, plan, store))
+            if not is_new:
+                if store.read_json(MANIFEST).get("runs") != manifest["runs"]:  # another driver ran it meanwhile
+                    manifest = open_manifest(plan, store, request)
+                to_search_on |= cells_to_search_again(store, request.options)
+            reopen(manifest, to_search_on)
+            for warning in [*(f"warning: {one}" for one in (*said, *manifest["warnings"])), *leak_findings(manifest)]:
+                console.print(warning, style="yellow", highlight=False)
+            try:
+                _run_trials(plan, store, location, manifest, request, console)
+            except InputError:
+                if is_ours and store.read("trials", ["status"]).status.eq("infeasible").all():
+                    store.remove()  # wrong before any trial ended: leave no study behind
+                raise
+            return _conclude(plan, store, location, request, console)
+    except KeyboardInterrupt:
+        command = without_secrets(request.command(resume=True))
+        print(f"\ninterrupted; nothing is lost. Continue with:\n  {command}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def open_manifest(plan: Plan, store: RecordStore, request: RunRequest) -> dict:
+    """Return the manifest to go on with: the one on disk, if it is of this configuration, or a new one."""
+    if store.exists(MANIFEST):
+        found = check_manifest(store.read_json(MANIFEST), store.path(MANIFEST), ResumableManifest)
+        check_continues(found, plan, request.resume)
+        return extended(found, plan, request.command(resume=False))
+    _check_writable(request.out)
+    return describe(plan, request.command(resume=False))
+
+
+def cells_to_search_again(store: RecordStore, options: RunOptions) -> set[str]:
+    """Return the cells with a search trial to repeat: the search of each goes on, also where it is confirmed."""
+    trials = store.read("trials", ["stage", "status", "cell_id"])
+    return set(trials[(trials.stage == "search") & trials.status.isin(options.repeated)].cell_id)
+
+
+def forbidden_leak(manifest: dict) -> int:
+    """Return the most held-out vectors in training windows that an audit of controlled data found."""
+    audits = [split["audit"] for split in manifest["splits"] if split["protocol"] == CONTROLLED]
+    return max((audit["num_leaked_vectors"] for audit in audits), default=0)
+
+
+def leak_findings(manifest: dict) -> list[str]:
+    """Say what leaks where windows were split at random, as published: there it is a finding, no fault."""
+    return [
+        f"leak, as published (C={split['max_context']}): {split['audit']['num_leaked_targets']:,} of "
+        f"{split['num_queries']:,} targets lie in training windows"
+        for split in manifest["splits"]
+        if split["protocol"] != CONTROLLED and split["audit"]["num_leaked_vectors"]
+    ]
+
+
+def _check_writable(out: str) -> None:
+    """Refuse an output folder that cannot be written, before anything is made in it."""
+    if "://" in out:
+        return
+    folder = Path(out).absolute()
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    probe = existing / f".probe-{uuid.uuid4().hex[:8]}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"--out must be a folder that can be written, but {out} is not: {error.strerror}.") from error
+
+
+def _run_trials(
+    plan: Plan, store: RecordStore, location: str, manifest: dict, request: RunRequest, console: Console
+) -> None:
+    with accounted_run(store, manifest, request.options.num_workers) as run:
+        manifest["split"]["near_copies"] = near_copies(plan)
+        record_infeasible(plan, store)
+        done = store.read("trials")
+        done = done[~done.status.isin(request.options.repeated)]
+        done_work = [work_of(*entry) for entry in zip(done.stage, done.context_length, strict=True)]
+        progress = Progress(console, expected_work(plan), num_before=len(done), work_before=sum(done_work))
+        run["num_trials"] = run_study(plan, store, location, request.options, progress, searched_since(manifest))
+
+
+def record_infeasible(plan: Plan, store: RecordStore) -> None:
+    """Write a row for every cell that the corpus cannot fill, so that no cell is dropped in silence."""
+    for cell in plan.infeasible:
+        spec = plan.spec(cell.cell, "search", SEARCH_REPLICATE, {})
+        if cell.variant is not None:  # it has no data whose fingerprint could tell it from other variants
+            spec = replace(spec, split_fingerprint=f"none: {cell.cell.cell_id}")
+        needed = f"; about {cell.num_vectors_needed:,} vectors needed" if cell.num_vectors_needed else ""
+        store.write_trial({**base_row(spec), "status": "infeasible", "error": cell.reason + needed}, [], None)
+
+
+def expected_work(plan: Plan) -> list[float]:
+    """Return the work of every trial of the whole study, for the time left."""
+    per_cell = (plan.space.racing.num_samples if plan.searches else 0) + plan.space.replicates
+    models = [work_of("confirm", cell.context_length) for cell in plan.cells for _ in range(per_cell)]
+    return models + [work_of(spec.stage, spec.context_length) for job in plan.baseline_jobs() for spec in job]
+
+
+def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest, console: Console) -> int:
+    """Print the map and the best configurations, write the report, and say whether all went well."""
+    from study.analysis.load import load_study
+    from study.report import print_summary, write_report
+
+    study = load_study(location)
+    sound = print_summary(study, console)
+    if request.report:
+        write_report(study, store)
+    console.print(f"\nrecords and report: {without_secrets(location)}", highlight=False, soft_wrap=True)
+    return DONE if sound else FAILED
+
+
+def _log_to_file(store: RecordStore) -> None:
+    """Keep the quiet log beside the records; an object store has no file that grows, so a study there has none."""
+    logger = logging.getLogger("study")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    if store.is_local:
+        handler = logging.FileHandler(Path(store.root) / "study.log", delay=True)
+        handler.handleError = lambda record: None  # a full disk: the records themselves say so
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    else:
+        handler = logging.NullHandler()  # without any, warnings would go to the terminal
+    logger.addHandler(handler)

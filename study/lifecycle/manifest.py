@@ -1,0 +1,155 @@
+"""Write what a study is and what it cost."""
+
+import contextlib
+import hashlib
+import json
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from lvm_core.corpus import cache_dir
+from lvm_core.dataset import Dataset
+from lvm_core.errors import InputError
+from lvm_core.remote import without_secrets
+from lvm_core.split import PARTS, NearCopies, find_near_copies
+from lvm_core.version import trainer_version
+from study.host.machine import code_version, hardware, versions
+from study.plan.plan import Plan
+from study.records.store import RecordStore
+
+MANIFEST = "manifest.json"
+
+
+def describe(plan: Plan, command: str) -> dict:
+    """Return everything that is settled before the first trial."""
+    corpus = plan.corpus
+    return {
+        "study": plan.study,
+        "question": plan.space.question,
+        "protocol": plan.space.protocol,
+        "command": without_secrets(command),
+        "seed": plan.space.seed,
+        "space": plan.space.model_dump(mode="json"),
+        "corpus": {
+            "name": corpus.name,
+            "path": without_secrets(corpus.path),
+            "fingerprint": corpus.fingerprint,
+            "num_vectors": corpus.num_vectors,
+            "dim": corpus.dim,
+            "num_chains": corpus.num_chains,
+        },
+        "split": describe_split(plan.dataset, plan.datasets[0][0]),
+        "splits": [describe_split(dataset, protocol) for protocol, dataset in plan.datasets],
+        "variants": describe_variants(plan),
+        "cells": [cell.cell_id for cell in plan.cells],
+        "infeasible": [vars(cell) for cell in plan.infeasible],
+        "warnings": plan.warnings(),
+        "device": plan.device,
+        "precision": plan.precision,
+        "trainer_version": trainer_version(),
+        "code_version": code_version(),
+        "versions": versions(),
+        "hardware": hardware(),
+        "history": [],
+        "runs": [],
+    }
+
+
+def describe_split(dataset: Dataset, protocol: str) -> dict:
+    """Return how data was split, and what the audit of it saw.
+
+    test: `own`, or `validation` where windows were split at random, as published, and a run is judged on the windows
+    that chose its epoch.
+    """
+    parts = [] if dataset.split is None else dataset.split.part_of_chain
+    return {
+        "fingerprint": dataset.fingerprint,
+        "protocol": protocol,
+        "kind": dataset.config.split,
+        "test": "validation" if dataset.split is None else "own",
+        "max_context": dataset.config.max_context,
+        "num_chains": {part: int((parts == n).sum()) for n, part in enumerate(PARTS)} if len(parts) else {},
+        "num_queries": len(dataset.queries["test"].positions),
+        "num_query_chains": {part: len(set(q.chain_ids.tolist())) for part, q in dataset.queries.items()},
+        "pool_size": len(dataset.queries["test"].pool_rows),
+        "num_training_targets": len(dataset.train_positions),
+        "min_coherence": dataset.config.min_coherence,
+        "removed": dataset.removed(),
+        "audit": dataset.audit().as_dict(),
+    }
+
+
+def describe_variants(plan: Plan) -> list[dict]:
+    """Return which cell each variant of each row is; variants that are one and the same share it."""
+    return [
+        {
+            "variant": cell.variant,
+            "row": cell.row,
+            "cell_id": kept.cell_id,
+            "context_length": cell.context_length,
+            "num_sequences": cell.num_sequences,
+            "protocol": plan.setting_of(cell).space.protocol,
+            "split_fingerprint": plan.dataset_of(cell).fingerprint,
+        }
+        for cell, kept in plan.cell_of.items()
+        if cell.variant or cell.row
+    ]
+
+
+def near_copies(plan: Plan) -> dict:
+    """Count near-copies across the split; remembered in the cache folder, since it reads every vector."""
+    if plan.dataset.split is None:
+        return {"search": "none: windows were split at random, so that held-out vectors themselves are in training"}
+    key = hashlib.sha256(plan.corpus.fingerprint.encode() + plan.dataset.split.part_of_chain.tobytes()).hexdigest()[:16]
+    path = cache_dir() / f"near-copies-{key}.json"
+    try:
+        return NearCopies(**json.loads(path.read_text())).as_dict()
+    except (OSError, ValueError, TypeError):
+        found = find_near_copies(plan.corpus, plan.dataset.split).as_dict()
+    RecordStore.at(path.parent).write_json(path.name, found)
+    return found
+
+
+@contextmanager
+def accounted_run(store: RecordStore, manifest: dict, num_workers: int) -> Iterator[dict]:
+    """Append this run's times and end to the manifest, however it ends. Yields the run's entry."""
+    run = {"started_at": _now(), "num_workers": num_workers, "ended": "running"}
+    manifest["runs"].append(run)
+    started, cpu = time.monotonic(), _cpu_seconds()
+    store.write_json(MANIFEST, manifest)
+    try:
+        yield run
+        run["ended"] = "done"
+    except KeyboardInterrupt:
+        run["ended"] = "interrupted"
+        raise
+    except Exception as error:
+        run["ended"] = without_secrets(f"error: {error}")
+        raise
+    finally:
+        failing = run["ended"] != "done"
+        run |= {"finished_at": _now(), "wall_s": time.monotonic() - started, "driver_cpu_s": _cpu_seconds() - cpu}
+        manifest["started_at"] = manifest["runs"][0]["started_at"]
+        manifest["finished_at"] = run["finished_at"]
+        manifest["wall_s"] = sum(entry.get("wall_s", 0.0) for entry in manifest["runs"])
+        manifest["cpu_s"] = sum(entry.get("driver_cpu_s", 0.0) for entry in manifest["runs"]) + _trial_seconds(store)
+        with contextlib.suppress(OSError) if failing else contextlib.nullcontext():  # the first error is told
+            store.write_json(MANIFEST, manifest)
+
+
+def _trial_seconds(store: RecordStore) -> float:
+    """Return the wall seconds of all recorded trials, each of one thread; 0 where they cannot be read."""
+    with contextlib.suppress(InputError):
+        return float(store.read("trials", ["wall_s"]).wall_s.sum())
+    return 0.0
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

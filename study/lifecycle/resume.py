@@ -1,0 +1,157 @@
+"""Decide whether a study on disk may go on as it is asked for: as it was, or extended, never mixed with another."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from lvm_core.errors import InputError
+from lvm_core.version import trainer_version
+from study.lifecycle.manifest import describe
+from study.plan.plan import Plan
+
+# they change no number of a trial that ends by itself; a corpus is told by its fingerprint, wherever it lies
+FREE = ("question", "trial_time_limit", "corpus")
+AXES = ("context_length", "num_sequences")
+EXTENDED = ("question", "space", "cells", "infeasible", "splits", "variants", "warnings")  # keys of the manifest
+
+
+def check_continues(found: dict, plan: Plan, resume: bool) -> None:
+    """Refuse to mix two configurations in one study. Raises: InputError that names the first difference."""
+    name = plan.study
+    for key, value in _identity_of_plan(plan).items():
+        old = _identity_of_record(found, key)
+        if old != value:
+            place, was, now = _first_difference(key, old, value)
+            raise InputError(
+                f"a study must keep one configuration, but {name} exists with {place} = {was}, not {now}. "
+                "Give another name with --study, or remove the old study."
+            )
+    if not resume:
+        raise InputError(f"the study {name} exists already. Add --resume to continue it, or give --study another name.")
+    _check_grows(name, _full_space(found["space"]), plan.space.model_dump(mode="json"))
+    _check_queries(found, plan)
+
+
+def extended(found: dict, plan: Plan, command: str) -> dict:
+    """Return the manifest to go on with: the one found, or one that remembers the old space where more is asked for."""
+    space = plan.space.model_dump(mode="json")
+    if _full_space(found["space"]) == space:
+        return found
+    new = describe(plan, command)
+    entry = {"until": datetime.now(UTC).isoformat(), "space": found["space"], "command": found["command"]}
+    return {
+        **found,
+        "command": new["command"],
+        **{key: new[key] for key in EXTENDED},
+        "history": [*found.get("history", []), entry],
+    }
+
+
+def searched_since(manifest: dict) -> dict[str, datetime]:
+    """Return when the search of a cell was last opened again, by cell id: a cell confirmed before is searched on.
+
+    All cells are, where more configurations were asked for; one is, where a search trial's record was damaged.
+    """
+    grown = _last_growth(manifest)
+    opened = {} if grown is None else dict.fromkeys(manifest["cells"], grown)
+    for cell_id, when in manifest.get("reopened", {}).items():
+        opened[cell_id] = max(datetime.fromisoformat(when), opened.get(cell_id, datetime.fromisoformat(when)))
+    return opened
+
+
+def reopen(manifest: dict, cell_ids: set[str]) -> None:
+    """Note that the search of some cells goes on, though they may be confirmed."""
+    if cell_ids:
+        now = datetime.now(UTC).isoformat()
+        manifest["reopened"] = manifest.get("reopened", {}) | dict.fromkeys(sorted(cell_ids), now)
+
+
+def _last_growth(manifest: dict) -> datetime | None:
+    """Return when the number of configurations a cell last grew."""
+    history = manifest.get("history", [])
+    spaces = [_full_space(entry["space"]) for entry in history] + [manifest["space"]]
+    for entry, old, new in reversed(list(zip(history, spaces, spaces[1:], strict=False))):
+        if new["racing"]["num_samples"] > old["racing"]["num_samples"]:
+            return datetime.fromisoformat(entry["until"])
+    return None
+
+
+def _identity_of_plan(plan: Plan) -> dict[str, Any]:
+    """Return what must not change while a study goes on, by its key in the manifest."""
+    return {
+        "space": _fixed_part(plan.space.model_dump(mode="json")),
+        "corpus.fingerprint": plan.corpus.fingerprint,
+        "trainer_version": trainer_version(),
+        "device": plan.device,
+        "precision": plan.precision,
+    }
+
+
+def _identity_of_record(found: dict, key: str) -> Any:
+    if key == "space":
+        return _fixed_part(_full_space(found.get("space") or {}))
+    return _look_up(found, key)
+
+
+def _full_space(space: dict) -> dict:
+    """Return a recorded space with the keys that did not exist yet when it was recorded."""
+    return {**{key: None for key in FREE}, **space}
+
+
+def _fixed_part(space: dict) -> dict:
+    """Return a space without what may grow and what changes no number."""
+    cells = dict(space.get("cells") or {})
+    racing = {key: value for key, value in (space.get("racing") or {}).items() if key != "num_samples"}
+    fixed = {key: value for key, value in space.items() if key not in (*FREE, "replicates")}
+    if not cells.get("rows"):
+        cells = {key: value for key, value in cells.items() if key not in AXES}
+    return {**fixed, "cells": cells, "racing": racing}
+
+
+def _check_grows(name: str, old: dict, new: dict) -> None:
+    """Refuse to take away from a study. Raises: InputError."""
+    for axis in AXES:
+        if lost := sorted(set(old["cells"][axis]) - set(new["cells"][axis])):
+            raise InputError(
+                f"a study can be extended and never reduced, but {name} has cells.{axis} = {lost[0]}, which is left "
+                "out now. Repeat the --set of its last extension, or give --study another name."
+            )
+    for key in ("replicates", "racing.num_samples"):
+        was, now = _look_up(old, key), _look_up(new, key)
+        if now < was:
+            raise InputError(
+                f"a study can be extended and never reduced, but {name} has {key} = {was}, not {now}. Repeat the --set "
+                "of its last extension, or give --study another name."
+            )
+
+
+def _check_queries(found: dict, plan: Plan) -> None:
+    """Refuse an extension that would judge new trials on other queries than the recorded ones. Raises: InputError."""
+    old = {split["fingerprint"]: split["max_context"] for split in found.get("splits") or [found["split"]]}
+    new = {dataset.fingerprint: dataset.config.max_context for _, dataset in plan.datasets}
+    if set(old) <= set(new):
+        return
+    was, now = max(old.values()), max(new.values())
+    if was != now:
+        raise InputError(
+            f"a study must keep its longest context, since only targets with so many vectors before them are queries, "
+            f"but {plan.study} has C_max = {was}, not {now}. Give --study another name: its trials are not comparable."
+        )
+    raise InputError(
+        f"a study must keep its split and queries, but {plan.study} exists with split.fingerprint = {next(iter(old))}, "
+        f"not {next(iter(new))}. Give another name with --study, or remove the old study."
+    )
+
+
+def _look_up(content: Any, key: str) -> Any:
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return content
+
+
+def _first_difference(key: str, old: object, new: object) -> tuple[str, object, object]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(set(old) | set(new)):
+            if old.get(name) != new.get(name):
+                return _first_difference(f"{key}.{name}", old.get(name), new.get(name))
+    return key, json.dumps(old, default=str), json.dumps(new, default=str)

@@ -1,0 +1,1 @@
+"""Sentences that people read: escaping, suggestions, validation errors, durations."""

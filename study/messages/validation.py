@@ -1,0 +1,40 @@
+"""Turn validation errors into one sentence that a person can act on."""
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ValidationError
+
+
+def nearest(key: object, known: Iterable[str]) -> str:
+    """Return ` (did you mean X?)`, or the known names where none is near."""
+    names = sorted(known)
+    close = difflib.get_close_matches(str(key), names, n=1, cutoff=0.5)
+    return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(names)})"
+
+
+def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
+    """Return the first validation error as rule, value and place."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        hint = nearest(first["loc"][-1], _fields(model, first["loc"]))
+        return f"{where} must name known keys, but found {place}{hint}"
+    if first["type"] == "value_error":
+        rule = str(first["ctx"]["error"])
+        return f"{where}: {rule}" + (f" (in {place})" if place else "")
+    if first["type"] == "missing":
+        return f"{where} must have the key {place}"
+    found = repr(first["input"])
+    shown = found if len(found) <= 80 else found[:77] + "..."
+    return f"{where}: {place}: {first['msg'].lower()}, but got {shown}"
+
+
+def _fields(model: type[BaseModel], loc: tuple) -> Iterable[str]:
+    """Return the field names at the place of an error, as deep as they can be followed."""
+    for part in loc[:-1]:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return model.model_fields

@@ -1,0 +1,1 @@
+"""From a search space and a corpus to cells and trials."""

@@ -1,0 +1,66 @@
+"""Say what a trial is: everything that determines its numbers, and the id that follows from it."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lvm_core.dataset import DataConfig
+from lvm_core.seeds import child_seed
+
+IDENTITY = (
+    "stage",
+    "protocol",
+    "context_length",
+    "num_sequences",
+    "replicate",
+    "seed",
+    "recipe",
+    "patience",
+    "corpus_fingerprint",
+    "split_fingerprint",
+    "trainer_version",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSpec:
+    """One trial, ready to be sent to a worker. All values are plain data.
+
+    `recipe` holds every resolved value of study.space.recipe.Recipe, or the name of a baseline as `model`.
+    """
+
+    study: str
+    stage: str
+    protocol: str
+    cell_id: str
+    context_length: int
+    num_sequences: int | None
+    replicate: int | None
+    seed: int
+    recipe: dict[str, Any]
+    patience: int | None
+    corpus: str
+    corpus_name: str
+    corpus_fingerprint: str
+    data: dict[str, Any]
+    split_fingerprint: str
+    trainer_version: str
+
+    @property
+    def trial_id(self) -> str:
+        """16 hex digits over all that determines the result; the study's name and paths do not."""
+        identity = {key: getattr(self, key) for key in IDENTITY}
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def replicate_seed(self) -> int:
+        """The seed of this replicate's joint draw of subset, weights and order."""
+        return child_seed(self.seed, "replicate", self.replicate or 0)
+
+    def data_config(self) -> DataConfig:
+        """Return the data part as the trainer wants it."""
+        return DataConfig(**{**self.data, "fractions": tuple(self.data["fractions"])})
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

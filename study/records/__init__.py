@@ -1,0 +1,1 @@
+"""The records of a study: columns, store, manifest, repair, lock."""

@@ -1,0 +1,117 @@
+"""The columns of the record files. README's column dictionary is checked against this file."""
+
+import re
+
+import pyarrow as pa
+
+TEXT, INT, REAL, BIG = pa.string(), pa.int32(), pa.float64(), pa.int64()
+WHEN = pa.timestamp("ms", tz="UTC")
+
+TRIALS = pa.schema(
+    [
+        ("study", TEXT),
+        ("trial_id", TEXT),
+        ("attempt", INT),
+        ("stage", TEXT),
+        ("protocol", TEXT),
+        ("cell_id", TEXT),
+        ("context_length", INT),
+        ("num_sequences", INT),
+        ("replicate", INT),
+        ("seed", BIG),
+        ("model", TEXT),
+        ("anchor", TEXT),
+        ("hidden_dim", INT),
+        ("num_layers", INT),
+        ("alpha", REAL),
+        ("learning_rate", REAL),
+        ("patience", INT),
+        ("batch_size", INT),
+        ("num_negatives", INT),
+        ("precision", TEXT),
+        ("device", TEXT),
+        ("status", TEXT),
+        ("stop_reason", TEXT),
+        ("error", TEXT),
+        ("best_eval", INT),
+        ("best_step", INT),
+        ("num_steps", INT),
+        ("sequences_seen", BIG),
+        ("pool_size", INT),
+        ("num_queries", INT),
+        ("val_hit_at_1", REAL),
+        ("val_hit_at_5", REAL),
+        ("val_hit_at_10", REAL),
+        ("val_mrr", REAL),
+        ("val_cosine", REAL),
+        ("test_hit_at_1", REAL),
+        ("test_hit_at_5", REAL),
+        ("test_hit_at_10", REAL),
+        ("test_mrr", REAL),
+        ("test_cosine", REAL),
+        ("chance_hit_at_5", REAL),
+        ("oracle_hit_at_5", REAL),
+        ("num_parameters", BIG),
+        ("train_flops", REAL),
+        ("train_s", REAL),
+        ("eval_s", REAL),
+        ("wall_s", REAL),
+        ("peak_rss_bytes", BIG),
+        ("latency_ms_p50", REAL),
+        ("latency_ms_p95", REAL),
+        ("corpus", TEXT),
+        ("corpus_fingerprint", TEXT),
+        ("split_fingerprint", TEXT),
+        ("code_version", TEXT),
+        ("host", TEXT),
+        ("started_at", WHEN),
+        ("finished_at", WHEN),
+        ("config", TEXT),
+    ]
+)
+
+CURVES = pa.schema(
+    [
+        ("trial_id", TEXT),
+        ("eval_index", INT),
+        ("step", INT),
+        ("sequences_seen", BIG),
+        ("learning_rate", REAL),
+        ("train_loss", REAL),
+        ("loss_mse", REAL),
+        ("loss_cosine", REAL),
+        ("loss_infonce", REAL),
+        ("val_loss", REAL),
+        ("val_cosine", REAL),
+        ("val_infonce", REAL),
+        ("val_hit_at_1", REAL),
+        ("val_hit_at_5", REAL),
+        ("val_hit_at_10", REAL),
+        ("val_mrr", REAL),
+        ("elapsed_s", REAL),
+    ]
+)
+
+RANKS = pa.schema(
+    [
+        ("trial_id", TEXT),
+        ("split", TEXT),
+        ("query_id", BIG),
+        ("chain_id", BIG),
+        ("rank", INT),
+        ("num_ties", INT),
+    ]
+)
+
+TABLES = {"trials": TRIALS, "curves": CURVES, "ranks": RANKS}
+# ids of trials and cells, names of variants, rows and models: they become parts of labels and of file names
+PLAIN = re.compile(r"\w[\w .+=%-]*")
+STAGES = ("search", "confirm", "baseline")
+STATUSES = ("completed", "pruned", "diverged", "failed", "timeout", "infeasible")
+
+
+def plain_name(text: str) -> str:
+    """Return a name as it stands. Raises: ValueError unless it is plain: it becomes a part of ids and file names."""
+    if not PLAIN.fullmatch(text):
+        raise ValueError(f"a name must be letters, digits, blanks and . _ + = % -, but got {text[:40]!r}")
+    return text

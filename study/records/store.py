@@ -1,0 +1,189 @@
+"""Write and read the records of a study: one atomic Parquet part a trial, on a folder or an object store."""
+
+import contextlib
+import io
+import itertools
+import json
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from lvm_core.errors import InputError
+from lvm_core.remote import without_secrets
+from study.records.columns import TABLES
+
+
+def join(out: str, study: str) -> str:
+    """Return the location of a study under a folder or URI; a URI's options stay at its end."""
+    if "://" not in out:
+        return str(_resolved(out) / study)
+    path, mark, options = out.partition("?")
+    return f"{path.rstrip('/')}/{study}{mark}{options}"
+
+
+def _resolved(path: str) -> Path:
+    """Return an absolute path. Raises: InputError for what no path can be."""
+    try:
+        return Path(path).resolve()
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"a folder must have a name that a file system takes, but {path!r}: {error}.") from error
+
+
+@dataclass(frozen=True)
+class RecordStore:
+    """The folder of one study, local or on any pyarrow filesystem (`s3://bucket/…`)."""
+
+    filesystem: pafs.FileSystem
+    root: str
+
+    @classmethod
+    def at(cls, location: str | Path) -> "RecordStore":
+        """Open a folder or URI; nothing is created yet."""
+        text = str(location)
+        if "://" in text:
+            try:
+                filesystem, root = pafs.FileSystem.from_uri(text)
+            except (ValueError, OSError) as error:
+                raise InputError(
+                    without_secrets(f"a location must be a folder or a URI such as s3://bucket/x, but {text}: {error}")
+                ) from None
+            return cls(filesystem, root.rstrip("/"))
+        return cls(pafs.LocalFileSystem(), str(_resolved(text)))
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.filesystem, pafs.LocalFileSystem)
+
+    def path(self, name: str) -> str:
+        """Return where a file of the study stands. Raises: InputError for a name that leaves the study's folder."""
+        if ".." in name.split("/") or "\0" in name:
+            raise InputError(f"a file of a study must stay in its folder, but got the name {name!r} in {self.root}.")
+        return f"{self.root}/{name}"
+
+    def exists(self, name: str) -> bool:
+        return self.filesystem.get_file_info(self.path(name)).type != pafs.FileType.NotFound
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """Write a file that appears whole or not at all: renamed into place, or one PUT on an object store."""
+        target = self.path(name)
+        folder, _, base = target.rpartition("/")
+        self.filesystem.create_dir(folder, recursive=True)
+        if not self.is_local:
+            # a signal must not come between the opening and the writing, which would leave an empty object: it is
+            # raised in the main thread, which waits here for the end of the write in any case
+            with ThreadPoolExecutor(1) as writer:
+                return writer.submit(self._put, target, data).result()
+        part = Path(folder) / f".{base}.{uuid.uuid4().hex[:8]}"
+        try:
+            part.write_bytes(data)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _put(self, target: str, data: bytes) -> None:
+        with self.filesystem.open_output_stream(target) as stream:
+            stream.write(data)
+
+    def read_bytes(self, name: str) -> bytes:
+        with self.filesystem.open_input_stream(self.path(name)) as stream:
+            return stream.read()
+
+    def delete(self, name: str) -> None:
+        """Delete one file; no error where it is gone already."""
+        with contextlib.suppress(FileNotFoundError):
+            self.filesystem.delete_file(self.path(name))
+
+    def is_empty(self) -> bool:
+        """Return whether nothing but a driver's hold is in the study's folder."""
+        selector = pafs.FileSelector(self.root, allow_not_found=True)
+        return {info.base_name for info in self.filesystem.get_file_info(selector)} <= {".lock", "drivers"}
+
+    def remove(self) -> None:
+        """Delete the whole study."""
+        with contextlib.suppress(OSError):
+            self.filesystem.delete_dir(self.root)
+
+    def write_json(self, name: str, content: dict) -> None:
+        self.write_bytes(name, json.dumps(content, indent=1, default=str).encode() + b"\n")
+
+    def read_json(self, name: str) -> dict:
+        try:
+            return json.loads(self.read_bytes(name))
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"a study must have a readable {name}, but {self.path(name)} is not: {error}") from error
+
+    def write_part(self, table: str, trial_id: str, rows: list[dict] | dict[str, object]) -> None:
+        """Write a trial's part of one table; columns that `rows` lacks become null."""
+        schema = TABLES[table]
+        arrow = pa.Table.from_pylist(rows, schema=schema) if isinstance(rows, list) else pa.table(rows, schema=schema)
+        buffer = io.BytesIO()
+        pq.write_table(arrow, buffer, compression="zstd", write_page_checksum=True)
+        self.write_bytes(f"{table}/{trial_id}.parquet", buffer.getvalue())
+
+    def write_trial(self, row: dict, curve: list[dict], ranks: dict[str, object] | None) -> None:
+        """Record a trial: curve and ranks first, the trial's row last. With its row, and only then, it counts."""
+        if curve:
+            self.write_part("curves", row["trial_id"], curve)
+        if ranks is not None:
+            self.write_part("ranks", row["trial_id"], ranks)
+        self.write_part("trials", row["trial_id"], [row])
+
+    def parts(self, table: str) -> list[str]:
+        """Return the names of the files in a table's folder, but for those that Parquet readers pass over."""
+        selector = pafs.FileSelector(self.path(table), allow_not_found=True)
+        names = (info.base_name for info in self.filesystem.get_file_info(selector))
+        return sorted(name for name in names if not name.startswith((".", "_")))
+
+    def move(self, name: str, folder: str) -> str:
+        """Move a file to another folder of the study, beside any that is there already; return its new name."""
+        moved = number_free(f"{folder}/{name}", self.exists)
+        self.filesystem.create_dir(self.path(moved).rpartition("/")[0], recursive=True)
+        self.filesystem.move(self.path(name), self.path(moved))
+        return moved
+
+    def move_trial(self, trial_id: str, folder: str) -> None:
+        """Move all records of a trial, the trial's row first: with its row, and only then, it counts."""
+        for table in ("trials", "ranks", "curves"):
+            name = f"{table}/{trial_id}.parquet"
+            if self.exists(name):
+                self.move(name, folder)
+
+    def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
+        """Read one table; an empty frame with its columns where nothing is recorded yet.
+
+        Raises: InputError where a part is damaged or foreign.
+        """
+        schema = TABLES[table]
+        if not self.exists(table):
+            return schema.empty_table().select(columns or schema.names).to_pandas()
+        wanted = list(dict.fromkeys([*(columns or schema.names), "trial_id"]))
+        try:
+            source = pq.ParquetDataset(
+                self.path(table), filesystem=self.filesystem, schema=schema, page_checksum_verification=True
+            )
+            frame = source.read(columns=wanted).to_pandas()
+        except (pa.ArrowException, OSError, ValueError, IndexError) as error:
+            raise InputError(self._damaged(table, str(error))) from error
+        if frame.trial_id.isna().any():
+            raise InputError(self._damaged(table, "it has rows without a trial_id."))
+        return frame[columns] if columns else frame
+
+    def _damaged(self, table: str, problem: str) -> str:
+        reason = " ".join(problem.split())
+        return (
+            f"the records must be Parquet parts of this tool, but one in {self.path(table)} is not: {reason} "
+            "Run the study again with --resume: it sets that file aside and runs its trial again."
+        )
+
+
+def number_free(name: str, taken: Callable[[str], bool]) -> str:
+    """Return the name, or the first of name.1, name.2, … that is not taken."""
+    numbered = (f"{name}.{number}" for number in itertools.count(1))
+    return next(one for one in itertools.chain([name], numbered) if not taken(one))

@@ -1,1 +1,0 @@
-"""Hand a study's records to other tools: Optuna's dashboard, TensorBoard, MLflow, and retrieval evaluators."""

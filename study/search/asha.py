@@ -1,0 +1,83 @@
+"""Race trials inside their own cell: one ASHA per cell behind Ray Tune's scheduler interface."""
+
+from dataclasses import dataclass
+
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+
+METRIC, TIME = "val_hit_at_5", "eval_index"
+
+
+@dataclass(frozen=True)
+class Racer:
+    """What ASHA sees of a trial: the id of its content, which a second attempt shares with the first."""
+
+    trial_id: str
+
+
+class CellASHA(FIFOScheduler):
+    """Routes every trial to the ASHA of its cell. Trials without a race (baseline, confirm) run to their end.
+
+    `pruned` holds Tune's ids of the trials that ASHA stopped before their last evaluation.
+    """
+
+    def __init__(self, max_evaluations: int, grace_period: int, reduction_factor: int):
+        super().__init__()
+        self._settings = {
+            "time_attr": TIME,
+            "metric": METRIC,
+            "mode": "max",
+            "max_t": max(max_evaluations, grace_period),
+            "grace_period": min(grace_period, max_evaluations),
+            "reduction_factor": reduction_factor,
+            "brackets": 1,
+        }
+        self._cells: dict[str, ASHAScheduler] = {}
+        self._added: set[Racer] = set()
+        self.pruned: set[str] = set()
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: object) -> bool:
+        """Accept Tune's announcement; metric and mode are fixed here."""
+        return True
+
+    def show_recorded(self, cell_id: str, trial_id: str, reported: tuple[tuple[int, float], ...]) -> None:
+        """Fill the rungs with what a recorded trial reported, as if it arrived now. Call it in recorded order."""
+        race, trial = self._race(cell_id), Racer(trial_id)
+        race.on_trial_add(None, trial)
+        for index, value in reported:
+            race.on_trial_result(None, trial, {TIME: index, METRIC: value})
+
+    def on_trial_add(self, tune_controller, trial) -> None:
+        """Enter a trial into its race, once: a lost worker's trial comes again."""
+        cell_id, racer = _race_of(trial)
+        if cell_id is not None and racer not in self._added:
+            self._added.add(racer)
+            self._race(cell_id).on_trial_add(tune_controller, racer)
+
+    def on_trial_result(self, tune_controller, trial, result: dict) -> str:
+        """Ask the cell's ASHA, which compares with earlier arrivals at the same rung."""
+        cell_id, racer = _race_of(trial)
+        if cell_id is None:
+            return TrialScheduler.CONTINUE
+        decision = self._race(cell_id).on_trial_result(tune_controller, racer, result)
+        if result["final"]:  # it ended by itself: its result fills the rung, the decision comes too late
+            return TrialScheduler.CONTINUE
+        if decision == TrialScheduler.STOP:
+            self.pruned.add(trial.trial_id)
+        return decision
+
+    def on_trial_complete(self, tune_controller, trial, result: dict) -> None:
+        """Nothing to do: the last result was already seen by `on_trial_result`."""
+
+    def on_trial_remove(self, tune_controller, trial) -> None:
+        """Nothing to do: a removed trial leaves its rungs as they are."""
+
+    def _race(self, cell_id: str) -> ASHAScheduler:
+        if cell_id not in self._cells:
+            self._cells[cell_id] = ASHAScheduler(**self._settings)
+        return self._cells[cell_id]
+
+
+def _race_of(trial) -> tuple[str | None, Racer]:
+    """Return the cell that a Tune trial races in, or None, and what the race knows it by."""
+    first, trial_id = trial.config["specs"][0], trial.config["trial_ids"][0]
+    return first["cell_id"] if first["stage"] == "search" else None, Racer(trial_id)

@@ -1,0 +1,1 @@
+"""One trial: its run on a worker, its updates, its row, its record."""

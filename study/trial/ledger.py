@@ -1,0 +1,109 @@
+"""Gather what trials report and write each record once. The driver is the only writer of records."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from study.plan.trial_spec import TrialSpec
+from study.records.store import RecordStore
+from study.trial.outcome import Outcome
+from study.trial.rows import base_row
+from study.trial.update import TrialUpdate
+
+
+@dataclass
+class OpenTrial:
+    """What a running trial has reported so far."""
+
+    row: dict
+    attempt: int = 1
+    curve: list[dict] = field(default_factory=list)
+    ranks: dict | None = None
+
+
+class Ledger:
+    """Keeps running trials in memory and writes a trial when it has ended. A key is a trial's content, not its run.
+
+    recorded: ids with a record that stands; none of them is written again. A `failed` record does not stand: its trial
+    is run again when the study is resumed, and the new record replaces it. outcomes: of search trials.
+    """
+
+    def __init__(self, store: RecordStore, trials: pd.DataFrame, outcomes: dict[str, Outcome] | None = None):
+        failed = trials[trials.status == "failed"]
+        self.store, self.recorded = store, set(trials.trial_id) - set(failed.trial_id)
+        self.attempts_before = dict(zip(failed.trial_id, failed.attempt.fillna(1).astype(int), strict=True))
+        self.outcomes = dict(outcomes or {})
+        self._confirm = trials[trials.stage == "confirm"] if "stage" in trials else trials.iloc[:0]
+        self.rows: list[dict] = []
+        self._open: dict[str, OpenTrial] = {}
+
+    def begin(self, update: TrialUpdate) -> None:
+        """Open a trial that begins, or begins anew after its worker was lost: then what it reported is forgotten."""
+        self._open[update.trial_id] = OpenTrial(update.row, 1 + self.attempts(update.trial_id))
+
+    def attempts(self, trial_id: str) -> int:
+        """Return how often a trial without a record has begun in this run."""
+        return self._open[trial_id].attempt if trial_id in self._open else 0
+
+    def update(self, update: TrialUpdate, *, pruned: bool) -> dict | None:
+        """Take a report in; return the row if the trial ended with it. Raises: OSError where it cannot be written."""
+        trial = self._open.setdefault(update.trial_id, OpenTrial(update.row))
+        trial.row = {**update.row, "attempt": trial.attempt + self.attempts_before.get(update.trial_id, 0)}
+        trial.curve += [update.evaluation] if update.evaluation is not None else []
+        trial.ranks = update.ranks if update.ranks is not None else trial.ranks
+        if update.final:
+            return self._write(trial)
+        if pruned:
+            trial.row |= {"status": "pruned", "stop_reason": "asha", "finished_at": datetime.now(UTC)}
+            return self._write(trial)
+        return None
+
+    def fail(self, spec: TrialSpec, error: str, reason: str = "worker_lost") -> dict | None:
+        """Record a trial whose worker was lost; what it reported before stays in its curve."""
+        return self._break_off(spec, {"status": "failed", "stop_reason": reason, "error": error})
+
+    def expire(self, spec: TrialSpec, limit_s: float) -> dict | None:
+        """Record a trial that ran past its time limit; what it reported before stays in its curve."""
+        error = f"it ran past trial_time_limit, {limit_s:g} s, and its worker was ended"
+        ended = {"status": "timeout", "stop_reason": "time_limit", "error": error, "wall_s": limit_s}
+        return self._break_off(spec, ended)
+
+    def _break_off(self, spec: TrialSpec, ended: dict) -> dict | None:
+        if spec.trial_id in self.recorded:
+            return None
+        trial = self._open.get(spec.trial_id) or OpenTrial(base_row(spec))
+        attempt = trial.attempt + self.attempts_before.get(spec.trial_id, 0)
+        trial.row |= {**ended, "attempt": attempt, "finished_at": datetime.now(UTC)}
+        return self._write(trial)
+
+    def retire(self, cell_id: str, params: dict) -> None:
+        """Move a cell's confirm records of other searched values to `superseded/`: a cell has one configuration."""
+        for row in self._confirm[self._confirm.cell_id == cell_id].itertuples():
+            config = json.loads(row.config)
+            if any(config.get(key) != value for key, value in params.items()):
+                self.store.move_trial(row.trial_id, "superseded")
+                self.recorded.discard(row.trial_id)
+
+    def outcome(self, spec: TrialSpec) -> Outcome:
+        """Return how a trial ended, for the sampler."""
+        return self.outcomes.get(spec.trial_id, Outcome(spec.cell_id, "failed", None))
+
+    def _write(self, trial: OpenTrial) -> dict | None:
+        trial_id = trial.row["trial_id"]
+        self._open.pop(trial_id, None)
+        if trial_id in self.recorded:
+            return None
+        self.store.write_trial(trial.row, trial.curve, trial.ranks)
+        self.recorded.add(trial_id)
+        self.rows.append(trial.row)
+        if trial.row["stage"] == "search":
+            self.outcomes[trial_id] = _outcome(trial)
+        return trial.row
+
+
+def _outcome(trial: OpenTrial) -> Outcome:
+    curve = tuple((point["eval_index"], point["val_hit_at_5"]) for point in trial.curve)
+    row = trial.row
+    return Outcome(row["cell_id"], row["status"], row.get("val_hit_at_5"), curve, row["config"])

@@ -1,0 +1,69 @@
+"""Check that this node can run a study's trials, and open what they need."""
+
+import socket
+from functools import lru_cache
+
+import faiss
+import torch
+
+from lvm_core.corpus import Corpus, open_corpus
+from lvm_core.dataset import DataConfig, Dataset, build_dataset
+from lvm_core.errors import InputError
+from lvm_core.remote import without_secrets
+from lvm_core.version import trainer_version
+from study.plan.trial_spec import TrialSpec
+from study.records.store import RecordStore
+
+
+def one_thread() -> None:
+    """Use one thread: two trials of one thread each outrun one of two, and the numbers do not depend on cores."""
+    torch.set_num_threads(1)
+    faiss.omp_set_num_threads(1)
+
+
+def check_sees(store: RecordStore) -> None:
+    """Refuse a node where the study's folder is not. Raises: InputError."""
+    if not store.exists("manifest.json"):
+        raise InputError(
+            f"every node must see the study's folder, but {store.root} is not there on {socket.gethostname()}. "
+            "Give --out a shared folder or s3://…"
+        )
+
+
+def check_trainer(version: str) -> None:
+    """Refuse a node with another trainer than the driver's. Raises: InputError."""
+    if version != trainer_version():
+        raise InputError(
+            f"every node must have the same trainer, but {socket.gethostname()} has version {trainer_version()}, not "
+            f"{version}. Install the same code on all nodes."
+        )
+
+
+def open_same_corpus(source: str, fingerprint: str) -> Corpus:
+    """Open the study's corpus on this node. Raises: InputError where it is not there, or another one."""
+    try:
+        corpus = open_corpus(source)
+    except InputError as error:
+        raise InputError(f"{error} (on {socket.gethostname()})") from error
+    if corpus.fingerprint != fingerprint:
+        raise InputError(
+            f"every node must have the same corpus, but {without_secrets(source)} on {socket.gethostname()} has the "
+            f"fingerprint {corpus.fingerprint}, not {fingerprint}. Copy the file to this node again."
+        )
+    return corpus
+
+
+@lru_cache(maxsize=4)
+def _cached_dataset(source: str, corpus_fingerprint: str, config: DataConfig) -> Dataset:
+    return build_dataset(open_same_corpus(source, corpus_fingerprint), config)
+
+
+def load_dataset(spec: TrialSpec) -> Dataset:
+    """Open the spec's corpus and rebuild its split, once a process.
+
+    Raises: InputError where this node has another corpus or another trainer than the driver.
+    """
+    check_trainer(spec.trainer_version)
+    dataset = _cached_dataset(spec.corpus, spec.corpus_fingerprint, spec.data_config())
+    assert dataset.fingerprint == spec.split_fingerprint, "the split follows from the corpus and the data config"
+    return dataset

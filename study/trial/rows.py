@@ -1,0 +1,97 @@
+"""Turn what a trial knows into the columns of its record. A value that was not measured stays null."""
+
+import json
+import socket
+from datetime import UTC, datetime
+
+import numpy as np
+
+from lvm_core.dataset import Dataset, QuerySet
+from lvm_core.evaluation import Evaluation, Measurement
+from lvm_core.trainer import Trainer
+from study.host.machine import code_version, peak_rss_bytes
+from study.plan.trial_spec import TrialSpec
+
+OWN_COLUMNS = (
+    "model", "anchor", "hidden_dim", "num_layers", "alpha", "learning_rate", "batch_size", "num_negatives",
+    "precision", "device",
+)  # fmt: skip
+
+
+def base_row(spec: TrialSpec) -> dict:
+    """Return what is known of a trial before it runs; every other column is null."""
+    now = datetime.now(UTC)
+    return {
+        **{key: getattr(spec, key) for key in ("study", "trial_id", "stage", "protocol", "cell_id")},
+        **{key: getattr(spec, key) for key in ("context_length", "num_sequences", "replicate", "patience")},
+        **{key: spec.recipe.get(key) for key in OWN_COLUMNS},
+        "seed": spec.replicate_seed if spec.replicate is not None else spec.seed,
+        "attempt": 1,
+        "config": json.dumps(spec.recipe, sort_keys=True),
+        "corpus": spec.corpus_name,
+        "corpus_fingerprint": spec.corpus_fingerprint,
+        "split_fingerprint": spec.split_fingerprint,
+        "code_version": code_version(),
+        "host": socket.gethostname(),
+        "started_at": now,
+        "finished_at": now,
+    }
+
+
+def progress_columns(trainer: Trainer, evaluation: Evaluation) -> dict:
+    """Return the columns that grow from one evaluation to the next."""
+    best = trainer.best
+    per_sequence = trainer.model.train_flops_per_sequence(trainer.config.context_length)
+    return {
+        "best_eval": best.eval_index,
+        "best_step": best.step,
+        "num_steps": evaluation.step,
+        "sequences_seen": evaluation.sequences_seen,
+        **metric_columns("val", best.validation),
+        "train_flops": per_sequence * evaluation.sequences_seen,
+        "train_s": evaluation.elapsed_s - trainer.eval_s,
+        "eval_s": trainer.eval_s,
+        "peak_rss_bytes": peak_rss_bytes(),
+    }
+
+
+def metric_columns(prefix: str, measured: Measurement) -> dict:
+    """Return the retrieval figures of a measurement as columns."""
+    hits = {f"{prefix}_hit_at_{k}": measured.hit_at(k) for k in (1, 5, 10)}
+    return {**hits, f"{prefix}_mrr": measured.mrr, f"{prefix}_cosine": measured.cosine}
+
+
+def curve_row(spec: TrialSpec, evaluation: Evaluation) -> dict:
+    """Return one row of `curves`."""
+    validation = evaluation.validation
+    return {
+        "trial_id": spec.trial_id,
+        **{key: getattr(evaluation, key) for key in ("eval_index", "step", "sequences_seen", "learning_rate")},
+        **evaluation.train,
+        "val_loss": validation.loss,
+        "val_infonce": validation.infonce,
+        **metric_columns("val", validation),
+        "elapsed_s": evaluation.elapsed_s,
+    }
+
+
+def rank_columns(spec: TrialSpec, dataset: Dataset, measured: dict[str, Measurement]) -> dict | None:
+    """Return the columns of `ranks` for the parts measured, or None where there is none."""
+    if not measured:
+        return None
+    parts = [(name, dataset.queries[name], measurement) for name, measurement in measured.items()]
+
+    def column(values) -> np.ndarray:
+        return np.concatenate([values(name, queries, m) for name, queries, m in parts])
+
+    def split_name(name: str, queries: QuerySet, _: Measurement) -> np.ndarray:
+        return np.full(len(queries.positions), name)
+
+    return {
+        "trial_id": np.full(sum(len(queries.positions) for _, queries, _ in parts), spec.trial_id),
+        "split": column(split_name),
+        "query_id": column(lambda _, queries, m: queries.target_rows),
+        "chain_id": column(lambda _, queries, m: queries.chain_ids),
+        "rank": column(lambda _, queries, m: m.rank),
+        "num_ties": column(lambda _, queries, m: m.num_ties),
+    }

@@ -1,0 +1,243 @@
+"""A whole study's findings from made records: thresholds, comparisons, importance, pools, verdicts, and refusals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lvm_core.errors import InputError
+from lvm_core.ranks import hit_at_k_in_pool
+from study.analysis.compare import comparisons
+from study.analysis.findings import Findings
+from study.analysis.importance import importance
+from study.analysis.load import StudyRecords, load_studies
+from study.analysis.patience import least_patience, patience_table
+from study.analysis.pools import pool_curve
+from study.analysis.thresholds import thresholds
+from study.analysis.verdicts import CANNOT_TELL, answer
+from study.records.store import RecordStore
+from study.report.files import markdown, tables
+from tests.planted import BROKEN, CONTEXTS, LAWS, POOL, SIZES, planted_study
+
+TAKES_OFF = BROKEN["log, takes off at 700"]
+
+
+@pytest.fixture(scope="module")
+def study() -> StudyRecords:
+    """A study of the law `odds`, which crosses its baseline of 0.45 at a different N for every C."""
+    return planted_study(LAWS["odds"], seed=0, baseline=0.45)
+
+
+def with_trials(study: StudyRecords, trials: pd.DataFrame) -> StudyRecords:
+    return StudyRecords(study.location, study.manifest, trials, study.curves, study.ranks)
+
+
+def verdict_on(study: StudyRecords, words: str):
+    return next(verdict for verdict in answer(study).verdicts if words in verdict.question)
+
+
+def test_the_threshold_over_the_baseline_lies_where_the_planted_law_crosses_it(study):
+    table = thresholds(study)
+    table = table[table.definition == "beats_baseline"].set_index("context_length")
+    law = LAWS["odds"]
+    fine = np.geomspace(SIZES[0], SIZES[-1], 2000)
+    for context in CONTEXTS:
+        rate = law.form.predict(law.theta, law.axes.at(np.full(2000, context), fine))
+        truth = fine[int(np.argmax(rate > 0.45))]
+        row = table.loc[context]
+        assert row.low * 0.7 <= truth <= row.high * 1.4
+        assert row.threshold in SIZES
+        assert row.threshold >= row.low * 0.9, "shown to beat it no earlier than it may begin to"
+
+
+def test_a_threshold_that_is_not_reached_is_infinite_and_says_how_surely():
+    table = thresholds(planted_study(LAWS["odds"], seed=0, baseline=0.9))
+    row = table[table.definition == "beats_baseline"].iloc[0]
+    assert np.isinf(row.threshold)
+    assert row.share_not_reached == 1.0
+
+
+def test_a_higher_margin_or_level_never_lowers_the_threshold(study):
+    for row in thresholds(study).query("definition == 'beats_baseline'").itertuples():
+        found = {name: np.inf if size is None else size for name, size in row.sensitivity.items()}
+        assert found["interval of 90%"] <= found["interval of 95%"] <= found["interval of 99%"]
+        assert row.threshold <= found["by 1 points"] <= found["by 2 points"]
+
+
+def test_training_that_collapses_or_never_learns_is_not_stable(study):
+    stable = thresholds(study).query("definition == 'stable'").set_index("context_length").threshold
+    context = stable.index[np.isfinite(stable)][0]
+    first_is_best = study.curves.copy()
+    largest = study.trials.cell_id == f"C{context}_N8000"
+    trial_id = study.trials[largest & (study.trials.stage == "confirm")].trial_id.iloc[0]
+    first_is_best.loc[first_is_best.trial_id == trial_id, "val_hit_at_5"] = 0.4
+    changed = StudyRecords(study.location, study.manifest, study.trials, first_is_best, study.ranks)
+    assert np.isinf(thresholds(changed).query("definition == 'stable'").set_index("context_length").threshold[context])
+
+
+def test_the_interval_of_stability_takes_the_bounds_of_the_spread(study):
+    table = thresholds(study).query("definition == 'stable'")
+    assert (table.low <= table.threshold).all()
+    assert (table.threshold <= table.high).all()
+
+
+def test_every_family_of_comparisons_is_there_and_adjusted_together(study):
+    table = comparisons(study)
+    sizes = table.groupby("comparison").size()
+    assert sizes.to_dict() == {"context": 3 * 7, "sequences": 4 * 6, "baseline": 4 * 7}
+    for _, family in table.groupby("comparison"):
+        assert (family.p_holm >= family.p_bootstrap).all()
+        assert (family.differs == (family.p_holm < 0.05)).all()
+    grown = table[(table.comparison == "sequences") & table.differs]
+    assert (grown.difference > 0).all(), "the planted law only rises"
+
+
+def test_arms_are_compared_pair_by_pair_on_the_same_queries(study):
+    """Three sizes of one context, named as arms of one cell."""
+    names = {500: "C4_N500_alpha0.03", 1000: "C4_N500_alpha0.05", 8000: "C4_N500_alpha0.1"}
+    confirm = study.trials[(study.trials.stage == "confirm") & (study.trials.context_length == 4)]
+    confirm = confirm[confirm.num_sequences.isin(names)]
+    renamed = confirm.assign(cell_id=confirm.num_sequences.map(names), num_sequences=500)
+    table = comparisons(with_trials(study, renamed)).query("comparison == 'arm'")
+    pairs = list(zip(table["first"], table["second"], strict=True))
+    cells = list(names.values())
+    assert pairs == [(cells[0], cells[1]), (cells[0], cells[2]), (cells[1], cells[2])]
+    assert table.differs.iloc[1], "500 and 8,000 sequences of the planted law are far apart"
+
+
+def test_importance_finds_the_value_that_matters(study):
+    table = importance(study).set_index("parameter")
+    assert table.importance.idxmax() == "learning_rate"
+    assert table.importance.sum() == pytest.approx(1)
+    assert (table.num_trials == 6 * 28).all()
+    assert (table.num_pruned == 3 * 28).all()
+
+
+def test_pruned_trials_count_with_what_all_trials_had_shown_by_then(study):
+    """Whatever completed trials reach after the last common evaluation, the importance stays."""
+    later = study.curves.copy()
+    search = study.trials[study.trials.stage == "search"].trial_id
+    late = later.trial_id.isin(search) & (later.eval_index > 2)
+    later.loc[late, "val_hit_at_5"] = np.random.default_rng(0).uniform(0.9, 1.0, late.sum())
+    changed = StudyRecords(study.location, study.manifest, study.trials, later, study.ranks)
+    before, after = importance(study).set_index("parameter"), importance(changed).set_index("parameter")
+    assert after.importance.to_dict() == before.importance.to_dict()
+    assert after.pruned_as_last_seen.to_dict() != before.pruned_as_last_seen.to_dict()
+
+
+def test_importance_is_not_asked_of_a_handful_of_trials(study):
+    few = study.trials[(study.trials.stage != "search") | (study.trials.cell_id == "C1_N125")]
+    assert importance(with_trials(study, few)).empty
+
+
+def test_the_pool_curve_is_exact_at_every_pool_and_ends_at_the_measured_figure(study):
+    table = pool_curve(study)
+    cell = table[table.cell_id == "C4_N1000"].set_index("pool")
+    ids = study.trials[(study.trials.cell_id == "C4_N1000") & (study.trials.stage == "confirm")].trial_id
+    ranks = study.ranks[study.ranks.trial_id.isin(ids)]
+    expected = hit_at_k_in_pool(ranks["rank"], ranks.num_ties, 5, POOL, 115).mean()
+    assert cell.hit[115] == pytest.approx(expected)
+    assert cell.hit[POOL] == pytest.approx((ranks["rank"] <= 5).mean())
+    assert cell.hit.is_monotonic_decreasing
+    assert ((cell.low <= cell.hit) & (cell.hit <= cell.high)).all()
+    assert cell.chance[100] == 0.05
+
+
+def test_the_least_patience_is_the_smallest_that_loses_half_a_point_at_most(study):
+    table = patience_table(study)
+    assert (least_patience(table).patience == 1).all(), "these curves rise until their best"
+    table.loc[table.patience == 1, "loss"] = 0.006
+    found = least_patience(table)
+    assert (found.patience == 3).all()
+    assert (found.steps_saved == 0).all()
+
+
+def test_the_verdicts_of_a_planted_law_are_those_planted(study):
+    assert verdict_on(study, "superlinearly").answer == "sublinear"
+    assert verdict_on(study, "Which law").answer.startswith("odds")
+    assert verdict_on(study, "threshold").answer in ("no", CANNOT_TELL)
+
+
+def test_a_law_that_takes_off_near_1000_is_called_a_threshold():
+    found = planted_study(TAKES_OFF, seed=3)
+    verdict = verdict_on(found, "threshold")
+    assert verdict.answer == "yes"
+    assert "a break at N" in verdict.evidence
+    breaks = answer(found).thresholds.query("definition == 'break'")
+    assert (breaks.low <= 700).all()
+    assert (breaks.high >= 700).all()
+
+
+def test_a_flat_map_gets_no_law_and_its_flatness_said():
+    flat = planted_study(LAWS["odds"].__class__(LAWS["odds"].form, -0.4, 0.0, 0.0), seed=1)
+    found = answer(flat)
+    assert found.law is None
+    assert "do not differ beyond chance" in found.refusals["law"]
+    answers = {verdict.question.split("?")[0]: verdict.answer for verdict in found.verdicts}
+    assert answers["Does Hit@5 grow superlinearly with the context"] in ("flat", CANNOT_TELL)
+    assert answers["Which law does Hit@5(C, N) follow"] == CANNOT_TELL
+    assert answers["Is there a threshold near 1,000 sequences"] == "no"
+
+
+def test_a_study_without_confirm_trials_has_no_answers(study):
+    assert answer(with_trials(study, study.trials[study.trials.stage == "search"])) is None
+
+
+def written(study: StudyRecords, folder, **manifest) -> str:
+    store = RecordStore.at(folder)
+    split = study.manifest["split"] | {"fingerprint": "f", "pool_size": POOL}
+    store.write_json("manifest.json", study.manifest | {"split": split, "protocol": "controlled"} | manifest)
+    for row in study.trials.astype(object).where(study.trials.notna(), None).to_dict("records"):
+        store.write_part("trials", row["trial_id"], [row])
+    return str(folder)
+
+
+def test_two_studies_on_the_same_queries_make_one_map(study, tmp_path):
+    small, large = (study.trials[study.trials.num_sequences.isin(sizes)] for sizes in (SIZES[:4], SIZES[3:]))
+    places = [written(with_trials(study, part), tmp_path / name) for part, name in ((small, "a"), (large, "b"))]
+    together = load_studies(places)
+    assert sorted(together.trials.trial_id) == sorted(pd.concat([small, large]).trial_id.unique())
+    assert together.manifest["study"] == "planted + planted"
+
+
+def test_studies_of_other_queries_or_another_protocol_make_no_map(study, tmp_path):
+    few = with_trials(study, study.trials.head(2))
+    first = written(few, tmp_path / "a")
+    with pytest.raises(InputError, match="same protocol"):
+        load_studies([first, written(few, tmp_path / "b", protocol="as_reported")])
+    with pytest.raises(InputError, match="same queries"):
+        load_studies([first, written(few, tmp_path / "c", split={"fingerprint": "g", "pool_size": POOL})])
+
+
+def test_what_enters_no_estimate_is_counted_by_reason(study):
+    assert study.left_out() == {"baseline, completed": 4, "pruned": 84, "search, completed": 84}
+
+
+def renamed(study: StudyRecords, seed: int) -> StudyRecords:
+    """Return the same study with other trial ids, as another version of the trainer gives them, in their order."""
+    ids = study.trials.trial_id.sample(frac=1, random_state=seed).tolist()
+    new = {old: f"t{i:04d}" for i, old in enumerate(ids)}
+    frames = [frame.assign(trial_id=frame.trial_id.map(new)) for frame in (study.trials, study.curves, study.ranks)]
+    ordered = [frame.sort_values("trial_id", kind="stable", ignore_index=True) for frame in frames]
+    return StudyRecords(study.location, study.manifest, *ordered)
+
+
+def test_no_finding_depends_on_the_ids_of_the_trials(study):
+    before, after = tables(Findings(study)), tables(Findings(renamed(study, 1)))
+    assert before.keys() == after.keys()
+    for name, table in before.items():
+        pd.testing.assert_frame_equal(table, after[name], check_exact=True, obj=name)
+
+
+def test_every_finding_has_its_table_and_the_page_its_sections(study):
+    findings = Findings(study)
+    found = tables(findings)
+    assert {"comparisons", "pool_curve", "importance", "laws", "held_out", "thresholds", "best_context"} <= set(found)
+    assert all(len(table) for table in found.values())
+    study.manifest.update(
+        protocol="controlled", seed=0, code_version="x", device="cpu", precision="float32", command="c",
+        corpus={"name": "made", "num_vectors": 1, "dim": 1, "num_chains": 1, "fingerprint": "f"},
+    )  # fmt: skip
+    study.manifest["split"] |= {"num_chains": {}, "fingerprint": "f", "num_queries": 1984, "pool_size": POOL}
+    page = markdown(findings)
+    for title in ("## Findings", "## Map", "## What the searched values matter", "## Laws", "left out and predicted"):
+        assert title in page

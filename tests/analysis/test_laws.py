@@ -1,0 +1,186 @@
+"""Laws, breaks and optima that were planted are found again; nothing is claimed where nothing was planted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from study.analysis.best_context import best_context
+from study.analysis.breaks import find_break, slope_change
+from study.analysis.hit_map import HitMap
+from study.analysis.law import CannotTell, exponents_of, fit_law, held_out_cells, largest_cells, misfit, weight_of
+from study.analysis.law_fit import fit, maximise, refit
+from study.analysis.law_forms import FORMS, Axes, Form, squeeze, unsqueeze
+from tests.analysis.test_statistics import hits_of
+from tests.planted import BROKEN, LAWS, POOL, cells, planted_map
+
+SEEDS = range(4)
+ALL_FORMS = [*FORMS, *(form.with_break() for form in FORMS)]
+
+
+@pytest.mark.parametrize("form", ALL_FORMS, ids=lambda form: form.name)
+def test_every_law_without_noise_is_recovered_to_four_digits(form):
+    values = {"m": 0.4, "a": 0.5, "b": 0.3, "A": 0.8, "B": 0.5, "ceiling": 1.0, "a_after": 0.2, "break": 0.1}
+    if form.kind == "sum":
+        values |= {key: unsqueeze(values[key], 0, 3) for key in ("a", "b", "a_after")}
+    theta = np.array([values[name] for name in form.names])
+    context, size = np.array(cells()).T
+    axes = Axes.of(context, size, 5 / POOL)
+    rate = form.predict(theta, axes)
+    hit_map = HitMap(context, size, tuple(np.full(3, r) for r in rate), np.tile(rate, (20, 1)), 10_000, 50, 5 / POOL)
+    fitted = fit(form, hit_map)
+    assert fitted.predict(context, size) == pytest.approx(rate, abs=1e-4)
+    assert fitted.converged
+
+
+def test_fisher_scoring_ends_where_a_general_optimiser_ends():
+    hit_map = planted_map(LAWS["sum"], seed=1)
+    form, y, weight = Form("sum"), hit_map.mean, weight_of(hit_map)
+    fitted = fit(form, hit_map)
+
+    def lost(theta):
+        rate = form.predict(theta, fitted.axes)
+        return -(weight * (y * np.log(rate) + (1 - y) * np.log(1 - rate))).sum()
+
+    start = form.starts(fitted.axes, y)[4]
+    found = minimize(lost, start, method="Nelder-Mead", options={"maxiter": 20_000, "maxfev": 20_000, "fatol": 1e-9})
+    assert lost(fitted.theta) <= found.fun + 1e-4
+    assert form.predict(fitted.theta, fitted.axes) == pytest.approx(form.predict(found.x, fitted.axes), abs=2e-4)
+
+
+def test_many_problems_at_once_are_solved_as_each_by_itself():
+    hit_map = planted_map(LAWS["odds"], seed=2)
+    form, weight = Form("odds"), weight_of(hit_map)
+    fitted = fit(form, hit_map)
+    together = refit(fitted, hit_map.resampled[:5], weight)
+    for theta, y in zip(together, hit_map.resampled, strict=False):
+        alone, _, converged = maximise(form, fitted.axes, y[None], weight, fitted.theta[None])
+        assert converged.all()
+        assert theta == pytest.approx(alone[0], abs=1e-6)
+
+
+def test_squeezing_is_undone():
+    assert squeeze(np.array(unsqueeze(0.7, 0.2, 1.0)), 0.2, 1.0) == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_planted_exponents_lie_in_their_intervals_and_no_break_is_claimed(name):
+    """Of four studies each; the benchmark counts 200."""
+    planted, covered, claims = LAWS[name], [], 0
+    truth = planted.form.natural(planted.theta, planted.axes)
+    for seed in SEEDS:
+        hit_map = planted_map(planted, seed)
+        fitted = fit(planted.form, hit_map)
+        found = exponents_of(fitted, refit(fitted, hit_map.resampled[:200], weight_of(hit_map))).set_index("parameter")
+        covered += [found.low[key] <= value <= found.high[key] for key, value in truth.items()]
+        claims += find_break(fit_law(hit_map)).found
+    assert np.mean(covered) >= 0.75
+    assert claims <= 1
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_planted_break_is_found_where_it_is(name):
+    planted, found = BROKEN[name], []
+    for seed in SEEDS:
+        found.append(find_break(fit_law(planted_map(planted, seed))))
+    claimed = [item for item in found if item.found]
+    assert len(claimed) >= 3
+    assert np.mean([item.break_n[1] <= planted.break_n <= item.break_n[2] for item in claimed]) >= 0.6
+
+
+def test_the_law_that_was_planted_is_chosen():
+    chosen = [fit_law(planted_map(LAWS["sum"], seed)).chosen.form.name for seed in SEEDS]
+    assert chosen.count("sum") >= 3
+
+
+def test_a_law_of_the_wrong_shape_is_seen_not_to_fit():
+    hit_map = planted_map(LAWS["sum"], seed=0)
+    assert misfit(fit(Form("odds", context=False), hit_map), hit_map) < 0.01
+    assert misfit(fit(Form("sum"), hit_map), hit_map) > 0.01
+
+
+def test_the_change_of_slope_at_a_planted_break_is_told_from_none():
+    with_break, without = planted_map(BROKEN["odds, break at 1,000"], 3), planted_map(LAWS["odds"], 3)
+    value, _, high = slope_change(fit(Form("odds"), with_break), with_break, 1000)
+    assert value < high < 0
+    maps = [planted_map(LAWS["odds"], seed) for seed in SEEDS]
+    around = [slope_change(fit(Form("odds"), hit_map), hit_map, 1000) for hit_map in maps]
+    assert sum(low < 0 < high for _, low, high in around) >= 3
+    assert slope_change(fit(Form("odds"), without), without, 100) is None, "outside the sizes measured"
+
+
+def test_the_largest_cells_are_left_out_and_predicted():
+    hit_map = planted_map(LAWS["sum"], seed=0)
+    left_out = largest_cells(hit_map)
+    assert left_out.sum() == 4 + 7 - 1
+    law = fit_law(hit_map)
+    assert len(law.held_out) == 10
+    assert (law.held_out.predicted - law.held_out.measured).abs().max() < 0.06
+    assert law.comparison.chosen.sum() == 1
+
+
+def test_the_optimum_of_a_corpus_lies_in_its_interval():
+    planted, covered = LAWS["sum"], 0
+    for seed in SEEDS:
+        found = best_context(fit_law(planted_map(planted, seed)), 100_000)
+        rates = planted.form.predict(
+            planted.theta, planted.axes.at(found.line.context_length, found.line.num_sequences)
+        )
+        truth = found.line.context_length[int(np.argmax(rates))]
+        covered += found.best[1] <= truth <= found.best[2]
+    assert covered >= 3
+
+
+def test_more_data_is_marked_as_a_projection_and_an_unmeasured_n_too():
+    found = best_context(fit_law(planted_map(LAWS["sum"], 0)), 20_000)
+    assert found.growth.factor.tolist() == [1, 2, 5, 10]
+    assert found.growth.projection.tolist()[1:] == [True, True, True]
+    short = found.line[found.line.context_length == 1].iloc[0]
+    assert short.num_sequences == 19_999
+    assert short.projection
+    assert found.line.share_best.sum() == pytest.approx(1)
+
+
+def test_what_is_left_out_says_nothing_of_its_own_prediction():
+    """Other figures in the cells left out change the measurement beside the prediction, and not the prediction."""
+    hit_map = planted_map(LAWS["sum"], seed=0)
+    left_out = largest_cells(hit_map)
+    runs = tuple(run * 0.5 if out else run for run, out in zip(hit_map.runs, left_out, strict=True))
+    changed = replace(hit_map, runs=runs)
+    before, after = (held_out_cells(part, [fit(Form("sum"), part)])[1] for part in (hit_map, changed))
+    assert after.predicted.to_numpy() == pytest.approx(before.predicted.to_numpy(), abs=1e-3)
+    assert after.measured.to_numpy() == pytest.approx(before.measured.to_numpy() / 2)
+
+
+def test_three_sizes_and_contexts_leave_no_cell_out_and_the_choice_to_aicc():
+    law = fit_law(hits_of({(c, n): 0.2 + 0.1 * np.log10(n) for c in (1, 4, 16) for n in (100, 400, 1600)}))
+    assert law.held_out.empty
+    smooth = law.comparison[~law.comparison.broken]
+    assert law.chosen.form.name == smooth.form[smooth.aicc.idxmin()]
+
+
+@pytest.mark.parametrize(
+    ("rates", "replicates", "message"),
+    [
+        ({(c, n): 0.3 + n / 9000 for c in (1, 4) for n in (100, 900)}, 3, "at least 6 measured cells and 3 sizes"),
+        ({(c, n): 0.3 + n / 9000 for c in (1, 4) for n in (100, 300, 900)}, 1, "2 replicates"),
+        ({(c, n): 0.4 for c in (1, 4, 16) for n in (100, 300, 900)}, 3, "do not differ beyond chance"),
+    ],
+    ids=["few cells", "one replicate", "no spread"],
+)
+def test_a_law_is_refused_with_its_reason(rates, replicates, message):
+    with pytest.raises(CannotTell, match=message):
+        fit_law(hits_of(rates, replicates=replicates))
+
+
+def test_a_study_of_one_context_gets_a_law_that_is_constant_in_it():
+    law = fit_law(hits_of({(4, n): 0.2 + 0.1 * np.log10(n) for n in (100, 200, 400, 800, 1600, 3200)}))
+    assert not law.chosen.form.context
+    assert "b" not in set(law.exponents.parameter)
+
+
+def test_a_break_is_not_asked_of_three_sizes():
+    law = fit_law(hits_of({(c, n): 0.2 + 0.1 * np.log10(n) for c in (1, 4, 16) for n in (100, 400, 1600)}))
+    with pytest.raises(CannotTell, match="5 sizes"):
+        find_break(law)

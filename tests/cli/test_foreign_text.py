@@ -1,0 +1,147 @@
+"""Names, titles and questions are text wherever they are shown: no markup, no HTML, no Markdown, no terminal codes."""
+
+import copy
+import io
+from html.parser import HTMLParser
+
+import pytest
+from pydantic import ValidationError
+from rich.table import Table
+
+from lvm_core.errors import InputError
+from study import predict
+from study.analysis.findings import Findings
+from study.analysis.load import StudyRecords
+from study.analysis.whole import require_whole
+from study.cli.console import PlainConsole, say_error
+from study.corpus.__main__ import say
+from study.export import model_card
+from study.messages.escaping import in_markdown, plain
+from study.records.manifest import check_manifest
+from study.report import print_summary
+from study.report.markdown import markdown
+from study.report.page import page
+from study.space.space import Space
+
+NAMES = {
+    "html": "</script><script>alert(1)</script><img src=x onerror=alert(1)>",
+    "template": "{{ 7 * 7 }} {% raw %}",
+    "markdown": "a|b\n\n# c [click](http://evil) ![x](http://evil) `code`",
+    "terminal": "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\udcff\r",
+    "markup": "[bold]loud[/] [/red] :warning:",
+}
+names = pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
+
+
+@names
+def test_a_console_and_its_tables_show_text_as_it_stands(name):
+    console = PlainConsole(file=(screen := io.StringIO()), width=200, force_terminal=True, color_system=None)
+    console.print(name)
+    table = Table("column", title=name)
+    table.add_row(name)
+    console.print(table)
+    said = screen.getvalue()
+    assert not set(said) & set("\x1b\x07\x9b\u202e\udcff\r")
+    for word in plain(name).split():
+        assert said.count(word) >= 3, word
+
+
+@names
+def test_an_error_is_one_line_of_text(name, capsys):
+    say_error(f"a corpus must be readable, but {name} is not")
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert not set(said) & set("\x1b\x07\x9b\u202e\udcff\r")
+
+
+@names
+def test_what_corpus_and_predict_print_is_text(name, capsys):
+    say(f"{name}: 3 vectors")
+    hit = predict.Hit(0.5, 3, name, 1, 2, name)
+    router = type("Router", (), {"choose": lambda *_: type("Predictor", (), {"context_length": 1})})()
+    predict.print_answer(router, ["x"], [hit])
+    said = capsys.readouterr().out
+    assert said.count(plain(name)) == 3
+    assert not set(said) & set("\x1b\x07\x9b\u202e\udcff\r")
+
+
+@pytest.fixture(scope="module")
+def told(made, made_page, made_findings) -> Findings:
+    """A study whose question, name, corpus, warnings, command and errors hold every hostile name at once.
+
+    What is computed of its numbers is that of the made study: no text enters it.
+    """
+    text, manifest = " ".join(NAMES.values()), copy.deepcopy(made.manifest)
+    manifest |= {"study": text, "question": text, "warnings": [text], "command": text, "versions": {text: text}}
+    manifest["corpus"]["name"] = text
+    trials = made.trials.copy()
+    trials.loc[trials.status.isin(["failed", "infeasible"]), "error"] = text
+    findings = Findings(StudyRecords(text, manifest, trials, made.curves, made.ranks))
+    vars(findings).update({name: value for name, value in vars(made_findings).items() if name != "study"})
+    return findings
+
+
+class Elements(HTMLParser):
+    """Collects the elements of a page with their attributes."""
+
+    def __init__(self):
+        super().__init__()
+        self.found: list[tuple[str, set[str]]] = []
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, {name for name, _ in attributes}))
+
+
+def elements(html: str) -> list[tuple[str, set[str]]]:
+    parser = Elements()
+    parser.feed(html)
+    return parser.found
+
+
+def test_the_page_has_the_elements_that_it_has_without_hostile_names(told, made_page):
+    html = page(told)
+    assert html.count("&lt;script&gt;") > 3, "the names are shown"
+    tags = [tag for tag, _ in elements(html)]
+    assert (tags.count("script"), tags.count("img")) == (3, 0)
+    assert not [each for each in elements(html) if any(attribute.startswith("on") for attribute in each[1])]
+    assert [tag for tag, _ in elements(made_page)].count("script") == 3
+    assert "49" not in html.split("<title>")[1].split("</title>")[0], "no template of a name is filled in"
+
+
+def test_the_markdown_report_has_the_lines_that_it_has_without_hostile_names(told, made_findings):
+    hostile, usual = markdown(told).splitlines(), markdown(made_findings).splitlines()
+    assert len(hostile) == len(usual)
+    assert [line.count(" | ") for line in hostile] == [line.count(" | ") for line in usual]
+    text = "\n".join(hostile)
+    assert "<script" not in text and "](http" not in text and "&lt;script>" in text
+    assert not set(text) & set("\x1b\x07\x9b\u202e\udcff\r")
+
+
+def test_the_summary_on_screen_is_text(told):
+    console = PlainConsole(file=(screen := io.StringIO()), width=300)
+    study = told.study
+    broken = study.trials[study.trials.status.isin(["failed", "infeasible"])]
+    print_summary(StudyRecords("x", study.manifest, broken, study.curves, study.ranks), console)
+    assert "[bold]loud[/]" in screen.getvalue()
+    assert not set(screen.getvalue()) & set("\x1b\x07\x9b\u202e\udcff\r")
+
+
+@names
+def test_a_model_card_takes_names_as_text(name):
+    table = model_card._table(["", ""], [["corpus", in_markdown(name)], ["study", in_markdown(name)]])
+    assert table.count("\n") == 3 and "<script" not in table and "](" not in table.replace("]\\(", "")
+
+
+@names
+def test_names_that_become_ids_and_files_are_refused_unless_plain(name, made):
+    rows, axes = {name: {"context_length": 1, "num_sequences": 20}}, {"context_length": [1], "num_sequences": [20]}
+    for changes in ({"cells": {"rows": rows}}, {"cells": axes, "variants": {name: {}}}):
+        with pytest.raises(ValidationError, match=r"a name must be letters|at most 60 characters|unicode"):
+            Space(question="?", **changes)
+    for column in ("trial_id", "cell_id", "model"):
+        trials = made.trials.copy()
+        trials.loc[0, column] = name
+        with pytest.raises(InputError, match=f"a {column} must be letters"):
+            require_whole(StudyRecords("x", made.manifest, trials, made.curves, made.ranks))
+    with pytest.raises(InputError, match="a name must be letters"):
+        check_manifest({**copy.deepcopy(made.manifest), "cells": [name]}, "manifest.json")

@@ -1,0 +1,54 @@
+"""SIGTERM ends a command as Ctrl-C does, and waits for a Ray that starts; Ray's own answer to it is kept out."""
+
+import os
+import signal
+import time
+
+import pytest
+from ray._private import utils as ray_utils
+
+from study import run
+from study.corpus import __main__ as corpus
+from study.driver import session
+from study.driver.session import RunOptions, ray_session
+from study.host.signals import deferred_signals
+
+
+def terminated(*_) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+    pytest.fail("SIGTERM must be heard")
+
+
+@pytest.mark.parametrize(("module", "arguments"), [(run, ["--list"]), (corpus, ["inspect", "kalman"])])
+def test_sigterm_outside_the_trials_ends_a_command_with_status_130(module, arguments, monkeypatch, capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(module, "run", terminated)
+    assert module.main(arguments) == 130
+    assert capsys.readouterr().err.startswith("\ninterrupted")
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_ray_starts_is_heard_when_it_has_started(number, monkeypatch):
+    began = []
+
+    def begin(**_) -> None:
+        ray_utils.set_sigterm_handler(signal.SIG_IGN)  # what Ray does first
+        signal.alarm(60)  # and, having heard SIGTERM, in C++: an abort 3 s later
+        os.kill(os.getpid(), number)
+        began.append(number)
+
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    monkeypatch.setattr(session.ray, "init", begin)
+    with pytest.raises(KeyboardInterrupt), ray_session(RunOptions()):
+        pytest.fail("no session was begun")
+    assert began == [number]
+    assert signal.alarm(0) == 0
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_second_signal_is_heard_at_once():
+    with pytest.raises(KeyboardInterrupt), deferred_signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        terminated()
