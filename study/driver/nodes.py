@@ -9,8 +9,8 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from lvm_core.errors import InputError
-from lvm_core.version import trainer_version
 from study.driver.session import RunOptions
+from study.host.code import code_fingerprint
 from study.host.machine import versions
 from study.plan.plan import Plan
 
@@ -22,7 +22,7 @@ SAME_EVERYWHERE = ("python", "ray", "torch", "numpy", "faiss-cpu")  # a trial's 
 class Needs:
     """What a node must have. All values are plain data, so that they reach a node without this code too."""
 
-    trainer_version: str
+    code_fingerprint: str
     versions: dict[str, str | None]
     corpus: str
     corpus_fingerprint: str
@@ -37,7 +37,7 @@ def check_nodes(plan: Plan, store_uri: str, options: RunOptions) -> None:
     if options.address is None:
         return
     needs = Needs(
-        trainer_version=trainer_version(),
+        code_fingerprint=code_fingerprint(),
         versions={name: versions()[name] for name in SAME_EVERYWHERE},
         corpus=plan.corpus.path,
         corpus_fingerprint=plan.corpus.fingerprint,
@@ -93,9 +93,10 @@ def node_probe() -> Callable[[dict], list[str]]:
     def problems(needs: dict) -> list[str]:
         try:
             from lvm_core.errors import InputError
+            from study.host.code import check_code
             from study.host.machine import versions
             from study.records.store import RecordStore
-            from study.trial.node import check_sees, check_trainer, open_same_corpus
+            from study.trial.node import check_sees, open_same_corpus
         except ImportError as error:
             return [f"every node must have this project's code, but {error}. Install the same code on all nodes."]
 
@@ -118,7 +119,7 @@ def node_probe() -> Callable[[dict], list[str]]:
 
         found = []
         for check in (
-            lambda: check_trainer(needs["trainer_version"]),
+            lambda: check_code(needs["code_fingerprint"]),
             same_versions,
             lambda: open_same_corpus(needs["corpus"], needs["corpus_fingerprint"]),
             writes,

@@ -44,11 +44,13 @@ class Recorder(tune.Callback):
 
     def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
         """Take a report out of Tune's result, so that Tune does not keep it, and record what has ended."""
-        update = result.pop("update", None)
-        if update is None or self.failure is not None:
+        update, refusal = result.pop("update", None), result.pop("refusal", None)
+        if self.failure is not None:
             return
-        if update.refusal is not None:
-            self.failure = InputError(update.refusal)
+        if refusal is not None:
+            self.failure = InputError(refusal)
+            return
+        if update is None:
             return
         with self._caught():
             if update.begins:

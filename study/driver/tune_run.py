@@ -17,6 +17,7 @@ from study.driver.nodes import check_nodes
 from study.driver.progress import Progress
 from study.driver.recorder import Recorder
 from study.driver.session import RunOptions, ray_session
+from study.host.code import code_fingerprint
 from study.host.signals import handled
 from study.plan.plan import Plan
 from study.plan.trial_spec import TrialSpec
@@ -25,9 +26,6 @@ from study.search.asha import METRIC, CellASHA
 from study.search.queue import StudyTrials, confirmed_params
 from study.trial.ledger import Ledger
 from study.trial.outcome import Outcome, recorded_outcomes
-from study.trial.rows import base_row
-from study.trial.run import run_trial
-from study.trial.update import TrialUpdate
 
 SEARCH_SHARE = 0.5  # of a budget; the rest measures the winners
 
@@ -85,14 +83,28 @@ class Dealer(Searcher):
         """Nothing was kept."""
 
 
-def trainable_for(store_uri: str) -> Callable[[dict], None]:
+def trainable_for(store_uri: str, fingerprint: str) -> Callable[[dict], None]:
     """Return the function that a worker runs: a job's trials one after the other, beginning and updates reported.
 
-    It is defined inside, so that it travels by value and a worker does not import this module with all of Optuna.
-    Tune stops a pruned trial inside `tune.report`, by SystemExit: what counts has been reported before.
+    It is defined inside and imports inside, so that it travels by value: a node with other code than the driver's can
+    read it, and says so in a refusal. Tune stops a pruned trial inside `tune.report`, by SystemExit: what counts has
+    been reported before.
     """
 
     def run_job(config: dict) -> None:
+        try:
+            from study.host.code import check_code
+
+            check_code(fingerprint)
+            from study.plan.trial_spec import TrialSpec
+            from study.records.store import RecordStore
+            from study.trial.rows import base_row
+            from study.trial.run import run_trial
+            from study.trial.update import TrialUpdate
+        except ImportError as error:
+            return send(refusal=f"every node must have this project's code, but {error}. Install it on all nodes.")
+        except ValueError as error:  # of check_code
+            return send(refusal=str(error))
         store = RecordStore.at(store_uri)
         for values in config["specs"]:
             spec = TrialSpec(**values)
@@ -100,11 +112,18 @@ def trainable_for(store_uri: str) -> Callable[[dict], None]:
             for update in run_trial(spec, store):
                 report(update)
 
-    def report(update: TrialUpdate) -> None:
+    def report(update) -> None:
         index = update.evaluation["eval_index"] if update.evaluation is not None else 0
         value = update.row.get("val_hit_at_5")
-        metric = 0.0 if value is None else value  # Tune needs a float; the record has null
-        tune.report({"eval_index": index, "val_hit_at_5": metric, "final": update.final, "update": update})
+        send(eval_index=index, val_hit_at_5=value, final=update.final, refusal=update.refusal, update=update)
+
+    def send(*, eval_index=0, val_hit_at_5=None, final=False, refusal=None, update=None) -> None:
+        from ray import tune
+
+        metric = 0.0 if val_hit_at_5 is None else val_hit_at_5  # Tune needs a float; the record has null
+        tune.report(
+            {"eval_index": eval_index, "val_hit_at_5": metric, "final": final, "refusal": refusal, "update": update}
+        )
 
     return run_job
 
@@ -141,7 +160,7 @@ def run_study(
         ):
             check_nodes(plan, store_uri, options)
             resources = _resources(plan.device, num_workers)
-            fit(trainable_for(store_uri), dealer, scheduler, recorder, resources, num_workers)
+            fit(trainable_for(store_uri, code_fingerprint()), dealer, scheduler, recorder, resources, num_workers)
     return len(ledger.rows)
 
 

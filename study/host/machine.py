@@ -9,14 +9,14 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from lvm_core.version import trainer_version
+from lvm_core.version import TRAINER_VERSION
 
 PACKAGES = ("torch", "ray", "optuna", "faiss-cpu", "numpy", "pandas", "pyarrow", "scipy", "pydantic", "safetensors")
 
 
 def code_version() -> str:
     """Return the package version and the trainer's source hash."""
-    return f"{_package_version('lvm-study') or 'source'}+{trainer_version()}"
+    return f"{_package_version('lvm-study') or 'source'}+{TRAINER_VERSION}"
 
 
 def versions() -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from lvm_core.dataset import Dataset
 from lvm_core.errors import InputError
 from lvm_core.remote import without_secrets
 from lvm_core.split import PARTS, NearCopies, find_near_copies
-from lvm_core.version import trainer_version
+from lvm_core.version import TRAINER_VERSION
 from study.host.machine import code_version, hardware, versions
 from study.plan.plan import Plan
 from study.records.store import RecordStore
@@ -48,7 +48,7 @@ def describe(plan: Plan, command: str) -> dict:
         "warnings": plan.warnings(),
         "device": plan.device,
         "precision": plan.precision,
-        "trainer_version": trainer_version(),
+        "trainer_version": TRAINER_VERSION,
         "code_version": code_version(),
         "versions": versions(),
         "hardware": hardware(),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lvm_core.errors import InputError
-from lvm_core.version import trainer_version
+from lvm_core.version import TRAINER_VERSION
 from study.lifecycle.manifest import describe
 from study.plan.plan import Plan
 
@@ -81,7 +81,7 @@ def _identity_of_plan(plan: Plan) -> dict[str, Any]:
     return {
         "space": _fixed_part(plan.space.model_dump(mode="json")),
         "corpus.fingerprint": plan.corpus.fingerprint,
-        "trainer_version": trainer_version(),
+        "trainer_version": TRAINER_VERSION,
         "device": plan.device,
         "precision": plan.precision,
     }

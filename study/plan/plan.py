@@ -9,7 +9,8 @@ from lvm_core.baselines import ORACLE, TRAINED, TRAINING_FREE
 from lvm_core.corpus import Corpus
 from lvm_core.dataset import FEW_QUERIES, Dataset
 from lvm_core.devices import resolve_device, resolve_precision
-from lvm_core.version import trainer_version
+from lvm_core.version import TRAINER_VERSION
+from study.host.code import code_fingerprint
 from study.plan.cells import Cell, Infeasible, PlannedSetting, fill_settings
 from study.plan.trial_spec import TrialSpec
 from study.space.recipe import Recipe
@@ -118,7 +119,8 @@ class Plan:
             corpus_fingerprint=self.corpus.fingerprint,
             data=asdict(dataset.config),
             split_fingerprint=dataset.fingerprint,
-            trainer_version=trainer_version(),
+            trainer_version=TRAINER_VERSION,
+            code_fingerprint=code_fingerprint(),
         )
 
     def warnings(self) -> list[str]:

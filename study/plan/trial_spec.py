@@ -28,6 +28,7 @@ class TrialSpec:
     """One trial, ready to be sent to a worker. All values are plain data.
 
     `recipe` holds every resolved value of study.space.recipe.Recipe, or the name of a baseline as `model`.
+    `code_fingerprint` is that of the driver, which a worker must share; it is no part of the identity.
     """
 
     study: str
@@ -46,6 +47,7 @@ class TrialSpec:
     data: dict[str, Any]
     split_fingerprint: str
     trainer_version: str
+    code_fingerprint: str
 
     @property
     def trial_id(self) -> str:

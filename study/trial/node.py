@@ -10,7 +10,7 @@ from lvm_core.corpus import Corpus, open_corpus
 from lvm_core.dataset import DataConfig, Dataset, build_dataset
 from lvm_core.errors import InputError
 from lvm_core.remote import without_secrets
-from lvm_core.version import trainer_version
+from study.host.code import check_code
 from study.plan.trial_spec import TrialSpec
 from study.records.store import RecordStore
 
@@ -27,15 +27,6 @@ def check_sees(store: RecordStore) -> None:
         raise InputError(
             f"every node must see the study's folder, but {store.root} is not there on {socket.gethostname()}. "
             "Give --out a shared folder or s3://…"
-        )
-
-
-def check_trainer(version: str) -> None:
-    """Refuse a node with another trainer than the driver's. Raises: InputError."""
-    if version != trainer_version():
-        raise InputError(
-            f"every node must have the same trainer, but {socket.gethostname()} has version {trainer_version()}, not "
-            f"{version}. Install the same code on all nodes."
         )
 
 
@@ -61,9 +52,9 @@ def _cached_dataset(source: str, corpus_fingerprint: str, config: DataConfig) ->
 def load_dataset(spec: TrialSpec) -> Dataset:
     """Open the spec's corpus and rebuild its split, once a process.
 
-    Raises: InputError where this node has another corpus or another trainer than the driver.
+    Raises: InputError where this node has another corpus or other code than the driver.
     """
-    check_trainer(spec.trainer_version)
+    check_code(spec.code_fingerprint)
     dataset = _cached_dataset(spec.corpus, spec.corpus_fingerprint, spec.data_config())
     assert dataset.fingerprint == spec.split_fingerprint, "the split follows from the corpus and the data config"
     return dataset

@@ -13,9 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lvm_core.version import trainer_version
 from study.driver.nodes import SAME_EVERYWHERE, Needs, node_probe, problems_of_nodes
 from study.driver.session import QUIET, RunOptions, ray_session
+from study.host.code import code_fingerprint
 from study.host.machine import versions
 from study.records.store import RecordStore
 from tests.lifecycle.test_faults import line, ranks, rows
@@ -45,7 +45,7 @@ def needs(small_corpus, store: Path, **other: object) -> Needs:
     """What a node must have for a study of the small corpus in `store`."""
     RecordStore.at(store).write_json("manifest.json", {})
     wanted = {
-        "trainer_version": trainer_version(),
+        "code_fingerprint": code_fingerprint(),
         "versions": {name: versions()[name] for name in SAME_EVERYWHERE},
         "corpus": small_corpus.path,
         "corpus_fingerprint": small_corpus.fingerprint,
@@ -58,17 +58,17 @@ def needs(small_corpus, store: Path, **other: object) -> Needs:
 def test_every_node_that_trains_is_asked_and_those_that_fall_short_are_named(cluster, small_corpus, tmp_path):
     with ray_session(RunOptions(address=cluster[0].address)):
         assert problems_of_nodes(needs(small_corpus, tmp_path)) == {}
-        found = problems_of_nodes(needs(small_corpus, tmp_path, trainer_version="older"))
+        found = problems_of_nodes(needs(small_corpus, tmp_path, code_fingerprint="older"))
         late = problems_of_nodes(needs(small_corpus, tmp_path), limit_s=0)
     assert len(found) == 1, "both nodes have one name here, and the head is not asked"
-    assert "same trainer" in next(iter(found.values()))[0]
+    assert "same lvm_core/ and study/" in next(iter(found.values()))[0]
     assert "must answer within 0 s" in next(iter(late.values()))[0]
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"], "no probe is left behind"
 
 
 def test_a_node_tells_all_its_problems_at_once(small_corpus, tmp_path):
     wrong = {
-        "trainer_version": "older",
+        "code_fingerprint": "older",
         "versions": {"torch": "1.0"},
         "corpus": str(tmp_path / "none.npz"),
         "store_uri": str(tmp_path / "elsewhere"),
@@ -76,7 +76,7 @@ def test_a_node_tells_all_its_problems_at_once(small_corpus, tmp_path):
     told = node_probe()(vars(needs(small_corpus, tmp_path / "study", **wrong)))
     assert len(told) == 4
     for sentence, rule in zip(
-        told, ("same trainer", "torch .*, not 1.0", "is not there", "see the study's"), strict=True
+        told, ("same lvm_core/ and study/", "torch .*, not 1.0", "is not there", "see the study's"), strict=True
     ):
         assert pd.Series([sentence]).str.contains(rule).all(), sentence
     other = node_probe()(vars(needs(small_corpus, tmp_path / "study", corpus_fingerprint="0" * 16)))

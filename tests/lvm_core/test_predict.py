@@ -1,8 +1,5 @@
 """An exported model answers as it was measured; routing, votes and indexes are exact where they can be."""
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -196,18 +193,3 @@ def test_latency_is_measured_for_each_context_length(folder):
     measured = measure_latency(Predictor.load(folder), [1, 4])
     assert [one.context_length for one in measured] == [1, 4]
     assert all(0 < one.p50_ms <= one.p95_ms for one in measured)
-
-
-def test_a_change_of_what_uses_models_makes_no_trial_another(tmp_path):
-    shutil.copytree(ROOT / "lvm_core", tmp_path / "lvm_core", ignore=shutil.ignore_patterns("__pycache__"))
-
-    def version(changed: str | None = None) -> str:
-        if changed is not None:
-            path = tmp_path / "lvm_core" / changed
-            path.write_text(f"{path.read_text()}\n# changed\n")
-        code = "from lvm_core.version import trainer_version; print(trainer_version())"
-        return subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True).stdout
-
-    first = version()
-    assert version("predict/index.py") == first
-    assert version("ranks.py") != first

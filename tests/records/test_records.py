@@ -179,10 +179,10 @@ def test_running_out_of_memory_is_told_apart(spec, monkeypatch, error):
     assert list(run_trial(spec))[-1].row["stop_reason"] == "oom"
 
 
-def test_another_corpus_or_trainer_on_a_node_is_refused(spec):
+def test_another_corpus_or_other_code_on_a_node_is_refused(spec):
     for change, message in (
         ({"corpus_fingerprint": "0" * 16}, "every node must have the same corpus"),
-        ({"trainer_version": "older"}, "every node must have the same trainer"),
+        ({"code_fingerprint": "older"}, "every node must have the same lvm_core/ and study/"),
     ):
         last = list(run_trial(type(spec)(**{**spec.as_dict(), **change})))[-1]
         assert message in last.refusal
