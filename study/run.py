@@ -40,6 +40,7 @@ def parser() -> Parser:
     made.add_argument("--dry-run", action="store_true", help="print the plan and the estimated time, run nothing")
     made.add_argument("--resume", action="store_true", help="continue the study; finished trials are not repeated")
     made.add_argument("--rerun", choices=["failed"], help="resume, and repeat failed and timed-out trials too")
+    made.add_argument("--carry-over", action="store_true", help="resume records of another version of the trainer")
     made.add_argument("--no-report", action="store_true", help="write no report files at the end")
     return made
 
@@ -79,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
         return DONE
     request = RunRequest(
         out=options.out,
-        resume=options.resume or options.rerun is not None,
+        resume=options.resume or options.rerun is not None or options.carry_over,
+        carry_over=options.carry_over,
         report=not options.no_report,
         options=RunOptions(options.address, options.workers, budget_s, rerun_timeouts=options.rerun is not None),
         arguments=tuple(options.arguments),

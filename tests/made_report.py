@@ -3,6 +3,7 @@
 import pandas as pd
 
 from study.analysis.load import StudyRecords
+from tests.manifests import changed
 from tests.planted import LAWS, POOL, planted_study
 
 TITLE = 'Corpus <script>alert("x")</script> & more'
@@ -31,10 +32,11 @@ def made_study(num_search: int = 6, seed: int = 0) -> StudyRecords:
     reached = study.curves.groupby("trial_id").val_hit_at_5.max()
     searched = (trials.stage == "search") & (trials.status != "infeasible")
     trials.loc[searched, "val_hit_at_5"] = trials.trial_id.map(reached)
-    study.manifest.update(question="Does a made study show its law?", study=TITLE, protocol="controlled", seed=0)
-    study.manifest["corpus"] = {
-        "name": TITLE, "num_vectors": NUM_VECTORS, "dim": 8, "num_chains": 100, "fingerprint": "f"
-    }  # fmt: skip
-    study.manifest["split"] |= {"fingerprint": "f", "pool_size": POOL, "num_queries": 512, "num_chains": {"train": 70}}
-    study.manifest["space"]["cells"]["num_sequences"].append(16000)
+    study = changed(
+        study,
+        question="Does a made study show its law?", study=TITLE, protocol="controlled", seed=0,
+        corpus={"name": TITLE, "num_vectors": NUM_VECTORS, "dim": 8, "num_chains": 100, "fingerprint": "f"},
+        split={"fingerprint": "f", "pool_size": POOL, "num_queries": 512, "num_chains": {"train": 70}},
+        space={"cells": {"num_sequences": [*study.manifest.space.cells.num_sequences, 16000]}},
+    )  # fmt: skip
     return StudyRecords("made", study.manifest, trials, study.curves, study.ranks)

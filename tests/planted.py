@@ -16,6 +16,7 @@ from study.analysis.hit_map import HitMap
 from study.analysis.law_forms import MAX_EXPONENT, Axes, Form, unsqueeze
 from study.analysis.load import StudyRecords
 from study.records.columns import TABLES
+from tests.manifests import manifest
 
 CONTEXTS, SIZES = (1, 4, 16, 64), (125, 250, 500, 1000, 2000, 4000, 8000)
 POOL = 2000
@@ -167,13 +168,13 @@ class _Records:
             "replicates": 3, "patience": {"replay": [1, 3]}, "racing": {"num_samples": num_search},
             "search": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "alpha": {"low": 0.01, "high": 1.0}},
         }  # fmt: skip
-        manifest = {
-            "study": "planted", "question": "?", "space": space, "cells": [f"C{c}_N{n}" for c, n in cells()],
-            "split": {"audit": {"num_leaked_vectors": 0, "num_train_vectors": 100_000}},
-        }  # fmt: skip
+        made = manifest(
+            study="planted", space=space, cells=[f"C{c}_N{n}" for c, n in cells()],
+            split={"audit": {"num_train_vectors": 100_000}},
+        )  # fmt: skip
         trials = pd.DataFrame(self.trials).reindex(columns=TABLES["trials"].names)
         curves = pd.DataFrame(self.curves).reindex(columns=TABLES["curves"].names)
-        return StudyRecords("planted", manifest, trials, curves, ranks)
+        return StudyRecords("planted", made, trials, curves, ranks)
 
 
 def planted_map(planted: Planted, seed: int, **shape) -> HitMap:

@@ -59,7 +59,7 @@ def prepare(folder: Path) -> Material:
     (folder / "s.yaml").write_text(yaml.safe_dump(space))
     store = RecordStore.at(folder / "study")
     for table, schema in TABLES.items():
-        store.write_part(table, "0" * 16, [dict.fromkeys(schema.names) | {"trial_id": "0" * 16}])
+        store.write_record(table, "0" * 16, [dict.fromkeys(schema.names) | {"trial_id": "0" * 16}])
     plan, manifest = _measured_study(folder)
     config = ModelConfig(dim=16, hidden_dim=8)
     facts = {"training": {"context_length": 4}, "corpus": "c", "corpus_fingerprint": plan.corpus.fingerprint}
@@ -89,5 +89,5 @@ def _measured_study(folder: Path) -> tuple[Plan, dict]:
     RecordStore.at(folder / "begun").write_json("manifest.json", manifest)
     for table in TABLES:
         frame = store.read(table).astype(object)
-        joined.write_part(table, "all", frame.where(frame.notna(), None).to_dict("records"))
+        joined.write_record(table, "all", frame.where(frame.notna(), None).to_dict("records"))
     return plan, manifest

@@ -33,7 +33,8 @@ def best_configs(study: StudyRecords, table: pd.DataFrame | None = None) -> dict
 def _entry(study: StudyRecords, row: dict) -> dict:
     confirm = study.measured("confirm")
     trials = confirm[confirm.cell_id == row["cell_id"]].sort_values("val_hit_at_5", ascending=False, kind="stable")
-    leaked = study.manifest.get("split", {}).get("audit", {}).get("num_leaked_vectors")
+    audit = study.manifest.split.audit
+    gates = {name: bool(row[name] >= limit) for name, limit in GATES.items()}
     plain = {key: None if pd.isna(row.get(key)) else row.get(key) for key in (*REPORTED, *COUNTS)}
     return {
         "cell_id": row["cell_id"],
@@ -43,5 +44,5 @@ def _entry(study: StudyRecords, row: dict) -> dict:
         "trial_id": trials.trial_id.iloc[0],  # of its replicates, the one that validation prefers
         **plain,
         "beats_best_baseline": None if plain["lift_low"] is None else bool(plain["lift_low"] > 0),
-        "gates": {name: bool(row[name] >= limit) for name, limit in GATES.items()} | {"no_leakage": leaked == 0},
+        "gates": gates | {"no_leakage": audit is not None and audit.num_leaked_vectors == 0},
     }

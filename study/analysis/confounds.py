@@ -16,7 +16,7 @@ def gains_table(study: StudyRecords) -> pd.DataFrame:
     `pool` and `replicates` need no training: the first is the reference's ranks in the smallest pool, the second the
     reference with all its replicates, against one. The reference line itself is one replicate, as published.
     """
-    found, reference = measured_cells(study), study.manifest["space"]["compare"]["reference"]
+    found, reference = measured_cells(study), study.manifest.space.compare.reference
     ends = {variant: _ends(found, variant) for variant in dict.fromkeys(v for v, _ in found)}
     ends = {variant: pair for variant, pair in ends.items() if pair is not None}
     if reference not in ends:

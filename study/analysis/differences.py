@@ -13,9 +13,9 @@ def differences_table(study: StudyRecords) -> pd.DataFrame:
 
     A variant that was judged on other queries has an unpaired difference; `paired` says which.
     """
-    found, reference = measured_cells(study), study.manifest["space"]["compare"]["reference"]
-    splits = study.manifest.get("splits", [])
-    removed = {s.get("fingerprint"): (s.get("removed") or {}).get("incoherent_training_windows") for s in splits}
+    found, reference = measured_cells(study), study.manifest.space.compare.reference
+    splits = study.manifest.all_splits
+    removed = {split.fingerprint: split.removed.get("incoherent_training_windows") for split in splits}
     lines = []
     for (variant, row), cell in found.items():
         lines.append(_line(variant, row, cell, found.get((reference, row)), removed))

@@ -94,12 +94,12 @@ class Findings:
     @property
     def gaps(self) -> list[str]:
         """What a whole study would have and this one lacks, each as a sentence."""
-        space = self.study.manifest["space"]
+        space = self.study.manifest.space
         lacking = [
-            f"not measured: {count} of {space['replicates']} replicates of {cell}"
+            f"not measured: {count} of {space.replicates} replicates of {cell}"
             for cell, count in self.study.missing_confirm.items()
         ]
         return lacking + [
-            f"searched less: {count} of {space['racing']['num_samples']} configurations of {cell}"
+            f"searched less: {count} of {space.racing.num_samples} configurations of {cell}"
             for cell, count in self.study.missing_search.items()
         ]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from study.analysis.intervals import interval
 from study.analysis.load import StudyRecords
+from study.records.manifest import RecordedDomain
 
 MIN_TRIALS = 12
 NUM_RESAMPLES = 50
@@ -29,7 +30,7 @@ def importance(study: StudyRecords) -> pd.DataFrame:
     Empty where fewer than 12 search trials are recorded, or fewer than two values are searched.
     """
     trials = _search_trials(study)
-    names = list(study.manifest["space"].get("search") or {})
+    names = list(study.manifest.space.search)
     if len(trials) < MIN_TRIALS or len(names) < 2:
         return pd.DataFrame(columns=COLUMNS)
     shares = {kind: _shares(study, trials, kind) for kind in ("at_common", "as_last_seen", "as_best")}
@@ -74,18 +75,18 @@ def _shares(study: StudyRecords, trials: pd.DataFrame, kind: str) -> dict[str, f
         best = trials.final.groupby(trials.cell_id).transform("max")
         value = value.where(trials.status != "pruned", best)
     value = value - value.groupby(trials.cell_id).transform("mean")
-    return _ped_anova(study.manifest["space"]["search"], trials.params, value)
+    return _ped_anova(study.manifest.space.search, trials.params, value)
 
 
-def _ped_anova(search: dict, params: pd.Series, values: pd.Series) -> dict[str, float]:
+def _ped_anova(search: dict[str, RecordedDomain], params: pd.Series, values: pd.Series) -> dict[str, float]:
     import optuna  # half a second that nothing else of the analysis needs
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions = {
-        name: CategoricalDistribution(domain["choices"])
-        if domain.get("choices")
-        else FloatDistribution(domain["low"], domain["high"], log=bool(domain.get("log")))
+        name: CategoricalDistribution(domain.choices)
+        if domain.choices
+        else FloatDistribution(domain.low, domain.high, log=domain.log)
         for name, domain in search.items()
     }
     made = optuna.create_study(direction="maximize")

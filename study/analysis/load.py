@@ -1,12 +1,12 @@
 """Read a study's records into one object, counting what enters estimates and what does not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
 
 from lvm_core.errors import InputError
-from study.records.manifest import check_manifest
+from study.records.manifest import Manifest, read_manifest
 from study.records.store import RecordStore
 
 KEY = ["context_length", "num_sequences", "cell_id"]
@@ -18,13 +18,15 @@ class StudyRecords:
     """The records of one study, as they were when read.
 
     trials, curves, ranks: the tables of study.records.columns. manifest: the study's manifest.
+    missing_columns: columns of `trials` that records of older versions lack (null there), with their number.
     """
 
     location: str
-    manifest: dict
+    manifest: Manifest
     trials: pd.DataFrame
     curves: pd.DataFrame
     ranks: pd.DataFrame
+    missing_columns: dict[str, int] = field(default_factory=dict)
 
     def measured(self, stage: str) -> pd.DataFrame:
         """Return the completed trials of a stage, in order; nothing else enters an estimate."""
@@ -42,7 +44,8 @@ class StudyRecords:
     @property
     def num_training_vectors(self) -> int | None:
         """Vectors of the training part; None where the manifest does not say."""
-        return self.manifest.get("split", {}).get("audit", {}).get("num_train_vectors")
+        audit = self.manifest.split.audit
+        return None if audit is None else audit.num_train_vectors
 
     def left_out(self) -> dict[str, int]:
         """Count the trials that enter no estimate of the map, by reason."""
@@ -64,12 +67,12 @@ class StudyRecords:
     @property
     def missing_search(self) -> dict[str, int]:
         """Configurations that were searched, by cell, where they are fewer than asked for."""
-        if not self.manifest["space"].get("search"):
+        if not self.manifest.space.search:
             return {}
         search = self.trials[(self.trials.stage == "search") & (self.trials.status != "infeasible")]
         tried = search.groupby("cell_id").size()
-        wanted = int(self.manifest["space"]["racing"]["num_samples"])
-        return {cell: int(tried.get(cell, 0)) for cell in self.manifest["cells"] if tried.get(cell, 0) < wanted}
+        wanted = self.manifest.space.racing.num_samples
+        return {cell: int(tried.get(cell, 0)) for cell in self.manifest.cells if tried.get(cell, 0) < wanted}
 
     def counts(self) -> pd.DataFrame:
         """Count trials by stage (rows) and status (columns)."""
@@ -78,9 +81,9 @@ class StudyRecords:
     @property
     def missing_confirm(self) -> dict[str, int]:
         """Confirm replicates that a finished study would have and this one lacks, by cell."""
-        wanted = int(self.manifest["space"]["replicates"])
+        wanted = self.manifest.space.replicates
         done = self.measured("confirm").groupby("cell_id").size()
-        lacking = {cell: wanted - int(done.get(cell, 0)) for cell in self.manifest["cells"]}
+        lacking = {cell: wanted - int(done.get(cell, 0)) for cell in self.manifest.cells}
         return {cell: count for cell, count in lacking.items() if count > 0}
 
     def curve(self, trial_id: str) -> pd.DataFrame:
@@ -107,9 +110,9 @@ class StudyRecords:
 def load_study(location: str) -> StudyRecords:
     """Read a study's folder or URI. Raises: InputError where it is no study."""
     store = RecordStore.at(location)
-    manifest = check_manifest(store.read_json("manifest.json"), f"{location}/manifest.json")
+    manifest = read_manifest(store)
     tables = {name: store.read(name) for name in ("trials", "curves", "ranks")}
-    return StudyRecords(location, manifest, **tables)
+    return StudyRecords(location, manifest, **tables, missing_columns=store.missing_columns("trials"))
 
 
 def load_studies(locations: list[str]) -> StudyRecords:
@@ -129,14 +132,15 @@ def load_studies(locations: list[str]) -> StudyRecords:
     tables = {}
     for name, keys in (("trials", ["trial_id"]), ("curves", ["trial_id", "eval_index"]), ("ranks", RANK_KEY)):
         tables[name] = pd.concat([getattr(study, name) for study in studies]).drop_duplicates(keys, ignore_index=True)
-    manifest = first.manifest | {
-        "study": " + ".join(study.manifest["study"] for study in studies),
-        "cells": list(dict.fromkeys(cell for study in studies for cell in study.manifest["cells"])),
+    together = {
+        "study": " + ".join(study.manifest.study for study in studies),
+        "cells": list(dict.fromkeys(cell for study in studies for cell in study.manifest.cells)),
     }
+    manifest = first.manifest.model_copy(update=together)
     return StudyRecords(", ".join(locations), manifest, **tables)
 
 
 def _judged_on(study: StudyRecords) -> dict:
     """Return what two studies must share for their figures to be compared."""
-    split = study.manifest["split"]
-    return {"queries": split["fingerprint"], "pool": split["pool_size"], "protocol": study.manifest["protocol"]}
+    split = study.manifest.split
+    return {"queries": split.fingerprint, "pool": split.pool_size, "protocol": study.manifest.protocol}

@@ -26,7 +26,7 @@ def patience_table(study: StudyRecords) -> pd.DataFrame:
 
     Means over the cell's confirm trials. Validation only: test was measured once, at the largest patience's best.
     """
-    values = study.manifest["space"]["patience"]["replay"]
+    values = study.manifest.space.patience.replay
     rows = []
     for trial in study.measured("confirm").itertuples():
         curve = study.curve(trial.trial_id)
@@ -60,7 +60,7 @@ def least_patience(table: pd.DataFrame) -> pd.DataFrame:
 
 def patience_marks(study: StudyRecords) -> pd.DataFrame:
     """Return where each confirm trial would have stopped at each patience, and its best evaluation by then."""
-    values, rows = sorted(study.manifest["space"]["patience"]["replay"]), []
+    values, rows = sorted(study.manifest.space.patience.replay), []
     for trial in study.measured("confirm").itertuples():
         curve = study.curve(trial.trial_id)
         hits, steps = curve.val_hit_at_5.tolist(), curve.step.tolist()

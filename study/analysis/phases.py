@@ -20,7 +20,7 @@ def steps_table(study: StudyRecords) -> pd.DataFrame:
     """Return one line a step between neighbouring rows of the reference: its change as reported, at equal pool, and
     under every other variant at equal pool, each with its interval, and the share of the reported change that remains.
     """
-    found, reference = measured_cells(study), study.manifest["space"]["compare"]["reference"]
+    found, reference = measured_cells(study), study.manifest.space.compare.reference
     equal = smallest_pool(found)
     rows = [row for variant, row in found if variant == reference]
     others = [variant for variant in dict.fromkeys(v for v, _ in found) if variant != reference]

@@ -51,6 +51,6 @@ def pool_maps(study: StudyRecords, arm: str, law: Law | None) -> PoolMaps | None
     reader = PoolReader(study, arm)
     views = [pool_view(reader, pool) for pool in pool_stops(reader.pool_size)]
     laws = [] if law is None else [*(law_view_at(law, view.hit_map) for view in views[:-1]), law_view(law)]
-    num_vectors = study.manifest.get("corpus", {}).get("num_vectors")
-    published = published_views(reader, num_vectors) if num_vectors else []
+    corpus = study.manifest.corpus
+    published = published_views(reader, corpus.num_vectors) if corpus else []
     return PoolMaps(views, laws, published, first_shown(published) if published else 0)

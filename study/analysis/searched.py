@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.load import StudyRecords
+from study.records.manifest import RecordedDomain
 
 REACHED = "reached"  # validation Hit@5, less the mean of the trial's cell
 
@@ -18,7 +19,7 @@ def searched_lines(study: StudyRecords) -> tuple[pd.DataFrame, pd.DataFrame]:
     log, low, high, and the choices where they are not numbers. Empty where nothing was searched.
     """
     search = study.trials[(study.trials.stage == "search") & study.trials.val_hit_at_5.notna()]
-    names = list(study.manifest["space"].get("search") or {})
+    names = list(study.manifest.space.search)
     if search.empty or not names:
         return pd.DataFrame(), pd.DataFrame(columns=["name", "log", "low", "high", "choices"])
     lines = search[["trial_id", "cell_id", "status", "context_length", "num_sequences", "val_hit_at_5"]].copy()
@@ -27,7 +28,7 @@ def searched_lines(study: StudyRecords) -> tuple[pd.DataFrame, pd.DataFrame]:
         lines[name] = [config[name] for config in configs]
     lines[REACHED] = lines.val_hit_at_5 - lines.val_hit_at_5.groupby(lines.cell_id).transform("mean")
     axes = [
-        _axis(lines, name, study.manifest["space"]["search"].get(name, {}))
+        _axis(lines, name, study.manifest.space.search.get(name, RecordedDomain.model_construct()))
         for name in ("context_length", "num_sequences", *names, REACHED)
     ]
     for axis in axes:
@@ -36,14 +37,14 @@ def searched_lines(study: StudyRecords) -> tuple[pd.DataFrame, pd.DataFrame]:
     return lines.reset_index(drop=True), pd.DataFrame(axes)
 
 
-def _axis(lines: pd.DataFrame, name: str, domain: dict) -> dict:
+def _axis(lines: pd.DataFrame, name: str, domain: RecordedDomain) -> dict:
     values = lines[name]
-    choices = domain.get("choices")
+    choices = domain.choices
     if choices or not pd.api.types.is_numeric_dtype(values):
         return {"name": name, "log": False, "low": None, "high": None, "choices": list(choices or values.unique())}
-    low = domain.get("low") if domain.get("low") is not None else values.min()
-    high = domain.get("high") if domain.get("high") is not None else values.max()
-    log = bool(domain.get("log")) or name in ("context_length", "num_sequences")
+    low = domain.low if domain.low is not None else values.min()
+    high = domain.high if domain.high is not None else values.max()
+    log = domain.log or name in ("context_length", "num_sequences")
     return {"name": name, "log": log and low > 0, "low": float(low), "high": float(high), "choices": None}
 
 

@@ -58,7 +58,7 @@ def is_one_map(study: StudyRecords) -> bool:
     """Whether all cells were judged on the same queries and differ by C, N and arm alone: only then laws and paired
     comparisons between cells mean something.
     """
-    named = any(entry["variant"] or entry["row"] for entry in study.manifest.get("variants", []))
+    named = any(entry.variant or entry.row for entry in study.manifest.variants)
     return not named and len(by_data(study)) == 1
 
 
@@ -76,11 +76,11 @@ def above_oracle_of_all(study: StudyRecords) -> pd.DataFrame:
 def measured_cells(study: StudyRecords) -> dict[tuple[str | None, str | None], Measured]:
     """Return what was measured of each (variant, row), in the order of the study's file."""
     confirm, found = study.measured("confirm"), {}
-    for entry in study.manifest.get("variants", []):
-        trials = confirm[confirm.cell_id == entry["cell_id"]]
+    for entry in study.manifest.variants:
+        trials = confirm[confirm.cell_id == entry.cell_id]
         if len(trials):
             ranks = tuple(study.test_ranks[trial_id] for trial_id in trials.trial_id)
-            found[entry["variant"], entry["row"]] = Measured(trials, ranks)
+            found[entry.variant, entry.row] = Measured(trials, ranks)
     return found
 
 

@@ -37,7 +37,7 @@ def write_mlflow(study: StudyRecords, uri: str) -> int:
             "--mlflow needs the package mlflow-skinny, which is not installed. Run pip install 'lvm-study[mlflow]'."
         ) from error
     try:
-        client, name = MlflowClient(tracking_uri=uri), study.manifest["study"]
+        client, name = MlflowClient(tracking_uri=uri), study.manifest.study
         found = client.get_experiment_by_name(name)
         experiment = client.create_experiment(name) if found is None else found.experiment_id
         missing = study.trials[

@@ -78,7 +78,7 @@ def _origin(findings: Findings, entry: dict, latencies: list[Latency]) -> dict:
     names = ("hit_at_1", "hit_at_5", "hit_at_5_low", "hit_at_5_high", "hit_at_10", "mrr", "pool_size", "num_queries")
     cell = findings.cells.set_index("cell_id").loc[entry["cell_id"]]
     return {
-        "study": findings.study.manifest["study"],
+        "study": findings.study.manifest.study,
         "cell_id": entry["cell_id"],
         "test": {name: cell[name].item() for name in names if name in cell},
         "latency_ms": {str(one.context_length): [round(one.p50_ms, 3), round(one.p95_ms, 3)] for one in latencies},

@@ -94,7 +94,7 @@ def _data(findings: Findings, trial: pd.Series) -> list[str]:
         ["corpus fingerprint", f"`{in_markdown(trial.corpus_fingerprint)}`"],
         ["split fingerprint", f"`{in_markdown(trial.split_fingerprint)}`"],
         ["code", f"`{in_markdown(trial.code_version)}`"],
-        ["study", in_markdown(findings.study.manifest["study"])],
+        ["study", in_markdown(findings.study.manifest.study)],
         ["trial", f"`{trial.name}`, {trial.finished_at:%Y-%m-%d}"],
         ["licence of the data", LICENCE],
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from study.analysis.load import StudyRecords
+from study.records.manifest import RecordedDomain
 
 
 def optuna_journal(study: StudyRecords) -> bytes | None:
@@ -17,7 +18,7 @@ def optuna_journal(study: StudyRecords) -> bytes | None:
     intermediate values are validation Hit@5 by evaluation.
     """
     search = study.trials[(study.trials.stage == "search") & (study.trials.status != "infeasible")]
-    domains = study.manifest["space"].get("search") or {}
+    domains = study.manifest.space.search
     if search.empty or not domains:
         return None
     import optuna  # a second that nothing else of the report needs
@@ -30,14 +31,14 @@ def optuna_journal(study: StudyRecords) -> bytes | None:
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
         for cell, trials in search.sort_values(["started_at", "trial_id"]).groupby("cell_id"):
             made = optuna.create_study(
-                study_name=f"{study.manifest['study']}/{cell}", storage=storage, direction="maximize"
+                study_name=f"{study.manifest.study}/{cell}", storage=storage, direction="maximize"
             )
             made.set_metric_names(["validation Hit@5"])
             made.add_trials([_trial(study, row, domains) for row in trials.itertuples()])
         return path.read_bytes()
 
 
-def _trial(study: StudyRecords, row, domains: dict):
+def _trial(study: StudyRecords, row, domains: dict[str, RecordedDomain]):
     """Return one recorded trial as Optuna keeps it."""
     from optuna.trial import TrialState, create_trial
 
@@ -57,12 +58,12 @@ def _trial(study: StudyRecords, row, domains: dict):
     return trial
 
 
-def _distribution(domain: dict):
+def _distribution(domain: RecordedDomain):
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-    if domain.get("choices"):
-        return CategoricalDistribution(domain["choices"])
-    return FloatDistribution(domain["low"], domain["high"], log=bool(domain.get("log")))
+    if domain.choices:
+        return CategoricalDistribution(domain.choices)
+    return FloatDistribution(domain.low, domain.high, log=domain.log)
 
 
 def _local(moment: pd.Timestamp):

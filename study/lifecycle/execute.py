@@ -15,11 +15,19 @@ from lvm_core.remote import without_secrets
 from study.cli.console import say_error
 from study.driver import RunOptions, run_study
 from study.driver.progress import Progress, work_of
-from study.lifecycle.manifest import MANIFEST, accounted_run, describe, near_copies
-from study.lifecycle.resume import check_continues, extended, reopen, searched_since
+from study.lifecycle.carry_over import carry_over
+from study.lifecycle.manifest import accounted_run, describe, near_copies
+from study.lifecycle.resume import (
+    check_continues,
+    extended,
+    is_to_compare,
+    reopen,
+    searched_since,
+    under_recorded_version,
+)
 from study.plan.plan import SEARCH_REPLICATE, Plan
 from study.records.lock import locked
-from study.records.manifest import ResumableManifest, check_manifest
+from study.records.manifest import MANIFEST, ResumableManifest
 from study.records.repair import set_aside
 from study.records.store import RecordStore, join
 from study.search.replay import searched_after_lost
@@ -31,47 +39,43 @@ DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What the command line asks for beside the plan. arguments: the command line itself, to print it again."""
+    """What the command line asks for beside the plan.
+
+    carry_over: compare numbers with those of the trainer that recorded the study. arguments: the command line itself,
+    to print it again.
+    """
 
     out: str
     resume: bool
     report: bool
+    carry_over: bool = False
     options: RunOptions
     arguments: tuple[str, ...]
 
     def command(self, *, resume: bool) -> str:
         """Return the command of this run, with or without --resume."""
-        plain = [argument for argument in self.arguments if argument != "--resume"]
+        plain = [argument for argument in self.arguments if argument not in ("--resume", "--carry-over")]
         return shlex.join(["python", "-m", "study.run", *plain, *(["--resume"] if resume else [])])
 
 
 def execute(plan: Plan, request: RunRequest, console: Console) -> int:
-    """Run what is missing of a study, then print and report it. Returns the exit status."""
+    """Run what a study lacks, then print and report it. Returns the exit status."""
     location = join(request.out, plan.study)
     store = RecordStore.at(location)
     is_new = not store.exists(MANIFEST)
-    manifest = open_manifest(plan, store, request)
+    plan, manifest = open_study(plan, store, request)
     if leaked := forbidden_leak(manifest):
         say_error(f"the split audit found {leaked} held-out vectors in training windows; stopped.")
         return FAILED
     try:
         with locked(store):
-            if is_new and store.exists(MANIFEST):
-                raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
-            if is_new and store.parts("trials"):
-                raise InputError(
-                    f"a study must have its {MANIFEST}, but {without_secrets(location)} has trials and none. Put it "
-                    "back, move the folder away, or give --study another name."
-                )
+            if is_new:
+                _refuse_what_lies_there(plan, store, location)
             is_ours = is_new and store.is_empty()  # what lay there before is never removed
             _log_to_file(store)
-            said, to_search_on = ([], set()) if is_new else set_aside(store, partial(searched_after_lost, plan, store))
-            if not is_new:
-                if store.read_json(MANIFEST).get("runs") != manifest["runs"]:  # another driver ran it meanwhile
-                    manifest = open_manifest(plan, store, request)
-                to_search_on |= cells_to_search_again(store, request.options)
-            reopen(manifest, to_search_on)
-            for warning in [*(f"warning: {one}" for one in (*said, *manifest["warnings"])), *leak_findings(manifest)]:
+            warnings = [] if is_new else _prepare_to_resume(plan, store, manifest, request, console)
+            warnings = [f"warning: {one}" for one in (*warnings, *manifest["warnings"])]
+            for warning in (*warnings, *leak_findings(manifest)):
                 console.print(warning, style="yellow", highlight=False)
             try:
                 _run_trials(plan, store, location, manifest, request, console)
@@ -86,14 +90,46 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
         return INTERRUPTED
 
 
-def open_manifest(plan: Plan, store: RecordStore, request: RunRequest) -> dict:
-    """Return the manifest to go on with: the one on disk, if it is of this configuration, or a new one."""
+def open_study(plan: Plan, store: RecordStore, request: RunRequest) -> tuple[Plan, dict]:
+    """Return the plan and the manifest to go on with: of the study on disk, if it is of this configuration, or new."""
     if store.exists(MANIFEST):
-        found = check_manifest(store.read_json(MANIFEST), store.path(MANIFEST), ResumableManifest)
+        found = store.read_json(MANIFEST)
+        ResumableManifest.of(found, store.path(MANIFEST))
+        plan = under_recorded_version(found, plan, request.carry_over)
         check_continues(found, plan, request.resume)
-        return extended(found, plan, request.command(resume=False))
+        return plan, extended(found, plan, request.command(resume=False))
     _check_writable(request.out)
-    return describe(plan, request.command(resume=False))
+    return plan, describe(plan, request.command(resume=False))
+
+
+def _refuse_what_lies_there(plan: Plan, store: RecordStore, location: str) -> None:
+    """Refuse to begin a study where one is already. Raises: InputError."""
+    if store.exists(MANIFEST):
+        raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
+    if store.files("trials"):
+        raise InputError(
+            f"a study must have its {MANIFEST}, but {without_secrets(location)} has trials and none. Put it back, move "
+            "the folder away, or give --study another name."
+        )
+
+
+def _prepare_to_resume(
+    plan: Plan, store: RecordStore, manifest: dict, request: RunRequest, console: Console
+) -> list[str]:
+    """Repair the records, compare trainers where that is due, reopen searches; return what to warn of."""
+    warnings, to_search_on = set_aside(store, partial(searched_after_lost, plan, store))
+    warnings += [
+        f"{count:,} trials of an older version have no column {name}: it is null there"
+        for name, count in store.missing_columns("trials").items()
+    ]
+    if store.read_json(MANIFEST).get("runs") != manifest["runs"]:  # another driver ran it meanwhile
+        manifest |= open_study(plan, store, request)[1]
+    if is_to_compare(manifest):
+        entry = carry_over(plan, store, lambda line: console.print(line, highlight=False))
+        manifest["carried_over"] = [*manifest.get("carried_over", []), entry]
+        store.write_json(MANIFEST, manifest)
+    reopen(manifest, to_search_on | cells_to_search_again(store, request.options))
+    return warnings
 
 
 def cells_to_search_again(store: RecordStore, options: RunOptions) -> set[str]:

@@ -14,12 +14,10 @@ from lvm_core.dataset import Dataset
 from lvm_core.errors import InputError
 from lvm_core.remote import without_secrets
 from lvm_core.split import PARTS, NearCopies, find_near_copies
-from lvm_core.version import TRAINER_VERSION
 from study.host.machine import code_version, hardware, versions
 from study.plan.plan import Plan
+from study.records.manifest import MANIFEST
 from study.records.store import RecordStore
-
-MANIFEST = "manifest.json"
 
 
 def describe(plan: Plan, command: str) -> dict:
@@ -48,7 +46,7 @@ def describe(plan: Plan, command: str) -> dict:
         "warnings": plan.warnings(),
         "device": plan.device,
         "precision": plan.precision,
-        "trainer_version": TRAINER_VERSION,
+        "trainer_version": plan.trainer_version,
         "code_version": code_version(),
         "versions": versions(),
         "hardware": hardware(),

@@ -1,18 +1,39 @@
-"""Decide whether a study on disk may go on as it is asked for: as it was, or extended, never mixed with another."""
+"""Decide whether a study on disk may be resumed as asked: unchanged or extended, never mixed with another."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic import ValidationError
 
 from lvm_core.errors import InputError
 from lvm_core.version import TRAINER_VERSION
 from study.lifecycle.manifest import describe
 from study.plan.plan import Plan
+from study.records.renames import with_current_keys
+from study.space.space import Space
 
-# they change no number of a trial that ends by itself; a corpus is told by its fingerprint, wherever it lies
+# these change no number of a trial that ends by itself; the fingerprint identifies a corpus, wherever it lies
 FREE = ("question", "trial_time_limit", "corpus")
 AXES = ("context_length", "num_sequences")
 EXTENDED = ("question", "space", "cells", "infeasible", "splits", "variants", "warnings")  # keys of the manifest
+
+
+def under_recorded_version(found: dict, plan: Plan, carry_over: bool) -> Plan:
+    """Return the plan with the ids of the records, where their trainer's numbers are, or will be, shown to be equal."""
+    if not carry_over and not _is_compared(found):
+        return plan
+    return replace(plan, trainer_version=found["trainer_version"])
+
+
+def is_to_compare(manifest: dict) -> bool:
+    """Return whether another version of the trainer recorded the study, and no comparison with this one is recorded."""
+    return manifest["trainer_version"] != TRAINER_VERSION and not _is_compared(manifest)
+
+
+def _is_compared(found: dict) -> bool:
+    return TRAINER_VERSION in [entry["trainer_version"] for entry in found.get("carried_over", [])]
 
 
 def check_continues(found: dict, plan: Plan, resume: bool) -> None:
@@ -28,14 +49,32 @@ def check_continues(found: dict, plan: Plan, resume: bool) -> None:
             )
     if not resume:
         raise InputError(f"the study {name} exists already. Add --resume to continue it, or give --study another name.")
-    _check_grows(name, _full_space(found["space"]), plan.space.model_dump(mode="json"))
+    if found["trainer_version"] != plan.trainer_version:
+        raise InputError(
+            f"a study must be resumed by a trainer with the same numbers, but {name} was recorded by version "
+            f"{found['trainer_version']} and this one is {plan.trainer_version}. Add --carry-over: it repeats some "
+            "recorded trials, and resumes the study if every number agrees to the bit."
+        )
+    _check_grows(name, recorded_space(found["space"]), plan.space.model_dump(mode="json"))
     _check_queries(found, plan)
+
+
+def recorded_space(content: dict) -> dict:
+    """Return a recorded space as today's version would record it: today's keys, defaults for those it lacks."""
+    content = with_current_keys(content)
+    cells = content.get("cells") or {}
+    if cells.get("rows"):  # their axes follow from them
+        content = content | {"cells": {"rows": cells["rows"]}}
+    try:
+        return Space(**content).model_dump(mode="json")
+    except (ValidationError, TypeError):
+        return content
 
 
 def extended(found: dict, plan: Plan, command: str) -> dict:
     """Return the manifest to go on with: the one found, or one that remembers the old space where more is asked for."""
     space = plan.space.model_dump(mode="json")
-    if _full_space(found["space"]) == space:
+    if recorded_space(found["space"]) == space:
         return found
     new = describe(plan, command)
     entry = {"until": datetime.now(UTC).isoformat(), "space": found["space"], "command": found["command"]}
@@ -69,7 +108,7 @@ def reopen(manifest: dict, cell_ids: set[str]) -> None:
 def _last_growth(manifest: dict) -> datetime | None:
     """Return when the number of configurations a cell last grew."""
     history = manifest.get("history", [])
-    spaces = [_full_space(entry["space"]) for entry in history] + [manifest["space"]]
+    spaces = [recorded_space(entry["space"]) for entry in history] + [recorded_space(manifest["space"])]
     for entry, old, new in reversed(list(zip(history, spaces, spaces[1:], strict=False))):
         if new["racing"]["num_samples"] > old["racing"]["num_samples"]:
             return datetime.fromisoformat(entry["until"])
@@ -81,7 +120,6 @@ def _identity_of_plan(plan: Plan) -> dict[str, Any]:
     return {
         "space": _fixed_part(plan.space.model_dump(mode="json")),
         "corpus.fingerprint": plan.corpus.fingerprint,
-        "trainer_version": TRAINER_VERSION,
         "device": plan.device,
         "precision": plan.precision,
     }
@@ -89,13 +127,8 @@ def _identity_of_plan(plan: Plan) -> dict[str, Any]:
 
 def _identity_of_record(found: dict, key: str) -> Any:
     if key == "space":
-        return _fixed_part(_full_space(found.get("space") or {}))
+        return _fixed_part(recorded_space(found.get("space") or {}))
     return _look_up(found, key)
-
-
-def _full_space(space: dict) -> dict:
-    """Return a recorded space with the keys that did not exist yet when it was recorded."""
-    return {**{key: None for key in FREE}, **space}
 
 
 def _fixed_part(space: dict) -> dict:

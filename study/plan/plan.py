@@ -24,8 +24,8 @@ SEARCH_REPLICATE = 0  # the search has a draw of its own; confirm replicates are
 class Plan:
     """Everything that is settled before a trial runs.
 
-    settings: by (variant, row). cell_of: of every feasible cell, the first that
-    equals it in all that determines numbers.
+    settings: by (variant, row). cell_of: of every feasible cell, the first one that equals it in all that determines
+    numbers. trainer_version: part of every trial's id.
     """
 
     study: str
@@ -37,6 +37,7 @@ class Plan:
     device: str
     precision: str
     cell_of: dict[Cell, Cell] = field(default_factory=dict)
+    trainer_version: str = TRAINER_VERSION
 
     @property
     def searches(self) -> bool:
@@ -119,7 +120,7 @@ class Plan:
             corpus_fingerprint=self.corpus.fingerprint,
             data=asdict(dataset.config),
             split_fingerprint=dataset.fingerprint,
-            trainer_version=TRAINER_VERSION,
+            trainer_version=self.trainer_version,
             code_fingerprint=code_fingerprint(),
         )
 

@@ -103,6 +103,12 @@ RANKS = pa.schema(
     ]
 )
 
+# what makes a file a record of a table: columns of the first version that every later one has
+ESSENTIAL = {
+    "trials": {"study", "trial_id", "stage", "cell_id", "context_length", "status", "config"},
+    "curves": {"trial_id", "eval_index", "step", "val_hit_at_5"},
+    "ranks": {"trial_id", "split", "query_id", "rank", "num_ties"},
+}
 TABLES = {"trials": TRIALS, "curves": CURVES, "ranks": RANKS}
 # ids of trials and cells, names of variants, rows and models: they become parts of labels and of file names
 PLAIN = re.compile(r"\w[\w .+=%-]*")

@@ -1,13 +1,17 @@
-"""Check a study's manifest.json where it is read: what a report or a resumed run reads from it has its type."""
+"""Read a study's manifest.json into typed objects: the one description that every reader of it uses."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lvm_core.errors import InputError
 from study.messages.validation import explain
 from study.records.columns import plain_name
+from study.records.renames import with_current_keys
+from study.records.store import RecordStore
+
+MANIFEST = "manifest.json"
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Size = Annotated[int, Field(ge=1, lt=2**31)]
@@ -25,26 +29,26 @@ Name = Annotated[str, AfterValidator(plain_name)]
 Moment = Annotated[str, AfterValidator(_moment)]
 
 
-class Part(BaseModel):
-    """A part of a manifest. Other keys are left alone: a later version may write more."""
+class Recorded(BaseModel):
+    """A section of a manifest. Unknown keys are ignored: a later version may write more."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
 
-class Cells(Part):
+class RecordedCells(Recorded):
     context_length: list[Size] = Field(min_length=1)
     num_sequences: list[Size] = Field(min_length=1)
 
 
-class Patience(Part):
+class RecordedPatience(Recorded):
     replay: list[Size] = Field(min_length=1)
 
 
-class Racing(Part):
+class RecordedRacing(Recorded):
     num_samples: Size
 
 
-class Domain(Part):
+class RecordedDomain(Recorded):
     """Where one searched value was drawn: an interval, or choices."""
 
     low: float | None = None
@@ -53,49 +57,65 @@ class Domain(Part):
     choices: list[str | bool | int | float | None] | None = None
 
     @model_validator(mode="after")
-    def _not_empty(self) -> "Domain":
+    def _not_empty(self) -> Self:
         interval = self.low is not None and self.high is not None
         if not self.choices and not (interval and self.low < self.high and (not self.log or self.low > 0)):
             raise ValueError("a domain must have `choices`, or `low` below `high`, above 0 where it is logarithmic")
         return self
 
 
-class Compare(Part):
+class RecordedCompare(Recorded):
     by: Literal["steps", "gain", "difference"]
     reference: Name
 
 
-class Space(Part):
-    """The search space as it was run; what the space file itself must hold is checked by study.space."""
+class RecordedSpace(Recorded):
+    """The search space as it was run; study.space checks what a space file itself must contain."""
 
     replicates: Size
-    cells: Cells
-    patience: Patience
-    racing: Racing
-    search: dict[Name, Domain] | None = None
-    compare: Compare | None = None
+    cells: RecordedCells
+    patience: RecordedPatience
+    racing: RecordedRacing
+    search: dict[Name, RecordedDomain] = {}
+    compare: RecordedCompare | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current(cls, content: Any) -> Any:
+        """Read the keys of older studies; no search was recorded as null once."""
+        if not isinstance(content, dict):
+            return content
+        content = with_current_keys(content)
+        return {key: value for key, value in content.items() if key != "search" or value is not None}
 
 
-class Audit(Part):
+class RecordedAudit(Recorded):
     num_leaked_vectors: Count
     num_leaked_targets: Count | None = None
     num_train_vectors: Count | None = None
 
 
-class Split(Part):
+class RecordedSplit(Recorded):
+    """How the data was split, and what the audit of the split found."""
+
     fingerprint: str | None = None
     protocol: str | None = None
     kind: str = ""
     max_context: Count | None = None
-    num_chains: dict[str, Count] | None = None
+    num_chains: dict[str, Count] = {}
     num_queries: Count = 0
     pool_size: Count = 0
-    removed: dict[str, Count | None] | None = None
-    audit: Audit = None  # it may be missing, and not null
+    removed: dict[str, Count | None] = {}
+    audit: RecordedAudit | None = None
     near_copies: dict[str, Any] | None = None
 
+    @field_validator("num_chains", "removed", mode="before")
+    @classmethod
+    def _none_is_empty(cls, found: Any) -> Any:
+        return {} if found is None else found
 
-class Corpus(Part):
+
+class RecordedCorpus(Recorded):
     name: str
     fingerprint: str
     num_vectors: Count
@@ -103,14 +123,16 @@ class Corpus(Part):
     num_chains: Count
 
 
-class Hardware(Part):
+class RecordedHardware(Recorded):
     processor: str | None = None
     system: str | None = None
-    num_cpus: Count = 1
-    memory_bytes: Count = 0
+    num_cpus: Count | None = None
+    memory_bytes: Count | None = None
 
 
-class Variant(Part):
+class RecordedVariant(Recorded):
+    """Which cell a variant of a row is; equal ones share a cell."""
+
     variant: Name | None
     row: Name | None
     cell_id: Name
@@ -120,18 +142,23 @@ class Variant(Part):
     split_fingerprint: str
 
 
-class FormerSpace(Part):
-    racing: Racing
+class FormerRacing(Recorded):
+    racing: RecordedRacing
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current(cls, content: Any) -> Any:
+        return with_current_keys(content) if isinstance(content, dict) else content
 
 
-class Former(Part):
+class Former(Recorded):
     """A space that the study had before it was extended."""
 
     until: Moment
-    space: FormerSpace
+    space: FormerRacing
 
 
-class Run(Part):
+class RecordedRun(Recorded):
     started_at: str | None = None
     finished_at: str | None = None
     ended: str | None = None
@@ -139,40 +166,79 @@ class Run(Part):
     driver_cpu_s: Seconds = 0.0
 
 
-class Manifest(Part):
-    """What reports read. Keys with a default are those that a study may lack."""
+class CarriedOver(Recorded):
+    """A trainer's version whose numbers were compared with this study's and found equal (lifecycle/carry_over.py)."""
+
+    trainer_version: str
+    at: Moment
+    trial_ids: list[str]
+
+
+class Manifest(Recorded):
+    """What a study is and what it cost. Keys with a default are those that an older or made study may lack."""
 
     study: str
     question: str
-    space: Space
+    space: RecordedSpace
     cells: list[Name]
-    split: Split
-    splits: list[Split] = []
-    corpus: Corpus = None  # it may be missing, and not null
-    variants: list[Variant] = []
+    split: RecordedSplit
+    protocol: str | None = None
+    command: str | None = None
+    seed: int | None = None
+    splits: list[RecordedSplit] = []
+    corpus: RecordedCorpus | None = None
+    variants: list[RecordedVariant] = []
     warnings: list[str] = []
+    device: str | None = None
+    precision: str | None = None
+    trainer_version: str | None = None
+    code_version: str | None = None
     versions: dict[str, str | None] = {}
-    hardware: Hardware = Hardware()
+    hardware: RecordedHardware = RecordedHardware()
+    carried_over: list[CarriedOver] = []
     history: list[Former] = []
-    runs: list[Run] = []
+    runs: list[RecordedRun] = []
     reopened: dict[str, Moment] = {}
     wall_s: Seconds | None = None
     cpu_s: Seconds | None = None
 
+    @classmethod
+    def of(cls, content: Any, where: str) -> Self:
+        """Check the content of a manifest.json. Raises: InputError naming the first key that is missing or wrong."""
+        if not isinstance(content, dict):
+            raise InputError(f"a study's {MANIFEST} must be an object, but {where} holds {str(content)[:40]!r}.")
+        try:
+            return cls.model_validate(content)
+        except (ValidationError, RecursionError) as error:
+            problem = (
+                explain(error, cls, where) if isinstance(error, ValidationError) else f"{where} is nested too deep"
+            )
+            raise InputError(f"{problem}. Restore the file, or run the study again under another name.") from None
 
-class AuditedSplit(Split):
+    @property
+    def all_splits(self) -> list[RecordedSplit]:
+        """Every split of the study; one, but for a study of variants."""
+        return self.splits or [self.split]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the last run has not ended, as far as it could record that."""
+        return bool(self.runs) and self.runs[-1].ended == "running"
+
+
+class AuditedSplit(RecordedSplit):
     fingerprint: str
     protocol: str
     max_context: Count
-    audit: Audit
+    audit: RecordedAudit
 
 
-class DatedRun(Run):
+class DatedRun(RecordedRun):
     started_at: str
 
 
 class ResumableManifest(Manifest):
-    """What a run reads that goes on with a study."""
+    """What a run that resumes a study needs beyond what a report reads."""
 
     command: str
     splits: list[AuditedSplit] = Field(min_length=1)
@@ -180,13 +246,6 @@ class ResumableManifest(Manifest):
     runs: list[DatedRun]
 
 
-def check_manifest(content: Any, where: str, model: type[Manifest] = Manifest) -> dict:
-    """Return a manifest's content as it stands. Raises: InputError naming the first key that is missing or wrong."""
-    if not isinstance(content, dict):
-        raise InputError(f"a study's manifest.json must be an object, but {where} holds {str(content)[:40]!r}.")
-    try:
-        model.model_validate(content)
-    except (ValidationError, RecursionError) as error:
-        said = explain(error, model, where) if isinstance(error, ValidationError) else f"{where} is nested too deep"
-        raise InputError(f"{said}. Restore the file, or run the study again under another name.") from None
-    return content
+def read_manifest(store: RecordStore) -> Manifest:
+    """Read a study's manifest. Raises: InputError where it is missing, damaged or wrong."""
+    return Manifest.of(store.read_json(MANIFEST), store.path(MANIFEST))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lvm_core.errors import InputError
-from study.records.columns import TABLES
+from study.records.columns import ESSENTIAL, TABLES
 from study.records.store import RecordStore
 
 ASIDE = "set_aside"
@@ -59,8 +59,8 @@ def _move(store: RecordStore, why: dict[str, str]) -> list[str]:
 
 def _gone(store: RecordStore) -> set[str]:
     """Return the trials whose row is in `set_aside/` and that have not run again, also of a run that was killed."""
-    aside = {name.partition(".")[0] for name in store.parts(f"{ASIDE}/trials")}
-    recorded = {name.removesuffix(".parquet") for name in store.parts("trials")}
+    aside = {name.partition(".")[0] for name in store.files(f"{ASIDE}/trials")}
+    recorded = {name.removesuffix(".parquet") for name in store.files("trials")}
     return {name for name in aside - recorded if TRIAL_ID.fullmatch(name)}
 
 
@@ -81,7 +81,7 @@ def _is_whole(store: RecordStore, table: str) -> bool:
         ids = set(store.read(table, ["trial_id"]).trial_id)
     except InputError:
         return False
-    return ids == {name.removesuffix(".parquet") for name in store.parts(table)} and _opens(store, table)
+    return ids == {name.removesuffix(".parquet") for name in store.files(table)} and _opens(store, table)
 
 
 def _opens(store: RecordStore, table: str) -> bool:
@@ -92,7 +92,7 @@ def _opens(store: RecordStore, table: str) -> bool:
 
 def _set_bad_parts_aside(store: RecordStore, table: str) -> list[str]:
     said = []
-    for name in store.parts(table):
+    for name in store.files(table):
         if problem := part_problem(store, table, name):
             store.move(f"{table}/{name}", ASIDE)
             said.append(f"{table}/{name} is no record of this study ({problem}): moved to {ASIDE}/")
@@ -107,8 +107,10 @@ def part_problem(store: RecordStore, table: str, name: str) -> str | None:
     try:
         path = store.path(f"{table}/{name}")
         found = pq.read_table(path, filesystem=store.filesystem, page_checksum_verification=True)
-        if found.schema.names != TABLES[table].names:
-            return "it has other columns"
+        if lacking := ESSENTIAL[table] - set(found.schema.names):
+            return f"it lacks {', '.join(sorted(lacking))}"
+        known = [field for field in TABLES[table] if field.name in found.schema.names]
+        found.select([field.name for field in known]).cast(pa.schema(known))
         ids = set(found["trial_id"].to_pylist())
     except (pa.ArrowException, OSError, ValueError) as error:
         return " ".join(str(error).split())[:120]
@@ -122,7 +124,7 @@ def _incomplete(store: RecordStore, trials: pd.DataFrame) -> dict[str, str]:
 
 
 def _lacking(trials: pd.DataFrame, store: RecordStore, table: str) -> dict[str, str]:
-    there = {name.removesuffix(".parquet") for name in store.parts(table)}
+    there = {name.removesuffix(".parquet") for name in store.files(table)}
     return {trial_id: table for trial_id in trials.trial_id if trial_id not in there}
 
 

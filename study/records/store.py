@@ -1,10 +1,11 @@
-"""Write and read the records of a study: one atomic Parquet part a trial, on a folder or an object store."""
+"""Write and read the records of a study: one atomic Parquet file a trial and table, in a folder or an object store."""
 
 import contextlib
 import io
 import itertools
 import json
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 from lvm_core.errors import InputError
 from lvm_core.remote import without_secrets
 from study.records.columns import TABLES
+from study.records.renames import with_current_statuses
 
 
 def join(out: str, study: str) -> str:
@@ -80,12 +82,12 @@ class RecordStore:
             # raised in the main thread, which waits here for the end of the write in any case
             with ThreadPoolExecutor(1) as writer:
                 return writer.submit(self._put, target, data).result()
-        part = Path(folder) / f".{base}.{uuid.uuid4().hex[:8]}"
+        staging = Path(folder) / f".{base}.{uuid.uuid4().hex[:8]}"
         try:
-            part.write_bytes(data)
-            part.replace(target)
+            staging.write_bytes(data)
+            staging.replace(target)
         finally:
-            part.unlink(missing_ok=True)
+            staging.unlink(missing_ok=True)
 
     def _put(self, target: str, data: bytes) -> None:
         with self.filesystem.open_output_stream(target) as stream:
@@ -119,8 +121,8 @@ class RecordStore:
         except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"a study must have a readable {name}, but {self.path(name)} is not: {error}") from error
 
-    def write_part(self, table: str, trial_id: str, rows: list[dict] | dict[str, object]) -> None:
-        """Write a trial's part of one table; columns that `rows` lacks become null."""
+    def write_record(self, table: str, trial_id: str, rows: list[dict] | dict[str, object]) -> None:
+        """Write a trial's rows of one table as one file; columns that `rows` lacks become null."""
         schema = TABLES[table]
         arrow = pa.Table.from_pylist(rows, schema=schema) if isinstance(rows, list) else pa.table(rows, schema=schema)
         buffer = io.BytesIO()
@@ -130,12 +132,12 @@ class RecordStore:
     def write_trial(self, row: dict, curve: list[dict], ranks: dict[str, object] | None) -> None:
         """Record a trial: curve and ranks first, the trial's row last. With its row, and only then, it counts."""
         if curve:
-            self.write_part("curves", row["trial_id"], curve)
+            self.write_record("curves", row["trial_id"], curve)
         if ranks is not None:
-            self.write_part("ranks", row["trial_id"], ranks)
-        self.write_part("trials", row["trial_id"], [row])
+            self.write_record("ranks", row["trial_id"], ranks)
+        self.write_record("trials", row["trial_id"], [row])
 
-    def parts(self, table: str) -> list[str]:
+    def files(self, table: str) -> list[str]:
         """Return the names of the files in a table's folder, but for those that Parquet readers pass over."""
         selector = pafs.FileSelector(self.path(table), allow_not_found=True)
         names = (info.base_name for info in self.filesystem.get_file_info(selector))
@@ -158,27 +160,49 @@ class RecordStore:
     def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
         """Read one table; an empty frame with its columns where nothing is recorded yet.
 
-        Raises: InputError where a part is damaged or foreign.
+        Records of every earlier version are read: a column that a record lacks is null there (`missing_columns` counts
+        them), a column that this version does not know is left out, and an old name of a status becomes today's.
+
+        Raises: InputError where a file is damaged or foreign.
         """
         schema = TABLES[table]
         if not self.exists(table):
             return schema.empty_table().select(columns or schema.names).to_pandas()
         wanted = list(dict.fromkeys([*(columns or schema.names), "trial_id"]))
         try:
-            source = pq.ParquetDataset(
-                self.path(table), filesystem=self.filesystem, schema=schema, page_checksum_verification=True
-            )
-            frame = source.read(columns=wanted).to_pandas()
+            frame = self._dataset(table).read(columns=wanted).to_pandas()
         except (pa.ArrowException, OSError, ValueError, IndexError) as error:
             raise InputError(self._damaged(table, str(error))) from error
         if frame.trial_id.isna().any():
             raise InputError(self._damaged(table, "it has rows without a trial_id."))
+        frame = with_current_statuses(frame)
         return frame[columns] if columns else frame
+
+    def read_trial(self, table: str, trial_id: str) -> pd.DataFrame:
+        """Read one trial's rows of a table. Raises: InputError where its file is missing or damaged."""
+        path = self.path(f"{table}/{trial_id}.parquet")
+        try:
+            return pq.read_table(path, filesystem=self.filesystem, page_checksum_verification=True).to_pandas()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(self._damaged(table, str(error))) from error
+
+    def missing_columns(self, table: str) -> dict[str, int]:
+        """Return the columns of today's schema that older records lack, with the number of files without them."""
+        if not self.exists(table):
+            return {}
+        files = [set(file.physical_schema.names) for file in self._dataset(table).fragments]
+        missing = Counter(name for names in files for name in TABLES[table].names if name not in names)
+        return dict(missing)
+
+    def _dataset(self, table: str) -> pq.ParquetDataset:
+        return pq.ParquetDataset(
+            self.path(table), filesystem=self.filesystem, schema=TABLES[table], page_checksum_verification=True
+        )
 
     def _damaged(self, table: str, problem: str) -> str:
         reason = " ".join(problem.split())
         return (
-            f"the records must be Parquet parts of this tool, but one in {self.path(table)} is not: {reason} "
+            f"the records must be Parquet files of this tool, but one in {self.path(table)} is not: {reason} "
             "Run the study again with --resume: it sets that file aside and runs its trial again."
         )
 

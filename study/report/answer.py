@@ -34,7 +34,7 @@ LINKS = {"superlinear": "section-2", "law": "section-4", "threshold": "section-5
 
 def sentences(findings: Findings) -> list[str]:
     """Return the answer in three sentences; fewer where less is known."""
-    if findings.study.manifest["space"].get("compare"):
+    if findings.study.manifest.space.compare:
         return _compared(findings)
     if findings.cells.empty:
         return ["No cell is confirmed yet: there is no answer to give."]
@@ -71,12 +71,11 @@ def verdicts(findings: Findings) -> list[Line]:
 
 def partial(findings: Findings) -> str:
     """Return in what respect a study is not whole; an empty text where it is."""
-    runs = findings.study.manifest.get("runs") or [{}]
-    running = runs[-1].get("ended") == "running"
+    running = findings.study.manifest.is_running
     if not running and not findings.gaps:
         return ""
     done = len(findings.study.measured("confirm"))
-    wanted = len(findings.study.manifest["cells"]) * int(findings.study.manifest["space"]["replicates"])
+    wanted = len(findings.study.manifest.cells) * findings.study.manifest.space.replicates
     state = "is still running" if running else "is not complete"
     return f"This study {state}: {done} of {wanted} confirm trials are recorded. Everything below is of these alone."
 
@@ -141,8 +140,8 @@ def _interval(found, name: str, form: str = ".3f") -> str:
 
 def _compared(findings: Findings) -> list[str]:
     """Answer a study of variants from its own comparison."""
-    asked = findings.study.manifest["space"]["compare"]
-    made = {"steps": _steps, "gain": _gains, "difference": _differences}[asked["by"]](findings, asked["reference"])
+    asked = findings.study.manifest.space.compare
+    made = {"steps": _steps, "gain": _gains, "difference": _differences}[asked.by](findings, asked.reference)
     return made or ["Too little is measured yet to compare the variants."]
 
 

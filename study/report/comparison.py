@@ -14,10 +14,10 @@ Section = tuple[str, list[str], list[list[str]]]
 
 def comparison(study: StudyRecords) -> list[Section]:
     """Return (title, header, rows) of each table that the study's file asks for with `compare`."""
-    asked = study.manifest["space"].get("compare")
+    asked = study.manifest.space.compare
     if not asked:
         return []
-    made = {"steps": _steps, "gain": _gains, "difference": _differences}[asked["by"]](study)
+    made = {"steps": _steps, "gain": _gains, "difference": _differences}[asked.by](study)
     return [section for section in made if section[2]]
 
 
@@ -73,7 +73,7 @@ def _differences(study: StudyRecords) -> list[Section]:
          _with_interval(d.hit_at_5, d.low, d.high), f"{d.cosine:.3f}", _difference(d)]
         for d in table.itertuples()
     ]  # fmt: skip
-    reference = study.manifest["space"]["compare"]["reference"]
+    reference = study.manifest.space.compare.reference
     header = ["variant", "cell", "parameters", "steps", "windows removed", "Hit@5 [95 %]", "cosine", f"to {reference}"]
     return [(f"variants against {reference}, on the same queries", header, rows)]
 

@@ -35,7 +35,7 @@ LAW_NOTE = (
 def markdown(findings: Findings, figures: tuple[str, ...] = ()) -> str:
     """Return the report as Markdown. figures: names of the pictures in its folder `figures`."""
     manifest = findings.study.manifest
-    parts = [f"# {in_markdown(manifest['study'])}", in_markdown(manifest["question"])]
+    parts = [f"# {in_markdown(manifest.study)}", in_markdown(manifest.question)]
     if said := partial(findings):
         parts.append(f"**Partial.** {in_markdown(said)}")
     parts += [in_markdown(" ".join(sentences(findings))), *_pictures(figures, "variants")]

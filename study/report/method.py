@@ -1,66 +1,64 @@
 """Say how a study was measured: protocol, data, audit, seeds, versions, hardware, cost, and the command."""
 
+from collections.abc import Mapping
+
 from study.analysis.load import StudyRecords
+from study.records.manifest import Manifest, RecordedCorpus, RecordedHardware, RecordedSplit
 
 MISSING = "not recorded"
 
 
 def method(study: StudyRecords) -> dict[str, str]:
     """Return the facts by name, in the order of a reader's questions."""
-    manifest = study.manifest
-    corpus, split = manifest.get("corpus", {}), manifest.get("split", {})
+    manifest, split = study.manifest, study.manifest.split
     facts = {
-        "protocol": str(manifest.get("protocol", MISSING)),
-        "corpus": _corpus(corpus),
+        "protocol": manifest.protocol or MISSING,
+        "corpus": _corpus(manifest.corpus),
         "split": _split(split),
-        "leak audit": _audits(manifest),
-        "near-copies": _near_copies(split.get("near_copies")),
-        "removed by quality gates": _counts(split.get("removed")),
-        "queries and pool": _queries(manifest),
-        "seed": str(manifest.get("seed", MISSING)),
-        "replicates": str(manifest["space"].get("replicates", MISSING)),
-        "code": str(manifest.get("code_version", MISSING)),
-        "versions": ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items()) or MISSING,
-        "hardware": _hardware(manifest),
-        "cost": f"{_number(manifest.get('wall_s'))} s of wall time, {_number(manifest.get('cpu_s'))} s of CPU",
-        "runs": "; ".join(
-            f"{run.get('started_at')} to {run.get('finished_at', '-')}: {run.get('ended')}"
-            for run in manifest.get("runs", [])
-        ),
-        "warnings": "; ".join(manifest.get("warnings", [])) or "none",
-        "command": str(manifest.get("command", MISSING)),
+        "leak audit": _audits(manifest.all_splits),
+        "near-copies": _near_copies(split.near_copies),
+        "removed by quality gates": _counts(split.removed),
+        "queries and pool": _queries(manifest.all_splits),
+        "seed": MISSING if manifest.seed is None else str(manifest.seed),
+        "replicates": str(manifest.space.replicates),
+        "code": manifest.code_version or MISSING,
+        "older records": _older(study.missing_columns),
+        "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()) or MISSING,
+        "hardware": _hardware(manifest.hardware, manifest),
+        "cost": f"{_number(manifest.wall_s)} s of wall time, {_number(manifest.cpu_s)} s of CPU",
+        "runs": "; ".join(f"{run.started_at} to {run.finished_at or '-'}: {run.ended}" for run in manifest.runs),
+        "warnings": "; ".join(manifest.warnings) or "none",
+        "command": manifest.command or MISSING,
     }
     return {name: value for name, value in facts.items() if value}
 
 
-def _corpus(corpus: dict) -> str:
-    if not corpus:
+def _corpus(corpus: RecordedCorpus | None) -> str:
+    if corpus is None:
         return MISSING
     return (
-        f"{corpus['name']}, {corpus['num_vectors']:,} vectors of {corpus['dim']} dims, {corpus['num_chains']:,} "
-        "chains, "
-        f"fingerprint {corpus['fingerprint']}"
+        f"{corpus.name}, {corpus.num_vectors:,} vectors of {corpus.dim} dims, {corpus.num_chains:,} documents, "
+        f"fingerprint {corpus.fingerprint}"
     )
 
 
-def _split(split: dict) -> str:
-    fingerprint = split.get("fingerprint", MISSING)
-    return f"by {split.get('kind', 'chain')}, {_counts(split.get('num_chains'))}, fingerprint {fingerprint}"
+def _split(split: RecordedSplit) -> str:
+    by = "document" if split.kind in ("", "chain") else split.kind
+    return f"by {by}, {_counts(split.num_chains)}, fingerprint {split.fingerprint or MISSING}"
 
 
-def _audits(manifest: dict) -> str:
-    """Return what every split's audit saw; a study of variants has several splits."""
-    splits = manifest.get("splits") or [manifest.get("split", {})]
+def _audits(splits: list[RecordedSplit]) -> str:
+    """Return what every split's audit found; a study of variants has several splits."""
     found = [
-        f"{split['audit']['num_leaked_vectors']:,} held-out vectors in training windows"
-        + (f" ({split.get('protocol')}, C up to {split.get('max_context')})" if len(splits) > 1 else "")
-        for split in splits if "audit" in split
+        f"{split.audit.num_leaked_vectors:,} held-out vectors in training windows"
+        + (f" ({split.protocol}, C up to {split.max_context})" if len(splits) > 1 else "")
+        for split in splits if split.audit is not None
     ]  # fmt: skip
     return "; ".join(found) or MISSING
 
 
-def _near_copies(found) -> str:
-    if not isinstance(found, dict):
+def _near_copies(found: dict | None) -> str:
+    if found is None:
         return "not counted"
     if not {"num_validation", "num_test", "threshold"} <= set(found):
         return str(found.get("search", "not counted"))
@@ -68,27 +66,31 @@ def _near_copies(found) -> str:
     return f"{counts} with cosine above {found['threshold']} to training"
 
 
-def _queries(manifest: dict) -> str:
-    splits = manifest.get("splits") or [manifest.get("split", {})]
-    pairs = sorted({(split.get("num_queries", 0), split.get("pool_size", 0)) for split in splits}, reverse=True)
+def _queries(splits: list[RecordedSplit]) -> str:
+    pairs = sorted({(split.num_queries, split.pool_size) for split in splits}, reverse=True)
     if len(pairs) == 1:
         return f"{pairs[0][0]:,} and {pairs[0][1]:,}, equal in every cell"
     return ", ".join(f"{queries:,} and {pool:,}" for queries, pool in pairs) + ": not equal in every cell"
 
 
-def _counts(found: dict | None) -> str:
-    if not found:
-        return ""
+def _older(missing: Mapping[str, int]) -> str:
+    """Return which columns older records lack, empty where all records have them all."""
+    return "; ".join(f"{count:,} trials lack {name}: it is null there" for name, count in missing.items())
+
+
+def _counts(found: Mapping[str, int | None]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in found.items() if value is not None)
 
 
-def _hardware(manifest: dict) -> str:
-    found = manifest.get("hardware", {})
-    parts = [found.get("processor"), f"{found['num_cpus']} cores" if "num_cpus" in found else None]
-    parts += [f"{found['memory_bytes'] / 2**30:.0f} GiB" if "memory_bytes" in found else None, found.get("system")]
-    return ", ".join(
-        [*(part for part in parts if part), f"{manifest.get('device', '?')}, {manifest.get('precision', '?')}"]
-    )
+def _hardware(found: RecordedHardware, manifest: Manifest) -> str:
+    facts = [
+        found.processor,
+        None if found.num_cpus is None else f"{found.num_cpus} cores",
+        None if found.memory_bytes is None else f"{found.memory_bytes / 2**30:.0f} GiB",
+        found.system,
+        f"{manifest.device or '?'}, {manifest.precision or '?'}",
+    ]
+    return ", ".join(fact for fact in facts if fact)
 
 
 def _number(value: float | None) -> str:

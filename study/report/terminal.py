@@ -35,7 +35,7 @@ def print_summary(study: StudyRecords, console: Console) -> bool:
         console.print(baseline_table(findings))
         for line in best_lines(findings):
             say(line)
-        if len(study.manifest["space"]["patience"]["replay"]) > 1:
+        if len(study.manifest.space.patience.replay) > 1:
             console.print(patience_grid(findings))
     for gap in findings.gaps:
         say(gap, "yellow")
@@ -47,18 +47,18 @@ def print_summary(study: StudyRecords, console: Console) -> bool:
 def map_table(findings: Findings, arm: str) -> Table:
     """Return test Hit@5 with its interval, C down and N across; * where it beats the best baseline."""
     table_of = findings.cells[[arm_of(cell) == arm for cell in findings.cells.cell_id]]
-    axes = findings.study.manifest["space"]["cells"]
+    axes = findings.study.manifest.space.cells
     found = {(row.context_length, row.num_sequences): row for row in table_of.itertuples()}
     infeasible = set(
         zip(findings.study.infeasible.context_length, findings.study.infeasible.num_sequences, strict=True)
     )
     title = "test Hit@5 and its 95 % interval" + (f", {arm}" if arm else "")
-    header = ["C \\ N", *(f"{size:,}" for size in axes["num_sequences"])]
+    header = ["C \\ N", *(f"{size:,}" for size in axes.num_sequences)]
     table = Table(*(Column(name, overflow="fold") for name in header), title=title)
     if table_of.oracle_hit_at_5.notna().any():
         table.add_column("oracle")
-    for context in axes["context_length"]:
-        shown = [_map_cell(found, infeasible, (context, size)) for size in axes["num_sequences"]]
+    for context in axes.context_length:
+        shown = [_map_cell(found, infeasible, (context, size)) for size in axes.num_sequences]
         oracle = table_of[table_of.context_length == context].oracle_hit_at_5.dropna()
         ending = [f"{oracle.iloc[0]:.3f}"] if len(oracle) else []
         table.add_row(str(context), *shown, *ending)

@@ -12,6 +12,7 @@ from study.analysis.leaks import above_oracle
 from study.analysis.load import StudyRecords
 from study.analysis.patience import patience_table, replay
 from study.records.columns import TABLES
+from tests.manifests import manifest
 
 NUM_QUERIES, POOL = 60, 100
 CHAINS = np.repeat(np.arange(12), 5)
@@ -42,14 +43,11 @@ class Made:
         ]
 
     def study(self, **space) -> StudyRecords:
-        manifest = {
-            "study": "made", "question": "?", "cells": ["C4_N20"], "split": {"audit": {"num_leaked_vectors": 0}},
-            "space": {"replicates": 2, "patience": {"replay": [1, 2, 4]}, **space},
-        }  # fmt: skip
+        made = manifest(cells=["C4_N20"], space={"replicates": 2, "patience": {"replay": [1, 2, 4]}, **space})
         trials = pd.DataFrame(self.trials).reindex(columns=TABLES["trials"].names)
         ranks = pd.DataFrame(self.ranks, columns=TABLES["ranks"].names)
         curves = pd.DataFrame(self.curves).reindex(columns=TABLES["curves"].names)
-        return StudyRecords("made", manifest, trials, curves, ranks)
+        return StudyRecords("made", made, trials, curves, ranks)
 
 
 def ranks_with(num_hits: int, hit_rank: int = 1) -> list[int]:

@@ -16,6 +16,7 @@ from study.analysis.thresholds import thresholds
 from study.analysis.verdicts import CANNOT_TELL, answer
 from study.records.store import RecordStore
 from study.report.files import markdown, tables
+from tests.manifests import changed, content
 from tests.planted import BROKEN, CONTEXTS, LAWS, POOL, SIZES, planted_study
 
 TAKES_OFF = BROKEN["log, takes off at 700"]
@@ -184,10 +185,10 @@ def test_a_study_without_confirm_trials_has_no_answers(study):
 
 def written(study: StudyRecords, folder, **manifest) -> str:
     store = RecordStore.at(folder)
-    split = study.manifest["split"] | {"fingerprint": "f", "pool_size": POOL}
-    store.write_json("manifest.json", study.manifest | {"split": split, "protocol": "controlled"} | manifest)
+    made = changed(study, split={"fingerprint": "f", "pool_size": POOL}, protocol="controlled")
+    store.write_json("manifest.json", content(made) | manifest)
     for row in study.trials.astype(object).where(study.trials.notna(), None).to_dict("records"):
-        store.write_part("trials", row["trial_id"], [row])
+        store.write_record("trials", row["trial_id"], [row])
     return str(folder)
 
 
@@ -196,7 +197,7 @@ def test_two_studies_on_the_same_queries_make_one_map(study, tmp_path):
     places = [written(with_trials(study, part), tmp_path / name) for part, name in ((small, "a"), (large, "b"))]
     together = load_studies(places)
     assert sorted(together.trials.trial_id) == sorted(pd.concat([small, large]).trial_id.unique())
-    assert together.manifest["study"] == "planted + planted"
+    assert together.manifest.study == "planted + planted"
 
 
 def test_studies_of_other_queries_or_another_protocol_make_no_map(study, tmp_path):
@@ -233,11 +234,11 @@ def test_every_finding_has_its_table_and_the_page_its_sections(study):
     found = tables(findings)
     assert {"comparisons", "pool_curve", "importance", "laws", "held_out", "thresholds", "best_context"} <= set(found)
     assert all(len(table) for table in found.values())
-    study.manifest.update(
-        protocol="controlled", seed=0, code_version="x", device="cpu", precision="float32", command="c",
+    named = changed(
+        study, protocol="controlled", seed=0, code_version="x", device="cpu", precision="float32", command="c",
         corpus={"name": "made", "num_vectors": 1, "dim": 1, "num_chains": 1, "fingerprint": "f"},
+        split={"num_chains": {}, "fingerprint": "f", "num_queries": 1984, "pool_size": POOL},
     )  # fmt: skip
-    study.manifest["split"] |= {"num_chains": {}, "fingerprint": "f", "num_queries": 1984, "pool_size": POOL}
-    page = markdown(findings)
+    page = markdown(Findings(named))
     for title in ("## Findings", "## Map", "## What the searched values matter", "## Laws", "left out and predicted"):
         assert title in page

@@ -1,6 +1,5 @@
 """Names, titles and questions are text wherever they are shown: no markup, no HTML, no Markdown, no terminal codes."""
 
-import copy
 import io
 from html.parser import HTMLParser
 
@@ -17,11 +16,12 @@ from study.cli.console import PlainConsole, say_error
 from study.corpus.__main__ import say
 from study.export import model_card
 from study.messages.escaping import in_markdown, plain
-from study.records.manifest import check_manifest
+from study.records.manifest import Manifest
 from study.report import print_summary
 from study.report.markdown import markdown
 from study.report.page import page
 from study.space.space import Space
+from tests.manifests import content
 
 NAMES = {
     "html": "</script><script>alert(1)</script><img src=x onerror=alert(1)>",
@@ -71,9 +71,10 @@ def told(made, made_page, made_findings) -> Findings:
 
     What is computed of its numbers is that of the made study: no text enters it.
     """
-    text, manifest = " ".join(NAMES.values()), copy.deepcopy(made.manifest)
-    manifest |= {"study": text, "question": text, "warnings": [text], "command": text, "versions": {text: text}}
-    manifest["corpus"]["name"] = text
+    text = " ".join(NAMES.values())
+    everywhere = {"study": text, "question": text, "warnings": [text], "command": text, "versions": {text: text}}
+    corpus = made.manifest.corpus.model_copy(update={"name": text})
+    manifest = made.manifest.model_copy(update=everywhere | {"corpus": corpus})
     trials = made.trials.copy()
     trials.loc[trials.status.isin(["failed", "infeasible"]), "error"] = text
     findings = Findings(StudyRecords(text, manifest, trials, made.curves, made.ranks))
@@ -144,4 +145,4 @@ def test_names_that_become_ids_and_files_are_refused_unless_plain(name, made):
         with pytest.raises(InputError, match=f"a {column} must be letters"):
             require_whole(StudyRecords("x", made.manifest, trials, made.curves, made.ranks))
     with pytest.raises(InputError, match="a name must be letters"):
-        check_manifest({**copy.deepcopy(made.manifest), "cells": [name]}, "manifest.json")
+        Manifest.of(content(made) | {"cells": [name]}, "manifest.json")

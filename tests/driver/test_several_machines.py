@@ -211,12 +211,12 @@ def machines() -> Iterator[Machines]:
 
 @pytest.mark.slow
 def test_a_machine_that_cannot_run_the_study_is_refused_before_any_trial(machines, small, small_file, tmp_path):
-    other_code, out = tmp_path / "version.py", tmp_path / "out"
-    other_code.write_text((ROOT / "lvm_core" / "version.py").read_text() + "# changed\n")
+    other_code, out = tmp_path / "durations.py", tmp_path / "out"
+    other_code.write_text((ROOT / "study" / "messages" / "durations.py").read_text() + "# changed\n")
     out.mkdir()
     hidden = [f"mount -t tmpfs none {folder}" for folder in (Path(small_file).parent, out)]
     machines.plug(4)
-    machines.start_ray(4, " && ".join([f"mount --bind {other_code} {ROOT}/lvm_core/version.py", *hidden]))
+    machines.start_ray(4, " && ".join([f"mount --bind {other_code} {ROOT}/study/messages/durations.py", *hidden]))
     try:
         command = line(small, small_file, out, "--address", "10.77.0.1:6379")
         driver = machines.popen(1, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -225,7 +225,11 @@ def test_a_machine_that_cannot_run_the_study_is_refused_before_any_trial(machine
         machines.end(4)
     assert driver.returncode == 2, said
     assert said.count("[machine4, 10.77.0.4]") == 3, said
-    for problem in ("must have the same trainer", "must be a readable file", "must see the study's folder"):
+    for problem in (
+        "must have the same lvm_core/ and study/",
+        "must be a readable file",
+        "must see the study's folder",
+    ):
         assert problem in said
     assert "machine2" not in said and "machine3" not in said, "sound machines are not named"
     assert said.count("\n") == 1, "one error"

@@ -74,8 +74,8 @@ def test_a_study_on_s3_of_a_corpus_on_s3_is_the_same_study_and_resumes(host, rem
     store = RecordStore.at(uri(host, "bucket/results/s"))
     assert_same_ranks(store, sound)
     assert_kept_nowhere(SECRET, store, done.stdout + done.stderr)
-    assert not store.parts(LEASES), "a driver that ended holds nothing"
-    victim = store.parts("curves")[0]
+    assert not store.files(LEASES), "a driver that ended holds nothing"
+    victim = store.files("curves")[0]
     store.write_bytes(f"curves/{victim}", b"PAR1 torn")
     again = run(small, small_file, uri(host, "bucket/results"), "--resume")  # the same corpus from another place
     assert again.returncode == 0, again.stderr
@@ -181,9 +181,9 @@ def test_two_drivers_never_write_one_study_on_s3(host, small, small_file):
         said = f"must have one driver, but process {os.getpid()} on {socket.gethostname()} is running s"
         assert said in refused.stderr
         assert "if it was killed, try again in" in refused.stderr
-        assert len(store.parts(LEASES)) == 1, "who is refused leaves nothing"
+        assert len(store.files(LEASES)) == 1, "who is refused leaves nothing"
     with locked(store):
-        assert len(store.parts(LEASES)) == 1
+        assert len(store.files(LEASES)) == 1
 
 
 def test_a_study_refused_before_its_first_trial_leaves_nothing_on_s3(host, small, small_file, capsys):
@@ -228,14 +228,14 @@ def test_a_driver_in_a_thread_holds_a_study_and_gives_it_back(host):
 
     def drive() -> None:
         with locked(store):
-            held.append(len(store.parts(LEASES)))
+            held.append(len(store.files(LEASES)))
 
     for _ in range(2):
         driver = threading.Thread(target=drive)
         driver.start()
         driver.join()
     assert held == [1, 1]
-    assert not store.parts(LEASES)
+    assert not store.files(LEASES)
 
 
 @pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["sigint-heard", "sigint-ignored"])
@@ -254,9 +254,9 @@ def test_a_lease_that_is_not_renewed_is_taken_over_and_its_driver_stops(host, re
         pytest.fail("a fresh lease must be honoured")
     time.sleep(2.1)
     with pytest.raises(InputError, match=r"took it over|renewed"), locked(store, renew_s=0.25):
-        assert "dead.json" not in store.parts(LEASES)
+        assert "dead.json" not in store.files(LEASES)
         for _ in range(200):
-            for name in store.parts(LEASES):  # as a driver does that finds it stale; again where a renewal came between
+            for name in store.files(LEASES):  # as a driver does that finds it stale; again where a renewal came between
                 store.delete(f"{LEASES}/{name}")
             time.sleep(0.1)
         pytest.fail("a driver without its lease must stop")
@@ -275,7 +275,7 @@ def test_a_driver_that_stood_still_too_long_while_renewing_stops(host, monkeypat
     with pytest.raises(InputError, match="renewed"), locked(store, renew_s=0.25):
         time.sleep(20)
         pytest.fail("a driver whose lease may be another's must stop")
-    assert not store.parts(LEASES), "it leaves no lease behind"
+    assert not store.files(LEASES), "it leaves no lease behind"
 
 
 def test_a_lease_is_renewed_while_its_driver_lives(host):

@@ -69,7 +69,7 @@ def test_an_unfinished_write_is_never_read(tmp_path, spec, monkeypatch):
     store = RecordStore.at(tmp_path)
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
     with pytest.raises(OSError, match="no space left"):
-        store.write_part("trials", spec.trial_id, [base_row(spec)])
+        store.write_record("trials", spec.trial_id, [base_row(spec)])
     assert store.read("trials").empty
     assert not list((tmp_path / "trials").iterdir())
     (tmp_path / "trials" / ".half.parquet.1234").write_bytes(b"PAR1 torn")
@@ -84,7 +84,7 @@ def test_reading_before_anything_is_recorded_gives_an_empty_frame(tmp_path):
 
 def test_a_damaged_part_is_named_with_what_to_do(tmp_path, spec):
     store = RecordStore.at(tmp_path)
-    store.write_part("trials", spec.trial_id, [base_row(spec)])
+    store.write_record("trials", spec.trial_id, [base_row(spec)])
     part = tmp_path / "trials" / f"{spec.trial_id}.parquet"
     part.write_bytes(part.read_bytes()[:-30])
     with pytest.raises(InputError, match=rf"{spec.trial_id}.*--resume: it sets that file aside"):
@@ -212,7 +212,7 @@ def test_a_uri_keeps_its_options_when_a_study_is_put_under_it(tmp_path):
 
 def test_a_flipped_bit_in_a_record_is_found(tmp_path, spec):
     store = RecordStore.at(tmp_path)
-    store.write_part("ranks", spec.trial_id, [{"trial_id": spec.trial_id, "rank": number} for number in range(500)])
+    store.write_record("ranks", spec.trial_id, [{"trial_id": spec.trial_id, "rank": number} for number in range(500)])
     part = tmp_path / "ranks" / f"{spec.trial_id}.parquet"
     whole = part.read_bytes()
     found = 0

@@ -17,6 +17,7 @@ from study.report.markdown import markdown
 from study.report.page import page
 from study.report.pictures import pictures
 from tests.made_report import INFEASIBLE, TITLE, made_study
+from tests.manifests import changed
 from tests.planted import POOL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,8 +125,7 @@ def small(study: StudyRecords, arm: str = "") -> StudyRecords:
 
 
 def test_a_study_that_is_not_complete_says_so():
-    study = made_study()
-    study.manifest["runs"] = [{"ended": "running"}]
+    study = changed(made_study(), runs=[{"ended": "running"}])
     findings = Findings(small(study))
     html = page(findings)
     assert "is still running: 12 of 84 confirm trials" in html

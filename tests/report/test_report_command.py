@@ -11,6 +11,7 @@ from study.analysis.load import StudyRecords
 from study.records.store import RecordStore
 from study.report.__main__ import main
 from tests.made_report import made_study
+from tests.manifests import changed, content
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +21,8 @@ def finished(tmp_path_factory) -> Path:
     kept = study.trials.context_length.isin([1, 4]) & (
         study.trials.num_sequences.isin([125, 250]) | (study.trials.stage == "baseline")
     )
-    study.manifest["space"]["cells"] = {"context_length": [1, 4], "num_sequences": [125, 250]}
-    study.manifest["cells"] = [f"C{c}_N{n}" for c in (1, 4) for n in (125, 250)]
+    axes = {"context_length": [1, 4], "num_sequences": [125, 250]}
+    study = changed(study, space={"cells": axes}, cells=[f"C{c}_N{n}" for c in (1, 4) for n in (125, 250)])
     return save(
         StudyRecords("x", study.manifest, study.trials[kept], study.curves, study.ranks),
         tmp_path_factory.mktemp("done") / "s",
@@ -30,12 +31,12 @@ def finished(tmp_path_factory) -> Path:
 
 def save(study: StudyRecords, folder: Path) -> Path:
     store = RecordStore.at(folder)
-    store.write_json("manifest.json", study.manifest)
+    store.write_json("manifest.json", content(study))
     ids = set(study.trials.trial_id)
     for name in ("trials", "curves", "ranks"):
         table: pd.DataFrame = getattr(study, name)
         rows = table[table.trial_id.isin(ids)].astype(object)
-        store.write_part(name, "all", rows.where(rows.notna(), None).to_dict("records"))
+        store.write_record(name, "all", rows.where(rows.notna(), None).to_dict("records"))
     return folder
 
 

@@ -16,8 +16,10 @@ from study.analysis.load import StudyRecords, load_study
 from study.analysis.phases import rows_table, steps_table
 from study.plan.plan import make_plan
 from study.records.columns import TABLES
+from study.records.store import RecordStore
 from study.space.file import load_space
 from study.space.variants import settings_of
+from tests.manifests import manifest
 
 SPACE = {
     "question": "What is left of the law?",
@@ -138,7 +140,8 @@ def test_the_leaks_of_the_published_split_are_told_and_do_not_stop_the_study(fin
 
 def test_published_trials_record_their_validation_ranks_as_test_and_say_so(finished):
     study = load_study(str(finished[0]))
-    kinds = {split["protocol"]: split["test"] for split in study.manifest["splits"]}
+    splits = RecordStore.at(finished[0]).read_json("manifest.json")["splits"]
+    kinds = {split["protocol"]: split["test"] for split in splits}
     assert kinds == {"as_reported": "validation", "controlled": "own"}
     published = study.trials[(study.trials.protocol == "as_reported") & (study.trials.stage == "confirm")]
     assert (published.val_hit_at_5 == published.test_hit_at_5).all()
@@ -176,7 +179,7 @@ class Made:
     def cell(self, variant: str, row: str, context: int, pool: int, ranks: list[np.ndarray], first_query: int = 0):
         cell_id = f"C{context}_N9_{row}_{variant}"
         entry = {"variant": variant, "row": row, "cell_id": cell_id, "protocol": variant, "split_fingerprint": "f"}
-        self.variants.append(entry)
+        self.variants.append(entry | {"context_length": context, "num_sequences": 9})
         for replicate, rank in enumerate(ranks, 1):
             trial_id = f"{cell_id}_{replicate}"
             self.trials.append(
@@ -188,13 +191,11 @@ class Made:
 
     def study(self) -> StudyRecords:
         splits = [{"fingerprint": name, "removed": {"incoherent_training_windows": 7}} for name in ("a", "b")]
-        manifest = {
-            "variants": self.variants, "splits": splits,
-            "space": {"compare": {"by": self.by, "reference": "a"}},
-        }  # fmt: skip
+        space = {"compare": {"by": self.by, "reference": "a"}}
+        made = manifest(variants=self.variants, splits=splits, space=space)
         trials = pd.DataFrame(self.trials).reindex(columns=TABLES["trials"].names)
         ranks = pd.DataFrame(self.ranks, columns=TABLES["ranks"].names)
-        return StudyRecords("made", manifest, trials, pd.DataFrame(columns=TABLES["curves"].names), ranks)
+        return StudyRecords("made", made, trials, pd.DataFrame(columns=TABLES["curves"].names), ranks)
 
 
 def uniform(pool: int, count: int, seed: int) -> np.ndarray:

@@ -70,8 +70,8 @@ def _context(findings: Findings, arms: list[dict]) -> dict:
     others = [figure for figure in (compared, *curves, lines, matters) if figure]
     maps = arms[0]["maps"] if arms else None
     return {
-        "study": study.manifest["study"],
-        "question": study.manifest["question"].strip(),
+        "study": study.manifest.study,
+        "question": study.manifest.question.strip(),
         "sentences": sentences(findings),
         "verdicts": verdicts(findings),
         "partial": partial(findings),
@@ -82,7 +82,7 @@ def _context(findings: Findings, arms: list[dict]) -> dict:
         "arms": arms,
         "curves": curves,
         "curve_table": curve_table(findings),
-        "patience": sorted(study.manifest["space"]["patience"]["replay"]),
+        "patience": sorted(study.manifest.space.patience.replay),
         "parallel": lines,
         "importance": matters,
         "fallen": (HEADER, fallen_rows(study)),

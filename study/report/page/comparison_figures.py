@@ -10,8 +10,8 @@ from study.report.style import COLOURS, VERMILION
 
 def comparison_figure(findings: Findings) -> Figure | None:
     """Return the figure of a study with variants; None where it compares none or has nothing measured yet."""
-    asked = findings.study.manifest["space"].get("compare")
-    return {"steps": _rows, "gain": _gains, "difference": _differences}[asked["by"]](findings) if asked else None
+    asked = findings.study.manifest.space.compare
+    return {"steps": _rows, "gain": _gains, "difference": _differences}[asked.by](findings) if asked else None
 
 
 def _rows(findings: Findings) -> Figure | None:

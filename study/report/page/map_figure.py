@@ -21,9 +21,9 @@ CAPTION = (
 
 def map_figure(study: StudyRecords, maps: PoolMaps, arm: str, key: str) -> Figure:
     """Return one arm's heatmap. Rows are contexts, columns numbers of sequences, at even distances."""
-    axes = study.manifest["space"]["cells"]
-    contexts = axes.get("context_length") or maps.contexts
-    sizes = axes.get("num_sequences") or maps.sizes
+    axes = study.manifest.space.cells
+    contexts = axes.context_length
+    sizes = axes.num_sequences
     diagonal, note = _diagonal(study, contexts, sizes)
     figure = Figure(f"map{key}", "Hit@5 over context length and training sequences", CAPTION + note)
     figure.height = 150 + 62 * len(contexts)

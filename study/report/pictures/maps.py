@@ -20,8 +20,8 @@ DARK = 0.45
 
 def heatmap(study: StudyRecords, maps: PoolMaps, arm: str) -> Figure:
     """Draw Hit@5 with its interval in every cell, infeasible cells hatched, and the corpus over it."""
-    axes = study.manifest["space"]["cells"]
-    contexts, sizes = axes.get("context_length") or maps.contexts, axes.get("num_sequences") or maps.sizes
+    axes = study.manifest.space.cells
+    contexts, sizes = axes.context_length, axes.num_sequences
     figure = Figure(figsize=(2.2 + 1.25 * len(sizes), 1.6 + 0.72 * len(contexts)), layout="constrained")
     plot = figure.subplots()
     values = np.full((len(contexts), len(sizes)), np.nan)

@@ -11,8 +11,8 @@ from study.report.style import BLUE, COLOURS, VERMILION
 
 def compared(findings: Findings) -> Figure | None:
     """Draw the study's own comparison; None where it has none or nothing is measured yet."""
-    asked = findings.study.manifest["space"].get("compare")
-    return {"steps": _rows, "gain": _gains, "difference": _differences}[asked["by"]](findings) if asked else None
+    asked = findings.study.manifest.space.compare
+    return {"steps": _rows, "gain": _gains, "difference": _differences}[asked.by](findings) if asked else None
 
 
 def _rows(findings: Findings) -> Figure | None:
