@@ -1,0 +1,72 @@
+"""The version of the trainer guards what people have recorded: it changes when, and only when, numbers do."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lvm_core.version import TRAINER_VERSION
+from tests.studies import ROOT
+from tests.trial import golden
+
+CHANGED = (
+    "the numbers of recorded trials would come out differently. If that is meant, raise TRAINER_VERSION in "
+    "lvm_core/version.py, run `python -m tests.trial.golden`, and say so in CHANGELOG.md; if not, find out why"
+)
+
+
+@pytest.fixture(scope="module")
+def found() -> dict:
+    return dict(golden.runs())
+
+
+@pytest.fixture(scope="module")
+def recorded() -> dict:
+    return golden.recorded()
+
+
+def test_the_golden_runs_are_of_this_version(recorded):
+    assert recorded["trainer_version"] == TRAINER_VERSION, "run `python -m tests.trial.golden`"
+
+
+def test_ids_splits_and_counts_are_those_recorded_on_every_machine(found, recorded):
+    assert found.keys() == recorded["facts"].keys()
+    for name, facts in recorded["facts"].items():
+        for key in golden.COUNTS:
+            assert found[name].get(key) == facts.get(key), f"{key} of the run {name}: {CHANGED}"
+
+
+def test_numbers_are_those_recorded_to_the_bit_where_the_arithmetic_is_the_same(found, recorded):
+    digests = recorded["digests"].get(golden.arithmetic())
+    if digests is None:
+        pytest.skip("no golden runs are recorded for this processor's arithmetic; the next test compares within bounds")
+    other = [name for name, digest in digests.items() if found[name]["digest"] != digest]
+    assert not other, f"{other}: {CHANGED}"
+
+
+def test_numbers_are_those_recorded_within_bounds_on_every_machine(found, recorded):
+    for name, facts in recorded["facts"].items():
+        for key in (*golden.FIGURES, "train_loss"):
+            if key in facts:
+                assert found[name][key] == pytest.approx(facts[key], rel=0.02, abs=0.02), f"{key} of {name}: {CHANGED}"
+
+
+def test_another_number_changes_the_digest(monkeypatch, found):
+    monkeypatch.setattr("lvm_core.schedule.FINAL_LEARNING_RATE", 0.100001)
+    name, facts = next(golden.runs())
+    assert facts["digest"] != found[name]["digest"]
+    assert facts["trial_id"] == found[name]["trial_id"], "which is why the version must be raised by hand"
+
+
+def test_a_docstring_changes_no_id(tmp_path):
+    """The fault that was met: one word changed in a docstring refused every study."""
+    code = "from tests.trial.golden import runs; print(next(runs())[1]['trial_id'])"
+    for package in ("lvm_core", "study", "tests"):
+        (tmp_path / package).symlink_to(ROOT / package)
+    before = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    (tmp_path / "lvm_core").unlink()
+    subprocess.run(["cp", "-r", str(ROOT / "lvm_core"), str(tmp_path / "lvm_core")], check=True)
+    errors = tmp_path / "lvm_core" / "errors.py"
+    errors.write_text(errors.read_text().replace('"""', '"""Changed. ', 1))
+    after = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert after.stdout == before.stdout and len(after.stdout.strip()) == 16
