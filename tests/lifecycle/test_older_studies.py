@@ -58,7 +58,7 @@ def test_a_study_of_version_0_1_is_resumed_extended_and_reported(old):
     }
     assert "C2_N20" in (study / "report" / "index.html").read_text()
     history = json.loads((study / "manifest.json").read_text())["history"]
-    assert [entry["space"]["racing"]["num_configs"] for entry in history] == [3], "the old space is kept as it was"
+    assert history[0]["space"]["racing"]["num_configs"] == 3, "the old space is kept as it was"
 
 
 def test_statuses_and_keys_of_version_0_1_have_the_names_of_today(old):
