@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup scaling test lint bench browser torture clean
+.PHONY: setup scaling test test-fast lint bench browser torture clean
 
 setup: .venv/.ready
 
@@ -18,6 +18,11 @@ setup: .venv/.ready
 scaling: setup
 	$(BIN)/python -m study.run scaling --preset quick --resume
 
+# While you work: no Ray, no browser, under 2 minutes on 2 cores.
+test-fast: setup
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not ray and not browser"
+
+# Everything, within 20 minutes on 2 cores.
 test: setup lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 

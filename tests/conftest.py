@@ -20,8 +20,14 @@ from tests.studies import SMALL_SPACE, TINY_SPACE, complete, save_space
 torch.set_num_threads(1)
 
 
+STUDY_FIXTURES = {"finished", "sound", "broken", "watched", "machines", "cluster"}  # each runs a study under Ray
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests first, so that no worker begins a long one when the others are done."""
+    """Mark the tests that start Ray, and put files with slow tests first: no worker must begin a long one at the end."""
+    for item in items:
+        if STUDY_FIXTURES & set(item.fixturenames) or item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.ray)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

@@ -234,11 +234,6 @@ def test_every_finding_has_its_table_and_the_page_its_sections(study):
     found = tables(findings)
     assert {"comparisons", "pool_curve", "importance", "laws", "held_out", "thresholds", "best_context"} <= set(found)
     assert all(len(table) for table in found.values())
-    named = changed(
-        study, protocol="controlled", seed=0, code_version="x", device="cpu", precision="float32", command="c",
-        corpus={"name": "made", "num_vectors": 1, "dim": 1, "num_chains": 1, "fingerprint": "f"},
-        split={"num_chains": {}, "fingerprint": "f", "num_queries": 1984, "pool_size": POOL},
-    )  # fmt: skip
-    page = markdown(Findings(named))
+    page = markdown(findings)
     for title in ("## Findings", "## Map", "## What the searched values matter", "## Laws", "left out and predicted"):
         assert title in page

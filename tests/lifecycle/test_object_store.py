@@ -173,6 +173,7 @@ def test_a_store_that_refuses_the_credentials_is_one_sentence_with_what_to_do(tm
         server.server_close()
 
 
+@pytest.mark.ray
 def test_two_drivers_never_write_one_study_on_s3(host, small, small_file):
     store = RecordStore.at(uri(host, "bucket/two/s"))
     with locked(store):

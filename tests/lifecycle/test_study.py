@@ -263,6 +263,7 @@ def test_a_budget_ends_a_study_early_and_says_what_is_missing(space, small_file,
     assert set(confirm.size()) == {2}
 
 
+@pytest.mark.ray
 def test_a_record_that_cannot_be_written_stops_the_study_at_once(space, small_file, tmp_path):
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "ranks").write_text("a file where a folder must be")
@@ -275,6 +276,7 @@ def test_a_record_that_cannot_be_written_stops_the_study_at_once(space, small_fi
     assert started <= 6, "no trial begins after the first record that could not be written"
 
 
+@pytest.mark.ray
 def test_a_cluster_that_is_not_there_is_refused_and_leaves_no_study(space, small_file, tmp_path):
     line = command(space, small_file, tmp_path, "--address", "127.0.0.1:1")
     refused = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)

@@ -18,6 +18,7 @@ from tests.planted import POOL
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS = {"phone": 390, "tablet": 820, "desktop": 1280}
+pytestmark = pytest.mark.browser
 WHY = "no browser: neither playwright nor a Chromium was found, so that the page was not driven. Try `make browser`."
 
 

@@ -15,7 +15,7 @@ from tests.manifests import changed, content
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
+def whole(tmp_path_factory) -> Path:
     """A whole study on disk: one part file a table."""
     study = made_study(num_search=2)
     kept = study.trials.context_length.isin([1, 4]) & (
@@ -41,14 +41,14 @@ def save(study: StudyRecords, folder: Path) -> Path:
 
 
 @pytest.fixture
-def copy(finished, tmp_path) -> Path:
-    return Path(shutil.copytree(finished, tmp_path / "copy", ignore=shutil.ignore_patterns("report")))
+def copy(whole, tmp_path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "copy", ignore=shutil.ignore_patterns("report")))
 
 
-def test_a_report_has_page_markdown_figures_tables_and_an_optuna_journal(finished, capsys):
-    trial = pd.read_parquet(finished / "trials").query("stage == 'confirm'").trial_id.iloc[0]
-    assert main([str(finished), "--trec", trial]) == 0, "no failed trial is among the cells kept"
-    report = finished / "report"
+def test_a_report_has_page_markdown_figures_tables_and_an_optuna_journal(whole, capsys):
+    trial = pd.read_parquet(whole / "trials").query("stage == 'confirm'").trial_id.iloc[0]
+    assert main([str(whole), "--trec", trial]) == 0, "no failed trial is among the cells kept"
+    report = whole / "report"
     for name in ("index.html", "report.md", "cells.csv", "best_configs.json", "optuna_journal.log", "figures/map.png",
                  "tables/pool_curve.csv", f"trec/{trial}.run", f"trec/{trial}.qrels"):  # fmt: skip
         assert (report / name).stat().st_size > 100, name
