@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,9 +13,7 @@ from lvm_core.losses import losses
 from lvm_core.ranks import hit_at_k, reciprocal_rank
 from lvm_core.retrieval import Pool
 from lvm_core.seeds import child_generator
-
-if TYPE_CHECKING:
-    from lvm_core.trainer import TrainConfig
+from lvm_core.train_config import TrainConfig
 
 EVAL_BLOCK = 256  # queries predicted at a time, fixed: another block size may round differently
 EVAL_BYTES = {"cpu": 16 << 20, "cuda": 1 << 30, "mps": 256 << 20}  # largest gathered block of contexts
@@ -74,7 +71,7 @@ def measure_predictions(predictions: np.ndarray, targets: np.ndarray, pool: Pool
 class Evaluator:
     """Holds the queries and pools of a dataset and measures models on them."""
 
-    def __init__(self, dataset: Dataset, source: VectorSource, config: "TrainConfig"):
+    def __init__(self, dataset: Dataset, source: VectorSource, config: TrainConfig):
         self.queries, self.source, self.config = dataset.queries, source, config
         self.vectors = dataset.corpus.vectors
         self._pools: dict[str, Pool] = {}

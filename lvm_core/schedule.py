@@ -1,10 +1,8 @@
 """When a run is evaluated and how its learning rate moves, in optimizer steps: the trainer's only clock."""
 
 import math
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from lvm_core.trainer import TrainConfig
+from lvm_core.train_config import TrainConfig
 
 FINAL_LEARNING_RATE = 0.1  # the cosine schedule ends at a tenth, as published
 EPOCHS_BETWEEN = 5  # published: Hit@5 at epochs 1, 6, 11, …
@@ -15,7 +13,7 @@ def steps_per_epoch(num_sequences: int, batch_size: int) -> int:
     return max(1, round(num_sequences / batch_size))
 
 
-def next_evaluation(config: "TrainConfig", step: int, *, improved: bool) -> int | None:
+def next_evaluation(config: TrainConfig, step: int, *, improved: bool) -> int | None:
     """Return the step of the evaluation after `step`, or None where none is due within `max_steps`.
 
     Controlled: every `eval_interval` steps, the last on the last step. As published: after epochs 1, 6, 11, … and,
@@ -33,7 +31,7 @@ def next_evaluation(config: "TrainConfig", step: int, *, improved: bool) -> int 
     return due if due <= config.max_steps else None
 
 
-def learning_rate(config: "TrainConfig", step: int) -> float:
+def learning_rate(config: TrainConfig, step: int) -> float:
     """Return the rate of a step: linear warm-up, then a cosine to a tenth at the last step."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps

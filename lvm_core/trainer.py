@@ -1,9 +1,7 @@
 """Train one model on one cell, yielding one evaluation after another; who drives it decides when to stop."""
 
-import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,46 +15,9 @@ from lvm_core.losses import losses
 from lvm_core.models import LatentVectorModel, ModelConfig, build_model
 from lvm_core.schedule import learning_rate, next_evaluation
 from lvm_core.seeds import child_seed
+from lvm_core.train_config import TrainConfig
 
 MICRO_BATCH_BYTES = {"cpu": 60_000_000, "cuda": 1 << 30, "mps": 256 << 20}  # widest activation; benchmarks/ measured it
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """The recipe of one run. All counts of time are in optimizer steps or evaluations, never in epochs.
-
-    negatives_within: rows, next to each other in the batch, that are each other's negatives, all and only they, as in
-    published micro-batches; None: `num_negatives` of the whole batch. `micro_batch_size` only splits the work.
-    steps_per_epoch: set where evaluations fall on published epochs; see lvm_core.schedule.
-    select_by: what the best evaluation is the best in, `hit_at_5` or the validation `loss`.
-    normalize_loss: whether losses see unit predictions.
-    """
-
-    context_length: int
-    num_sequences: int
-    alpha: float = 0.03
-    temperature: float = 0.07
-    learning_rate: float = 1e-4
-    weight_decay: float = 1e-4
-    batch_size: int = 256
-    num_negatives: int = 224
-    micro_batch_size: int | None = None
-    grad_clip: float = 1.0
-    max_steps: int = 2000
-    warmup_steps: int = 50
-    eval_interval: int = 100
-    patience: int = 3
-    device: str = "cpu"
-    precision: str = "float32"
-    negatives_within: int | None = None
-    steps_per_epoch: int | None = None
-    select_by: str = "hit_at_5"
-    normalize_loss: bool = True
-
-    @property
-    def num_evaluations(self) -> int:
-        """The most evaluations a run can have."""
-        return math.ceil(self.max_steps / (self.steps_per_epoch or self.eval_interval))
 
 
 def auto_micro_batch(config: TrainConfig, model: ModelConfig) -> int:

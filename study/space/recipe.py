@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lvm_core.models import ModelConfig
 from lvm_core.models.size import hidden_dim_for
 from lvm_core.schedule import EPOCHS_BETWEEN, steps_per_epoch
-from lvm_core.trainer import TrainConfig
+from lvm_core.train_config import TrainConfig
 
 MODEL_FIELDS = ("model", "anchor", "hidden_dim", "num_layers", "dropout", "num_slots", "chunk_length")
 ELSEWHERE = (*MODEL_FIELDS, "num_parameters", "epochs", "negatives_from")

@@ -16,7 +16,8 @@ from lvm_core.models import ModelConfig
 from lvm_core.models.size import count_parameters, hidden_dim_for
 from lvm_core.ranks import chance_hit_at_k, hit_at_k_in_pool
 from lvm_core.schedule import next_evaluation
-from lvm_core.trainer import TrainConfig, Trainer
+from lvm_core.train_config import TrainConfig
+from lvm_core.trainer import Trainer
 from lvm_core.window_split import longest_context, split_windows, window_counts
 from lvm_core.windows import Stream
 from study.space.recipe import Recipe

@@ -13,7 +13,8 @@ from lvm_core.devices import resolve_device, resolve_precision
 from lvm_core.errors import DivergedError, InputError
 from lvm_core.models import ModelConfig
 from lvm_core.schedule import learning_rate
-from lvm_core.trainer import TrainConfig, Trainer
+from lvm_core.train_config import TrainConfig
+from lvm_core.trainer import Trainer
 from lvm_core.training_state import load_training_state, save_training_state
 
 MODEL = ModelConfig(dim=16, hidden_dim=16, num_layers=2, dropout=0.2)

@@ -1,0 +1,42 @@
+"""The recipe of one training run, less the shape of its model."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The recipe of one run. All counts of time are in optimizer steps or evaluations, never in epochs.
+
+    negatives_within: rows, next to each other in the batch, that are each other's negatives, all and only they, as in
+    published micro-batches; None: `num_negatives` of the whole batch. `micro_batch_size` only splits the work.
+    steps_per_epoch: set where evaluations fall on published epochs; see lvm_core.schedule.
+    select_by: what the best evaluation is the best in, `hit_at_5` or the validation `loss`.
+    normalize_loss: whether losses see unit predictions.
+    """
+
+    context_length: int
+    num_sequences: int
+    alpha: float = 0.03
+    temperature: float = 0.07
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-4
+    batch_size: int = 256
+    num_negatives: int = 224
+    micro_batch_size: int | None = None
+    grad_clip: float = 1.0
+    max_steps: int = 2000
+    warmup_steps: int = 50
+    eval_interval: int = 100
+    patience: int = 3
+    device: str = "cpu"
+    precision: str = "float32"
+    negatives_within: int | None = None
+    steps_per_epoch: int | None = None
+    select_by: str = "hit_at_5"
+    normalize_loss: bool = True
+
+    @property
+    def num_evaluations(self) -> int:
+        """The most evaluations a run can have."""
+        return math.ceil(self.max_steps / (self.steps_per_epoch or self.eval_interval))
