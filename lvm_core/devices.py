@@ -5,8 +5,6 @@ import torch
 
 from lvm_core.errors import InputError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "float32", "bfloat16")
 RESIDENT_BYTES = 4 << 30  # a corpus up to this size is copied to an accelerator once
 
 

@@ -9,9 +9,6 @@ from lvm_core.corpus import Corpus, run_starts
 from lvm_core.seeds import child_generator
 from lvm_core.window_split import window_step
 
-BOUNDARIES = ("within", "stream")
-OVERLAPS = ("full", "half")  # a window at every position, or each half a context after the one before
-
 
 @dataclass(frozen=True, eq=False)
 class Stream:

@@ -23,11 +23,6 @@ class Setting:
     row: str | None
     space: Space
 
-    @property
-    def suffix(self) -> str:
-        """The names as the end of a cell's id, empty where there are none."""
-        return "".join(f"_{name}" for name in (self.row, self.variant) if name)
-
 
 def settings_of(space: Space) -> list[Setting]:
     """Return every variant of every row. Raises: InputError naming the variant whose changes do not hold."""
