@@ -1,12 +1,9 @@
-"""Rank a query's target among the pool, exactly; search the nearest candidates with FAISS."""
+"""Rank the target of each query among the candidates of a pool, exactly."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
-import faiss
 import numpy as np
-
-from lvm_core.errors import InputError
 
 QUERY_BLOCK = 256  # queries scored at a time, fixed: another block size may round differently
 POOL_BLOCK = 131_072
@@ -50,17 +47,3 @@ class Pool:
             rank[block] = 1 + (similarity > own_similarity) @ counts
             num_ties[block] = (similarity == own_similarity) @ counts - 1
         return rank, num_ties
-
-    def search(self, predictions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return (similarity, candidate), each [Q, k], nearest first, from FAISS's exact inner-product index."""
-        if not 1 <= k <= len(self.vectors):
-            raise InputError(
-                f"1 <= k <= pool size must hold, but got k={k} for a pool of {len(self.vectors)}. Lower k."
-            )
-        return self._index.search(np.ascontiguousarray(predictions, np.float32), k)
-
-    @cached_property
-    def _index(self) -> faiss.Index:
-        index = faiss.IndexFlatIP(self.dim)
-        index.add(np.ascontiguousarray(self.vectors, np.float32))
-        return index
