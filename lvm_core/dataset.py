@@ -1,13 +1,14 @@
 """Fix what every trial of a study shares: the split, the training targets, the queries and the pool."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
 import numpy as np
 
 from lvm_core.corpus import Corpus
 from lvm_core.errors import InputError
+from lvm_core.identity import identifying
 from lvm_core.kalman import KalmanModel
 from lvm_core.seeds import child_generator
 from lvm_core.split import PARTS, LeakAudit, Split, audit_leaks, audit_window_leaks, split_by_chain
@@ -16,6 +17,10 @@ from lvm_core.windows import Stream, coherence
 
 MIN_QUERIES = 30  # fewer: the 95 % interval of a Hit@5 of one half is wider than 36 points; refused
 FEW_QUERIES = 200  # fewer: wider than 14 points; warned of
+HASHED_KEYS = (  # frozen: a key that DataConfig gets later is hashed only where it is not its default
+    "seed", "max_context", "fractions", "split", "boundary", "train_boundary", "overlap", "min_chain_length",
+    "min_coherence", "num_queries", "pool_size",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +80,9 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over the split, the training targets, the queries and the pools."""
-        digest = hashlib.blake2b(repr(sorted(asdict(self.config).items())).encode(), digest_size=8)
+        defaults = {field.name: field.default for field in fields(self.config)}
+        values = identifying(asdict(self.config), HASHED_KEYS, defaults)
+        digest = hashlib.blake2b(repr(sorted(values.items())).encode(), digest_size=8)
         if self.split is not None:
             digest.update(self.split.part_of_chain.tobytes())
         digest.update(self.train.rows[self.train_positions].tobytes())
