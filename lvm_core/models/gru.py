@@ -3,6 +3,9 @@
 import torch
 from torch import nn
 
+from lvm_core.models.config import ModelConfig
+from lvm_core.models.registry import register
+
 
 def gru_flops(input_dim: int, hidden_dim: int, num_layers: int) -> float:
     """Return the forward FLOPs a time step of a GRU stack: two a multiply-add, three gates."""
@@ -15,6 +18,7 @@ def gru_stack(input_dim: int, hidden_dim: int, num_layers: int, dropout: float) 
     return nn.GRU(input_dim, hidden_dim, num_layers, batch_first=True, dropout=dropout if num_layers > 1 else 0.0)
 
 
+@register("gru")
 class GRU(nn.Module):
     """GRU over the context, linear output from the last hidden state."""
 
@@ -23,6 +27,10 @@ class GRU(nn.Module):
         self.gru = gru_stack(dim, hidden_dim, num_layers, dropout)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_dim, dim)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> "GRU":
+        return cls(config.dim, config.hidden_dim, config.num_layers, config.dropout)
 
     def forward(self, context: torch.Tensor) -> torch.Tensor:
         """[B, C, D] -> [B, D]."""

@@ -4,9 +4,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lvm_core.models.config import ModelConfig
 from lvm_core.models.gru import gru_flops, gru_stack
+from lvm_core.models.registry import register
 
 
+@register("hierarchical_gru")
 class HierarchicalGRU(nn.Module):
     """Local GRU in chunks of `chunk_length`, global GRU over chunk summaries. Chunks are counted from the end."""
 
@@ -17,6 +20,10 @@ class HierarchicalGRU(nn.Module):
         self.global_gru = gru_stack(hidden_dim, hidden_dim, num_layers, dropout)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_dim, dim)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> "HierarchicalGRU":
+        return cls(config.dim, config.hidden_dim, config.num_layers, config.dropout, config.chunk_length)
 
     def forward(self, context: torch.Tensor) -> torch.Tensor:
         """[B, C, D] -> [B, D]; a first chunk that is not full is filled with zeros before the oldest vector."""

@@ -4,11 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lvm_core.models.config import ModelConfig
 from lvm_core.models.gru import gru_flops, gru_stack
+from lvm_core.models.registry import register
 
 KEEP, WRITE = 0.9, 0.1  # the published update of the bank
 
 
+@register("memory_gru")
 class MemoryGRU(nn.Module):
     """Memory-Augmented GRU. At D=768, H=512, L=4 and 2,048 slots it has 11,292,160 trainable parameters."""
 
@@ -26,6 +29,10 @@ class MemoryGRU(nn.Module):
         )
         self.write = nn.Linear(hidden_dim, num_slots)
         self.register_buffer("written", torch.zeros(num_slots + dim + 1), persistent=False)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> "MemoryGRU":
+        return cls(config.dim, config.hidden_dim, config.num_layers, config.dropout, config.num_slots)
 
     def forward(self, context: torch.Tensor) -> torch.Tensor:
         """[B, C, D] -> [B, D]; while training, gathers what the step will write."""

@@ -5,7 +5,8 @@ from dataclasses import replace
 import torch
 
 from lvm_core.errors import InputError
-from lvm_core.models.build import ModelConfig, build_model
+from lvm_core.models.build import build_model
+from lvm_core.models.config import ModelConfig
 
 MAX_HIDDEN_DIM = 16_384
 TOLERANCE = 0.02

@@ -4,6 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lvm_core.models.config import ModelConfig
+from lvm_core.models.registry import register
+
 NUM_HEADS = 4
 WIDENING = 4  # of the feed-forward layer, as usual
 
@@ -44,6 +47,7 @@ class Block(nn.Module):
         return length * sum(2.0 * layer.weight.numel() for layer in layers) + 2 * 2.0 * length * length * inner
 
 
+@register("transformer")
 class Transformer(nn.Module):
     """Pre-norm encoder; positions are sinusoids of a vector's age, so that age means the same at every C."""
 
@@ -54,6 +58,10 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(hidden_dim, dropout) for _ in range(num_layers))
         self.norm = nn.LayerNorm(hidden_dim)
         self.output = nn.Linear(hidden_dim, dim)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> "Transformer":
+        return cls(config.dim, config.hidden_dim, config.num_layers, config.dropout)
 
     def forward(self, context: torch.Tensor) -> torch.Tensor:
         """[B, C, D] -> [B, D]."""

@@ -1,13 +1,14 @@
 """Check an exported folder before a model of it is made: a config may ask for any size, and a file hold anything."""
 
 from pathlib import Path
+from typing import get_args
 
 import torch
 
 from lvm_core.checkpoint import CONFIG, read_folder
 from lvm_core.errors import InputError
 from lvm_core.models import MODELS, ModelConfig, build_model
-from lvm_core.models.build import ANCHORS
+from lvm_core.models.config import Anchor
 
 SIZES = ("dim", "hidden_dim", "num_layers", "num_slots", "chunk_length")
 MAX_SIZE = 1 << 20  # far above any model here; a product of two sizes still fits 64 bits
@@ -62,7 +63,7 @@ def _checked(values: dict, num_tensors: int) -> ModelConfig:
             raise ValueError(f"{name} must be a whole number of 1 or more, but is {str(size)[:40]}")
     if config.num_layers > num_tensors:
         raise ValueError(f"{config.num_layers} layers must have tensors of their own, but there are {num_tensors}")
-    if config.model not in MODELS or config.anchor not in ANCHORS:
+    if config.model not in MODELS or config.anchor not in get_args(Anchor):
         raise ValueError(f"no model {str(config.model)[:40]} with the anchor {str(config.anchor)[:40]} is known")
     if type(config.dropout) not in (int, float) or not 0 <= config.dropout <= 1:
         raise ValueError(f"dropout must be between 0 and 1, but is {str(config.dropout)[:40]}")

@@ -1,13 +1,16 @@
 """The values that a space file may fix, search or compare, with their bounds and published defaults."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-from lvm_core.models import ModelConfig
+from lvm_core.models import MODELS, ModelConfig
+from lvm_core.models.config import Anchor
 from lvm_core.models.size import hidden_dim_for
 from lvm_core.schedule import EPOCHS_BETWEEN, steps_per_epoch
 from lvm_core.train_config import TrainConfig
+from study.messages.validation import nearest
 
 MODEL_FIELDS = ("model", "anchor", "hidden_dim", "num_layers", "dropout", "num_slots", "chunk_length")
 ELSEWHERE = (*MODEL_FIELDS, "num_parameters", "epochs", "negatives_from")
@@ -16,13 +19,19 @@ MICRO_BATCHES = {100: 32, 500: 16, 1000: 8}
 SMALLEST_MICRO_BATCH = 4
 
 
+def _registered(model: str) -> str:
+    if model not in MODELS:
+        raise PydanticCustomError("unknown_model", "input should name a model{hint}", {"hint": nearest(model, MODELS)})
+    return model
+
+
 class Recipe(BaseModel):
     """One configuration, less its cell and patience. Defaults are the published recipe where it has a value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    model: Literal["gru", "memory_gru", "hierarchical_gru", "transformer"] = "gru"
-    anchor: Literal["last", "ema"] = "last"
+    model: Annotated[str, AfterValidator(_registered)] = "gru"
+    anchor: Anchor = "last"
     hidden_dim: int = Field(128, ge=1, le=16_384)
     num_parameters: int | None = Field(None, ge=1)  # chooses hidden_dim, so that architectures compare
     num_layers: int = Field(1, ge=1, le=64)
