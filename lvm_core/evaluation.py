@@ -9,6 +9,7 @@ import torch
 from lvm_core.dataset import Dataset, QuerySet
 from lvm_core.devices import VectorSource
 from lvm_core.errors import DivergedError
+from lvm_core.loss_terms import LOSS_TERMS, validation_terms
 from lvm_core.losses import losses
 from lvm_core.ranks import hit_at_k, reciprocal_rank
 from lvm_core.retrieval import Pool
@@ -23,14 +24,15 @@ EVAL_BYTES = {"cpu": 16 << 20, "cuda": 1 << 30, "mps": 256 << 20}  # largest gat
 class Measurement:
     """Ranks of all queries of a part, and mean losses where a loss is defined.
 
-    rank, num_ties: [Q] int32. cosine: mean cosine of prediction and target.
+    rank, num_ties: [Q] int32. cosine: mean cosine of prediction and target. loss_terms: the terms of the loss that are
+    recorded on validation, by name.
     """
 
     rank: np.ndarray
     num_ties: np.ndarray
     cosine: float
     loss: float | None = None
-    infonce: float | None = None
+    loss_terms: dict[str, float] = field(default_factory=dict)
 
     def hit_at(self, k: int) -> float:
         """Return Hit@k over the queries."""
@@ -58,7 +60,7 @@ class Evaluation:
 
 def mean_losses(terms: list[np.ndarray]) -> dict[str, float]:
     """Name the means of the training losses since the evaluation before."""
-    names = ("train_loss", "loss_mse", "loss_cosine", "loss_infonce")
+    names = ("train_loss", *(term.column for term in LOSS_TERMS.values()))
     return dict(zip(names, map(float, np.mean(terms, axis=0)), strict=True))
 
 
@@ -92,11 +94,11 @@ class Evaluator:
             raise DivergedError(f"a prediction on {part} is not finite: the weights have diverged")
         pool = self.pool(part)
         ranked = measure_predictions(prediction.cpu().numpy(), pool.vectors[: len(prediction)], pool)
-        loss, infonce = self._mean_losses(prediction, queries)
-        return Measurement(ranked.rank, ranked.num_ties, ranked.cosine, loss=loss, infonce=infonce)
+        loss, terms = self._mean_losses(prediction, queries)
+        return Measurement(ranked.rank, ranked.num_ties, ranked.cosine, loss=loss, loss_terms=terms)
 
-    def _mean_losses(self, prediction: torch.Tensor, queries: QuerySet) -> tuple[float, float]:
-        """Return the mean loss and InfoNCE over all queries, a block of rows at a time to stay small.
+    def _mean_losses(self, prediction: torch.Tensor, queries: QuerySet) -> tuple[float, dict[str, float]]:
+        """Return the mean loss and its recorded terms over all queries, a block of rows at a time to stay small.
 
         Queries are shuffled, always alike: in reading order a row's negatives would be its own document.
         """
@@ -105,22 +107,23 @@ class Evaluator:
         rows_of = queries.target_rows[order]
         prediction, targets = prediction[torch.from_numpy(order).to(prediction.device)], self.source.gather(rows_of)
         ids = torch.from_numpy(rows_of).to(self.source.device)
-        total = infonce = 0.0
+        total, means = 0.0, {term.name: 0.0 for term in validation_terms()}
         for start in range(0, count, EVAL_BLOCK):
             rows = slice(start, min(start + EVAL_BLOCK, count))
-            terms = losses(
+            found = losses(
                 prediction[rows],
                 targets,
                 ids,
                 rows,
-                alpha=config.alpha,
+                weights=config.loss_weights,
                 num_negatives=min(config.num_negatives, count - 1),
                 temperature=config.temperature,
             )
             share = (rows.stop - rows.start) / count
-            total += share * float(terms.total)
-            infonce += share * float(terms.infonce)
-        return total, infonce
+            total += share * float(found.total)
+            for name in means:
+                means[name] += share * float(found.terms[name])
+        return total, means
 
     def _predict(self, model: torch.nn.Module, part: str):
         """Yield predictions, a block of queries at a time. [block, D]."""

@@ -1,11 +1,18 @@
 """The recipe of one training run, less the shape of its model."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
+
+from lvm_core.loss_terms import LOSS_TERMS, recipe_weights
+
+# one field for each weight that a recipe holds, such as `alpha`
+LossWeights = make_dataclass(
+    "LossWeights", [(weight.key, float, weight.default) for weight in recipe_weights()], frozen=True, kw_only=True
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(LossWeights):
     """The recipe of one run. All counts of time are in optimizer steps or evaluations, never in epochs.
 
     negatives_within: rows, next to each other in the batch, that are each other's negatives, all and only they, as in
@@ -17,7 +24,6 @@ class TrainConfig:
 
     context_length: int
     num_sequences: int
-    alpha: float = 0.03
     temperature: float = 0.07
     learning_rate: float = 1e-4
     weight_decay: float = 1e-4
@@ -35,6 +41,11 @@ class TrainConfig:
     steps_per_epoch: int | None = None
     select_by: str = "hit_at_5"
     normalize_loss: bool = True
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """The weight of every term of the loss, by the name of the term."""
+        return {name: term.weight_in(self) for name, term in LOSS_TERMS.items()}
 
     @property
     def num_evaluations(self) -> int:

@@ -11,6 +11,7 @@ from lvm_core.dataset import Dataset
 from lvm_core.devices import VectorSource
 from lvm_core.errors import DivergedError
 from lvm_core.evaluation import Evaluation, Evaluator, Measurement, mean_losses
+from lvm_core.loss_terms import LOSS_TERMS
 from lvm_core.losses import losses
 from lvm_core.models import LatentVectorModel, ModelConfig, build_model
 from lvm_core.schedule import learning_rate, next_evaluation
@@ -76,7 +77,7 @@ class Trainer:
         return next_evaluation(self.config, self.step, improved=improved)
 
     def train_step(self) -> np.ndarray:
-        """Do one optimizer step and return the batch means (total, mse, cosine, infonce). [4] float64."""
+        """Do one optimizer step and return the batch means: the total, then each term. [1 + terms] float64."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
         self.model.train()
@@ -96,32 +97,32 @@ class Trainer:
         return terms
 
     def _accumulate(self) -> np.ndarray:
-        """Add up the gradients of the batch's micro-batches; each row sees the negatives that the config names."""
+        """Add up the gradients of the batch's micro-batches and return the batch means. [1 + terms] float64."""
         config = self.config
         batch = self.batches.batch(self.step)
         targets = self.source.gather(batch.target_rows)
         target_ids = torch.from_numpy(batch.target_rows).to(self.source.device)
-        total = np.zeros(4)
+        means = np.zeros(1 + len(LOSS_TERMS))
         for start in range(0, config.batch_size, self.micro_batch_size):
             rows = slice(start, min(start + self.micro_batch_size, config.batch_size))
             context = self.source.gather(self.batches.context_rows(batch, rows, config.context_length))
             with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
                 prediction = self.model(context) if config.normalize_loss else self.model.unscaled(context)
-            terms = losses(
+            found = losses(
                 prediction.float(),
                 targets,
                 target_ids,
                 rows,
-                alpha=config.alpha,
+                weights=config.loss_weights,
                 num_negatives=config.num_negatives,
                 temperature=config.temperature,
                 negatives_within=config.negatives_within,
                 is_unit=config.normalize_loss,
             )
             share = (rows.stop - rows.start) / config.batch_size
-            (terms.total * share).backward()
-            total += share * np.array([float(term.detach()) for term in terms])
-        return total
+            (found.total * share).backward()
+            means += share * np.array([float(value.detach()) for value in (found.total, *found.terms.values())])
+        return means
 
     def evaluate(self, train_terms: list[np.ndarray], started: float) -> Evaluation:
         """Measure validation, keep the weights if they are the best so far, and say whether the run is over."""

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
+from lvm_core.loss_terms import recipe_weights
 from lvm_core.models import MODELS, ModelConfig
 from lvm_core.models.config import Anchor
 from lvm_core.models.size import hidden_dim_for
@@ -19,13 +20,20 @@ MICRO_BATCHES = {100: 32, 500: 16, 1000: 8}
 SMALLEST_MICRO_BATCH = 4
 
 
+# one field for each weight that a term of the loss leaves to the recipe, such as `alpha`
+LossWeights = create_model(
+    "LossWeights",
+    **{weight.key: (float, Field(weight.default, ge=weight.at_least)) for weight in recipe_weights()},
+)
+
+
 def _registered(model: str) -> str:
     if model not in MODELS:
         raise PydanticCustomError("unknown_model", "input should name a model{hint}", {"hint": nearest(model, MODELS)})
     return model
 
 
-class Recipe(BaseModel):
+class Recipe(LossWeights):
     """One configuration, less its cell and patience. Defaults are the published recipe where it has a value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -38,7 +46,6 @@ class Recipe(BaseModel):
     dropout: float = Field(0.1, ge=0, lt=1)
     num_slots: int = Field(64, ge=1, le=1_000_000)
     chunk_length: int = Field(8, ge=1)
-    alpha: float = Field(0.03, ge=0)
     temperature: float = Field(0.07, gt=0)
     learning_rate: float = Field(1e-4, gt=0)
     weight_decay: float = Field(1e-4, ge=0)

@@ -120,7 +120,7 @@ def test_published_negatives_are_those_of_a_loss_over_the_micro_batch_alone_howe
     prediction = torch.nn.functional.normalize(torch.randn(24, 8, generator=generator), dim=-1)
     ids = torch.arange(24)
     ids[9] = ids[8]  # a repeated target in a micro-batch is no negative of itself
-    settings = {"alpha": 0.1, "temperature": 0.07}
+    settings = {"weights": {"mse": 1.0, "cosine": 0.5, "infonce": 0.1}, "temperature": 0.07}
     for first in (0, 8, 16):
         rows, alone = slice(first, first + 8), slice(0, 8)
         found = losses(prediction[rows], targets, ids, rows, num_negatives=7, negatives_within=8, **settings)
