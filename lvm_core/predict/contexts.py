@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lvm_core.baselines import unit
 from lvm_core.errors import InputError
+from lvm_core.vectors import unit
 
 BLOCK = 256  # contexts predicted at a time
 Contexts = np.ndarray | Sequence[np.ndarray]

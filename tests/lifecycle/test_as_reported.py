@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from lvm_core.baselines import Baselines
+from lvm_core.baseline_task import BaselineTask
+from lvm_core.baselines import last_vector
 from lvm_core.corpus import open_corpus
 from lvm_core.dataset import DataConfig, build_dataset
 from lvm_core.errors import InputError
@@ -239,7 +240,7 @@ def test_training_free_baselines_are_measured_on_the_published_windows_too(last_
     hits = []
     for context in (4, 32):
         data = build_dataset(last_only_corpus, DataConfig(seed=0, max_context=context, **AS_REPORTED))
-        hits.append(Baselines(data, context).training_free("last_vector").test.hit_at(5))
+        hits.append(last_vector(BaselineTask(data, context)).test.hit_at(5))
     assert hits[1] > hits[0] + 0.1, "the published law appears without a model"
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from lvm_core.baselines import unit
 from lvm_core.checkpoint import CONFIG, WEIGHTS, model_files, write_folder
 from lvm_core.errors import InputError
 from lvm_core.models import ModelConfig, build_model
@@ -14,6 +13,7 @@ from lvm_core.predict import Ensemble, Predictor, Router, VectorIndex
 from lvm_core.predict.ensemble import fuse
 from lvm_core.predict.index import recall_at
 from lvm_core.predict.latency import measure_latency
+from lvm_core.vectors import unit
 
 ROOT = Path(__file__).resolve().parents[2]
 DIM = 16

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lvm_core.baselines import Baselines
+from lvm_core.baseline_task import BaselineTask
+from lvm_core.baselines import last_vector, oracle
 from lvm_core.batches import TrainingBatches, max_num_negatives
 from lvm_core.checkpoint import encode, load_model, model_files, write_folder
 from lvm_core.devices import resolve_device, resolve_precision
@@ -127,8 +128,8 @@ def test_a_trained_model_beats_the_last_vector_and_stays_below_the_oracle():
     config = replace(CONFIG, num_sequences=2000, batch_size=64, num_negatives=56, max_steps=150, eval_interval=50)
     trainer, _ = run(data, config, ModelConfig(dim=64, hidden_dim=64))
     hit = trainer.evaluator.measure(trainer.restore_best(), "test").hit_at(5)
-    baselines = Baselines(data, 4)
-    assert baselines.training_free("last_vector").test.hit_at(5) + 0.2 < hit < baselines.oracle().test.hit_at(5)
+    task = BaselineTask(data, 4)
+    assert last_vector(task).test.hit_at(5) + 0.2 < hit < oracle(task).test.hit_at(5)
 
 
 def test_gathering_never_holds_more_than_a_micro_batch_of_windows(small_data):
