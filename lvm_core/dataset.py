@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from lvm_core.kalman import KalmanModel
 from lvm_core.seeds import child_generator
 from lvm_core.split import PARTS, LeakAudit, Split, audit_leaks, audit_window_leaks, split_by_chain
 from lvm_core.window_split import split_windows
-from lvm_core.windows import Stream, coherence
+from lvm_core.windows import Boundary, Stream, coherence
 
+SplitBy = Literal["chain", "window"]  # window: at random, as published, with what leaks
+Overlap = Literal["full", "half"]  # half: windows each half a context after the one before, as published
 MIN_QUERIES = 30  # fewer: the 95 % interval of a Hit@5 of one half is wider than 36 points; refused
 FEW_QUERIES = 200  # fewer: wider than 14 points; warned of
 HASHED_KEYS = (  # frozen: a key that DataConfig gets later is hashed only where it is not its default
@@ -30,10 +33,10 @@ class DataConfig:
     seed: int
     max_context: int
     fractions: tuple[float, float, float] = (0.70, 0.15, 0.15)
-    split: str = "chain"  # or "window": at random, as published, with what leaks
-    boundary: str = "within"
-    train_boundary: str | None = None  # of the training windows alone; None: as `boundary`
-    overlap: str = "full"  # or "half": windows each half a context after the one before, as published
+    split: SplitBy = "chain"
+    boundary: Boundary = "within"
+    train_boundary: Boundary | None = None  # of the training windows alone; None: as `boundary`
+    overlap: Overlap = "full"
     min_chain_length: int = 7
     min_coherence: float | None = None
     num_queries: int | None = 2000  # at most, None: all; both parts use as many as the smaller one has
@@ -155,7 +158,7 @@ def _split_by_window(corpus: Corpus, config: DataConfig) -> Dataset:
     )
 
 
-def _windows(stream: Stream, config: DataConfig, boundary: str) -> np.ndarray:
+def _windows(stream: Stream, config: DataConfig, boundary: Boundary) -> np.ndarray:
     """Return the targets of the windows that a stream has under a config. [T] int64, ascending."""
     positions = stream.eligible(config.max_context, boundary)
     return positions if config.overlap == "full" else stream.half_overlapping(positions, config.max_context)

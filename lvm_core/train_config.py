@@ -2,8 +2,11 @@
 
 import math
 from dataclasses import dataclass, make_dataclass
+from typing import Literal
 
 from lvm_core.loss_terms import LOSS_TERMS, recipe_weights
+
+SelectBy = Literal["hit_at_5", "loss"]
 
 # one field for each weight that a recipe holds, such as `alpha`
 LossWeights = make_dataclass(
@@ -39,7 +42,7 @@ class TrainConfig(LossWeights):
     precision: str = "float32"
     negatives_within: int | None = None
     steps_per_epoch: int | None = None
-    select_by: str = "hit_at_5"
+    select_by: SelectBy = "hit_at_5"
     normalize_loss: bool = True
 
     @property

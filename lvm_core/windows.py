@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from lvm_core.corpus import Corpus, run_starts
 from lvm_core.seeds import child_generator
 from lvm_core.window_split import window_step
+
+Boundary = Literal["within", "stream"]  # of windows: inside one document, or anywhere in the split part
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,7 @@ class Stream:
         starts = run_starts(self.chain_ids)
         return np.repeat(starts[:-1], np.diff(starts))
 
-    def eligible(self, context_length: int, boundary: str) -> np.ndarray:
+    def eligible(self, context_length: int, boundary: Boundary) -> np.ndarray:
         """Return positions with `context_length` vectors before them. [T] int64, ascending.
 
         `within`: in their own chain. `stream`: anywhere in this part, so a window may cross chains.

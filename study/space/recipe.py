@@ -1,4 +1,4 @@
-"""The values that a space file may fix, search or compare, with their bounds and published defaults."""
+"""The values that a space file may fix, search or compare, with their bounds. The trainer owns their defaults."""
 
 from typing import Annotated, Literal
 
@@ -8,9 +8,9 @@ from pydantic_core import PydanticCustomError
 from lvm_core.loss_terms import recipe_weights
 from lvm_core.models import MODELS, ModelConfig
 from lvm_core.models.config import Anchor
-from lvm_core.models.size import hidden_dim_for
+from lvm_core.models.size import MAX_HIDDEN_DIM, hidden_dim_for
 from lvm_core.schedule import EPOCHS_BETWEEN, steps_per_epoch
-from lvm_core.train_config import TrainConfig
+from lvm_core.train_config import SelectBy, TrainConfig
 from study.messages.validation import nearest
 
 MODEL_FIELDS = ("model", "anchor", "hidden_dim", "num_layers", "dropout", "num_slots", "chunk_length")
@@ -34,33 +34,33 @@ def _registered(model: str) -> str:
 
 
 class Recipe(LossWeights):
-    """One configuration, less its cell and patience. Defaults are the published recipe where it has a value."""
+    """One configuration, less its cell and patience. Defaults are the trainer's, as published where that is known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    model: Annotated[str, AfterValidator(_registered)] = "gru"
-    anchor: Anchor = "last"
-    hidden_dim: int = Field(128, ge=1, le=16_384)
+    model: Annotated[str, AfterValidator(_registered)] = ModelConfig.model
+    anchor: Anchor = ModelConfig.anchor
+    hidden_dim: int = Field(ModelConfig.hidden_dim, ge=1, le=MAX_HIDDEN_DIM)
     num_parameters: int | None = Field(None, ge=1)  # chooses hidden_dim, so that architectures compare
-    num_layers: int = Field(1, ge=1, le=64)
-    dropout: float = Field(0.1, ge=0, lt=1)
-    num_slots: int = Field(64, ge=1, le=1_000_000)
-    chunk_length: int = Field(8, ge=1)
-    temperature: float = Field(0.07, gt=0)
-    learning_rate: float = Field(1e-4, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    batch_size: int = Field(256, ge=2)
-    num_negatives: int = Field(224, ge=1)
-    micro_batch_size: int | None = Field(None, ge=1)
+    num_layers: int = Field(ModelConfig.num_layers, ge=1, le=64)
+    dropout: float = Field(ModelConfig.dropout, ge=0, lt=1)
+    num_slots: int = Field(ModelConfig.num_slots, ge=1, le=1_000_000)
+    chunk_length: int = Field(ModelConfig.chunk_length, ge=1)
+    temperature: float = Field(TrainConfig.temperature, gt=0)
+    learning_rate: float = Field(TrainConfig.learning_rate, gt=0)
+    weight_decay: float = Field(TrainConfig.weight_decay, ge=0)
+    batch_size: int = Field(TrainConfig.batch_size, ge=2)
+    num_negatives: int = Field(TrainConfig.num_negatives, ge=1)
+    micro_batch_size: int | None = Field(TrainConfig.micro_batch_size, ge=1)
     negatives_from: Literal["batch", "micro_batch"] = "batch"
-    normalize_loss: bool = True
-    select_by: Literal["hit_at_5", "loss"] = "hit_at_5"
-    grad_clip: float = Field(1.0, gt=0)
-    max_steps: int = Field(2000, ge=1)
-    warmup_steps: int = Field(50, ge=0)
-    eval_interval: int = Field(100, ge=1)
+    normalize_loss: bool = TrainConfig.normalize_loss
+    select_by: SelectBy = TrainConfig.select_by
+    grad_clip: float = Field(TrainConfig.grad_clip, gt=0)
+    max_steps: int = Field(TrainConfig.max_steps, ge=1)
+    warmup_steps: int = Field(TrainConfig.warmup_steps, ge=0)
+    eval_interval: int = Field(TrainConfig.eval_interval, ge=1)
     epochs: int | None = Field(None, ge=1)  # the published schedule; steps, warm-up and evaluations follow from it
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"  # the plan resolves `auto`: a trial has a real device
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     def for_cell(self, context_length: int, num_sequences: int, dim: int) -> "Recipe":

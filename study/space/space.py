@@ -14,10 +14,14 @@ from pydantic import (
     model_validator,
 )
 
+from lvm_core.dataset import MIN_QUERIES, DataConfig, Overlap, SplitBy
 from lvm_core.remote import without_secrets
+from lvm_core.train_config import TrainConfig
+from lvm_core.windows import Boundary
 from study.messages.durations import parse_duration
 from study.messages.validation import explain, nearest
 from study.records.columns import plain_name
+from study.space.protocol import CONTROLLED, Protocol
 from study.space.recipe import Recipe
 
 Name = Annotated[str, Field(max_length=60), AfterValidator(plain_name)]
@@ -43,7 +47,7 @@ class Row(Strict):
 
     context_length: int = Field(ge=1)
     num_sequences: int = Field(ge=1)
-    num_queries: int | None = Field(None, ge=30)
+    num_queries: int | None = Field(None, ge=MIN_QUERIES)
     fixed: dict[str, Any] = {}
 
 
@@ -72,18 +76,18 @@ class Cells(Strict):
 
 
 class Data(Strict):
-    """How the corpus is split, gated and queried; see lvm_core.dataset.DataConfig."""
+    """How the corpus is split, gated and queried. The defaults are those of lvm_core.dataset.DataConfig."""
 
-    fractions: tuple[float, float, float] = (0.70, 0.15, 0.15)
-    split: Literal["chain", "window"] = "chain"
-    boundary: str = Field("within", pattern="^(within|stream)$")
-    train_boundary: Literal["within", "stream"] | None = None
-    overlap: Literal["full", "half"] = "full"
+    fractions: tuple[float, float, float] = DataConfig.fractions
+    split: SplitBy = DataConfig.split
+    boundary: Boundary = DataConfig.boundary
+    train_boundary: Boundary | None = DataConfig.train_boundary
+    overlap: Overlap = DataConfig.overlap
     shared_queries: bool = True  # one set of queries for every context, or each its own
-    min_chain_length: int = Field(7, ge=1)
-    min_coherence: float | None = Field(None, ge=-1, le=1)
-    num_queries: Annotated[int, Field(ge=30)] | Literal["all"] = 2000
-    pool_size: int | None = Field(None, ge=30)
+    min_chain_length: int = Field(DataConfig.min_chain_length, ge=1)
+    min_coherence: float | None = Field(DataConfig.min_coherence, ge=-1, le=1)
+    num_queries: Annotated[int, Field(ge=MIN_QUERIES)] | Literal["all"] = DataConfig.num_queries
+    pool_size: int | None = Field(DataConfig.pool_size, ge=MIN_QUERIES)
 
     @field_validator("fractions")
     @classmethod
@@ -156,14 +160,14 @@ class Space(Strict):
     question: str
     corpus: str = "kalman"
     seed: int = Field(0, ge=0, lt=2**63)
-    protocol: Literal["controlled", "as_reported"] = "controlled"
+    protocol: Protocol = CONTROLLED
     cells: Cells
     data: Data = Data()
     fixed: dict[str, Any] = {}
     points_to_evaluate: tuple[dict[str, Any], ...] = Field(({},), min_length=1)
     search: dict[str, Domain] = {}
     arms: dict[str, tuple[Any, ...]] = {}
-    patience: Patience = Patience(replay=(3,))
+    patience: Patience = Patience(replay=(TrainConfig.patience,))
     racing: Racing = Racing()
     replicates: int = Field(3, ge=1)
     variants: dict[Name, dict[str, Any]] = {}
