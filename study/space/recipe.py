@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, create_model
+from pydantic import AfterValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from lvm_core.loss_terms import recipe_weights
@@ -12,6 +12,7 @@ from lvm_core.models.size import MAX_HIDDEN_DIM, hidden_dim_for
 from lvm_core.schedule import EPOCHS_BETWEEN, steps_per_epoch
 from lvm_core.train_config import SelectBy, TrainConfig
 from study.messages.validation import nearest
+from study.space.sections import STRICT
 
 MODEL_FIELDS = ("model", "anchor", "hidden_dim", "num_layers", "dropout", "num_slots", "chunk_length")
 ELSEWHERE = (*MODEL_FIELDS, "num_parameters", "epochs", "negatives_from")
@@ -36,7 +37,7 @@ def _registered(model: str) -> str:
 class Recipe(LossWeights):
     """One configuration, less its cell and patience. Defaults are the trainer's, as published where that is known."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = STRICT
 
     model: Annotated[str, AfterValidator(_registered)] = ModelConfig.model
     anchor: Anchor = ModelConfig.anchor

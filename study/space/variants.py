@@ -10,7 +10,8 @@ from lvm_core.window_split import longest_context
 from study.messages.validation import explain, nearest
 from study.space.overlay import merge
 from study.space.protocol import PROTOCOLS
-from study.space.space import Row, Space
+from study.space.sections import Row
+from study.space.space import Space
 
 CHANGEABLE = ("protocol", "data", "fixed", "patience", "cells")
 
