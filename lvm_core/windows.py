@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from lvm_core.corpus import Corpus, run_starts
+from lvm_core.chains import run_starts
+from lvm_core.corpus import Corpus
 from lvm_core.seeds import child_generator
 from lvm_core.window_split import window_step
 
