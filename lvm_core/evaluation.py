@@ -1,4 +1,4 @@
-"""Measure a predictor on the queries of one split part: losses, ranks, and what follows from ranks."""
+"""Measure a predictor on the queries of one part of the split: losses, ranks, and figures that follow from ranks."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +22,7 @@ EVAL_BYTES = {"cpu": 16 << 20, "cuda": 1 << 30, "mps": 256 << 20}  # largest gat
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """Ranks of all queries of a part, and mean losses where a loss is defined.
+    """Ranks of all queries of a part, and mean losses where a predictor has any.
 
     rank, num_ties: [Q] int32. cosine: mean cosine of prediction and target. loss_terms: the terms of the loss that are
     recorded on validation, by name.
@@ -46,7 +46,7 @@ class Measurement:
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """One evaluation of a run. `stop_reason` is set on the last one; `elapsed_s` counts training and evaluation."""
+    """One evaluation of a run. The last one has a `stop_reason`. `elapsed_s` counts training and evaluation."""
 
     eval_index: int
     step: int
@@ -59,7 +59,7 @@ class Evaluation:
 
 
 def mean_losses(terms: list[np.ndarray]) -> dict[str, float]:
-    """Name the means of the training losses since the evaluation before."""
+    """Return the mean training losses since the evaluation before, by column. terms: [1 + terms] of each step."""
     names = ("train_loss", *(term.column for term in LOSS_TERMS.values()))
     return dict(zip(names, map(float, np.mean(terms, axis=0)), strict=True))
 
@@ -71,7 +71,7 @@ def measure_predictions(predictions: np.ndarray, targets: np.ndarray, pool: Pool
 
 
 class Evaluator:
-    """Holds the queries and pools of a dataset and measures models on them."""
+    """Measures models on the queries and pools of a dataset."""
 
     def __init__(self, dataset: Dataset, source: VectorSource, config: TrainConfig):
         self.queries, self.source, self.config = dataset.queries, source, config
@@ -79,14 +79,17 @@ class Evaluator:
         self._pools: dict[str, Pool] = {}
 
     def pool(self, part: str) -> Pool:
-        """Return the pool of a part, read once."""
+        """Return the pool of a part, which is read once."""
         if part not in self._pools:
             self._pools[part] = Pool(np.take(self.vectors, self.queries[part].pool_rows, axis=0))
         return self._pools[part]
 
     @torch.no_grad()
     def measure(self, model: torch.nn.Module, part: str) -> Measurement:
-        """Measure a model in evaluation mode; its losses use the same number of negatives as training."""
+        """Measure a model in evaluation mode. Its losses use as many negatives as training.
+
+        Raises: DivergedError for a prediction that is not finite.
+        """
         model.eval()
         queries = self.queries[part]
         prediction = torch.cat(list(self._predict(model, part))).float()
@@ -100,7 +103,7 @@ class Evaluator:
     def _mean_losses(self, prediction: torch.Tensor, queries: QuerySet) -> tuple[float, dict[str, float]]:
         """Return the mean loss and its recorded terms over all queries, a block of rows at a time to stay small.
 
-        Queries are shuffled, always alike: in reading order a row's negatives would be its own document.
+        Queries are shuffled, always in the same order: in reading order, a row's negatives would be its own document.
         """
         config, count = self.config, len(prediction)
         order = child_generator(count, "loss order").permutation(count)

@@ -18,14 +18,14 @@ class Losses(NamedTuple):
 def negative_mask(
     target_ids: torch.Tensor, rows: slice, num_negatives: int, negatives_within: int | None = None
 ) -> torch.Tensor:
-    """Choose each row's negatives: the next `num_negatives` targets after it, in cyclic order, that are not its own.
+    """Choose each row's negatives: the next `num_negatives` targets, in cyclic order, that differ from its own.
 
-    target_ids: [B] int64, equal for equal targets. Every row gets the same number of negatives, also where the
-    training set is smaller than the batch and targets repeat. With `negatives_within`, the batch falls into stretches
-    of so many rows, as into published micro-batches: a row's negatives are all other targets of its own stretch.
+    target_ids: [B] int64, equal for equal targets. Every row has the same number of negatives, even where the training
+    set is smaller than the batch and targets repeat. With `negatives_within`, the batch is cut into stretches of that
+    many rows, like the published micro-batches, and a row's negatives are all other targets of its own stretch.
     Returns [rows, B] bool.
 
-    Raises: ValueError where a row has fewer other targets than that.
+    Raises: ValueError where a row has fewer than `num_negatives` other targets.
     """
     size = len(target_ids)
     own = torch.arange(size, device=target_ids.device)[rows]
@@ -36,7 +36,8 @@ def negative_mask(
         return torch.zeros_like(other).scatter_(1, columns, other)
     chosen = other & (other.cumsum(1) <= num_negatives)
     if int(other.sum(1).min()) < num_negatives:
-        raise ValueError(f"each row needs {num_negatives} negatives, but one has {int(other.sum(1).min())}")
+        fewest = int(other.sum(1).min())
+        raise ValueError(f"each row needs {num_negatives} negatives, but one has {fewest}. Lower num_negatives.")
     return torch.zeros_like(chosen).scatter_(1, columns, chosen)
 
 
@@ -52,7 +53,7 @@ def losses(
     negatives_within: int | None = None,
     is_unit: bool = True,
 ) -> Losses:
-    """Return the loss of a micro-batch: `rows` of the batch whose targets are all given.
+    """Return the loss of a micro-batch: of `rows` of the batch. The targets of the whole batch are given.
 
     prediction: [rows, D], of unit length unless `is_unit` is False; targets: [B, D] of unit length; target_ids: [B].
     Everything float32. weights: by the name of the term. Without unit length, MSE and InfoNCE see the raw prediction,

@@ -16,13 +16,14 @@ LossWeights = make_dataclass(
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(LossWeights):
-    """The recipe of one run. All counts of time are in optimizer steps or evaluations, never in epochs.
+    """The recipe of one run. Time is counted in optimizer steps and evaluations, never in epochs.
 
-    negatives_within: rows, next to each other in the batch, that are each other's negatives, all and only they, as in
-    published micro-batches; None: `num_negatives` of the whole batch. `micro_batch_size` only splits the work.
-    steps_per_epoch: set where evaluations fall on published epochs; see lvm_core.schedule.
-    select_by: what the best evaluation is the best in, `hit_at_5` or the validation `loss`.
-    normalize_loss: whether losses see unit predictions.
+    micro_batch_size: only splits the work; None: chosen by the memory of the device.
+    negatives_within: the batch is cut into stretches of that many rows, like the published micro-batches, and a row's
+    negatives are all other targets of its stretch; None: `num_negatives` targets of the whole batch.
+    steps_per_epoch: set where evaluations follow the published epochs; see lvm_core.schedule.
+    select_by: the figure that makes an evaluation the best one, on validation.
+    normalize_loss: whether the losses get predictions of unit length.
     """
 
     context_length: int

@@ -1,4 +1,4 @@
-"""Train one model on one cell, yielding one evaluation after another; who drives it decides when to stop."""
+"""Train one model on one cell and yield one evaluation after another. The caller decides when to stop."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,8 @@ from lvm_core.schedule import learning_rate, next_evaluation
 from lvm_core.seeds import child_seed
 from lvm_core.train_config import TrainConfig
 
-MICRO_BATCH_BYTES = {"cpu": 60_000_000, "cuda": 1 << 30, "mps": 256 << 20}  # widest activation; benchmarks/ measured it
+# of the widest activation, as benchmarks/ measured
+MICRO_BATCH_BYTES = {"cpu": 60_000_000, "cuda": 1 << 30, "mps": 256 << 20}
 
 
 def auto_micro_batch(config: TrainConfig, model: ModelConfig) -> int:
@@ -31,9 +32,9 @@ def auto_micro_batch(config: TrainConfig, model: ModelConfig) -> int:
 
 
 class Trainer:
-    """One training run. `run` yields evaluations; the best weights so far are in `best_weights`.
+    """One training run. `run` yields evaluations; `best_weights` holds the best weights so far.
 
-    Numbers depend on the dataset, the two configs and `seed` alone, never on global random state or on who drives it.
+    The numbers depend on the dataset, the two configs and `seed` alone, never on global random state or on the caller.
     """
 
     def __init__(self, dataset: Dataset, model: ModelConfig, config: TrainConfig, seed: int):
@@ -54,7 +55,7 @@ class Trainer:
         self.eval_s = 0.0
 
     def run(self) -> Iterator[Evaluation]:
-        """Train until patience or the last step, yielding each evaluation; the last one has a stop_reason.
+        """Train until patience runs out or the last step is done. The last evaluation has a stop_reason.
 
         Raises: DivergedError before a step with a non-finite loss or gradient.
         """
@@ -125,7 +126,7 @@ class Trainer:
         return means
 
     def evaluate(self, train_terms: list[np.ndarray], started: float) -> Evaluation:
-        """Measure validation, keep the weights if they are the best so far, and say whether the run is over."""
+        """Measure the model on validation, and keep its weights where they are the best so far."""
         eval_started = time.perf_counter()
         measured = self.evaluator.measure(self.model, "validation")
         self.num_evaluations += 1
@@ -147,7 +148,7 @@ class Trainer:
         return evaluation
 
     def _score(self, measured: Measurement) -> float:
-        """Return what the best evaluation has most of."""
+        """Return the score by which evaluations are compared; higher is better."""
         return -measured.loss if self.config.select_by == "loss" else measured.hit_at(5)
 
     def restore_best(self) -> LatentVectorModel:

@@ -1,4 +1,4 @@
-"""Build a model by name, and turn its output into a unit prediction."""
+"""Build a model by name, and turn its output into a prediction of unit length."""
 
 import torch
 from torch import nn
@@ -26,11 +26,11 @@ class LatentVectorModel(nn.Module):
         return F.normalize(self.unscaled(context), dim=-1)
 
     def unscaled(self, context: torch.Tensor) -> torch.Tensor:
-        """Return the prediction before it is scaled to unit length. [B, D] float32."""
+        """Return the prediction before it is scaled to unit length. [B, C, D] -> [B, D] float32."""
         return self.anchor(context) + self.core(context).float()
 
     def anchor(self, context: torch.Tensor) -> torch.Tensor:
-        """Return the last vector, or a learned exponential average of the context. [B, D]."""
+        """Return the last vector, or a learned exponential average of the context. [B, C, D] -> [B, D]."""
         if self.ema_logit is None:
             return context[:, -1]
         age = torch.arange(context.shape[1] - 1, -1, -1, device=context.device)
@@ -42,7 +42,7 @@ class LatentVectorModel(nn.Module):
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def train_flops_per_sequence(self, context_length: int) -> float:
-        """Estimate a training step's FLOPs a sequence: three forward passes (backward costs two)."""
+        """Estimate the FLOPs of training on one sequence: three forward passes, since a backward pass costs two."""
         return 3.0 * self.core.flops_per_sequence(context_length)
 
     def end_step(self) -> None:

@@ -8,7 +8,7 @@ from lvm_core.models.registry import register
 
 
 def gru_flops(input_dim: int, hidden_dim: int, num_layers: int) -> float:
-    """Return the forward FLOPs a time step of a GRU stack: two a multiply-add, three gates."""
+    """Return the forward FLOPs of one time step of a GRU stack: three gates, two FLOPs per multiply-add."""
     inputs = [input_dim] + [hidden_dim] * (num_layers - 1)
     return float(sum(2 * 3 * hidden_dim * (size + hidden_dim) for size in inputs))
 
@@ -20,7 +20,7 @@ def gru_stack(input_dim: int, hidden_dim: int, num_layers: int, dropout: float) 
 
 @register("gru")
 class GRU(nn.Module):
-    """GRU over the context, linear output from the last hidden state."""
+    """A GRU over the context, with a linear output from its last hidden state."""
 
     def __init__(self, dim: int, hidden_dim: int, num_layers: int, dropout: float):
         super().__init__()
@@ -43,4 +43,4 @@ class GRU(nn.Module):
         return context_length * step + 2.0 * self.output.weight.numel()
 
     def end_step(self) -> None:
-        """Nothing is gathered over a step."""
+        """Do nothing: this model has no state beside its weights."""

@@ -35,7 +35,7 @@ class MemoryGRU(nn.Module):
         return cls(config.dim, config.hidden_dim, config.num_layers, config.dropout, config.num_slots)
 
     def forward(self, context: torch.Tensor) -> torch.Tensor:
-        """[B, C, D] -> [B, D]; while training, gathers what the step will write."""
+        """[B, C, D] -> [B, D]. In training, the means that end_step writes to the bank are gathered."""
         batch, length, _ = context.shape
         first = self._read(context.new_zeros(batch, self.gru.hidden_size))
         inputs = torch.cat([self.norm(context), first[:, None].expand(-1, length, -1)], dim=-1)
@@ -54,7 +54,7 @@ class MemoryGRU(nn.Module):
 
     @torch.no_grad()
     def _gather(self, fused: torch.Tensor, output: torch.Tensor) -> None:
-        """Add up write weights, outputs and their count, so that micro-batches do not change the update."""
+        """Add up write weights, outputs and their number, so that the update does not depend on micro-batches."""
         weights = torch.softmax(self.write(fused).float(), dim=-1).sum(0)
         count = weights.new_tensor([len(fused)])
         self.written += torch.cat([weights, output.float().sum(0), count])
@@ -68,7 +68,7 @@ class MemoryGRU(nn.Module):
         self.written.zero_()
 
     def flops_per_sequence(self, context_length: int) -> float:
-        """Return forward FLOPs: recurrence, two reads, heads, the write weights."""
+        """Return forward FLOPs: the recurrence, two reads, the heads, and the write weights."""
         recurrence = context_length * gru_flops(self.gru.input_size, self.gru.hidden_size, self.gru.num_layers)
         linears = (self.query, self.query, self.write, self.fusion[0], self.output[0], self.output[3])
         reads = 2 * 2 * 2.0 * self.bank.numel()

@@ -38,7 +38,7 @@ def test_three_chains_fill_three_parts_and_two_are_refused(tmp_path):
     three = save_npz(tmp_path / "3.npz", rng.standard_normal((300, 4)), np.repeat([0, 1, 2], 100))
     assert sorted(split_by_chain(open_corpus(three), FRACTIONS, 0, 7).part_of_chain) == [0, 1, 2]
     short = save_npz(tmp_path / "2.npz", rng.standard_normal((206, 4)), np.repeat([0, 1, 2], [100, 100, 6]))
-    with pytest.raises(InputError, match=r"at least 3 chains of 7 vectors or more, but 2 has 2 \(of 3 chains\)"):
+    with pytest.raises(InputError, match=r"at least 3 documents of 7 vectors or more, but 2 has 2 \(of 3 documents\)"):
         split_by_chain(open_corpus(short), FRACTIONS, 0, 7)
 
 
