@@ -15,12 +15,12 @@ import faiss
 import numpy as np
 import torch
 
-from lvm_core.baselines import unit
 from lvm_core.corpus import Corpus
 from lvm_core.kalman import KalmanConfig, KalmanModel
 from lvm_core.models import ModelConfig, build_model
 from lvm_core.predict import Predictor, VectorIndex
 from lvm_core.predict.index import recall_at
+from lvm_core.vectors import unit
 from study.host.machine import hardware
 
 DIM, CONTEXT, K, TUNED_ON, JUDGED_ON, TIMED = 64, 16, 10, 200, 500, 200

@@ -20,7 +20,8 @@ from lvm_core.evaluation import measure_predictions
 from lvm_core.models import ModelConfig
 from lvm_core.ranks import hit_at_k
 from lvm_core.retrieval import Pool
-from lvm_core.trainer import TrainConfig, Trainer
+from lvm_core.train_config import TrainConfig
+from lvm_core.trainer import Trainer
 from study.host.machine import hardware
 
 HIDDEN_DIM, CONTEXT, SEQUENCES, SEED = 256, 100, 2000, 0

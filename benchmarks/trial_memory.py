@@ -12,7 +12,8 @@ import torch
 from lvm_core.corpus import open_corpus
 from lvm_core.dataset import DataConfig, build_dataset
 from lvm_core.models import ModelConfig
-from lvm_core.trainer import TrainConfig, Trainer
+from lvm_core.train_config import TrainConfig
+from lvm_core.trainer import Trainer
 from study.host.machine import hardware, peak_rss_bytes
 
 CONTEXT, SEQUENCES = 500, 10_000

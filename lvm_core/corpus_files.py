@@ -1,4 +1,4 @@
-"""Read the file formats of a corpus: `.npz`, a `.npy` pair, Parquet, Arrow. Runs no code from them."""
+"""Read the file formats of a corpus: `.npz`, a `.npy` pair, Parquet, Arrow. Reading a file runs no code from it."""
 
 import hashlib
 from pathlib import Path
@@ -13,7 +13,7 @@ FLOATS = (np.float16, np.float32, np.float64)
 
 
 def locate(source: str) -> list[Path]:
-    """Return the files that make up a corpus, or say which is missing."""
+    """Return the files that make up a corpus. Raises: InputError naming the one that is missing."""
     path = Path(source)
     if path.is_dir():
         path = path / "vectors.npy"
@@ -22,7 +22,7 @@ def locate(source: str) -> list[Path]:
     if path.suffix == ".npy":
         ids = path.with_name("chain_ids.npy")
         if not ids.is_file():
-            raise InputError(f"a .npy corpus must have its ids in chain_ids.npy beside it, but {ids} is not there.")
+            raise InputError(f"a .npy corpus must have chain_ids.npy beside it, but {ids} is not there. Put it there.")
         titles = path.with_name(TITLES)
         return [path, ids, *([titles] if titles.is_file() else [])]
     if path.suffix not in (".npz", ".parquet", ".arrow"):
@@ -37,7 +37,7 @@ def display_name(files: list[Path]) -> str:
 
 
 def hash_files(files: list[Path]) -> str:
-    """Return 16 hex digits over names' suffixes and all bytes, of any length."""
+    """Return 16 hex digits over the suffixes and the content of the files."""
     digest = hashlib.blake2b(digest_size=8)
     for path in files:
         digest.update(path.suffix.encode() + b"\0")
@@ -48,7 +48,7 @@ def hash_files(files: list[Path]) -> str:
 
 
 def read(files: list[Path]) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
-    """Return vectors [V, D], chain ids [V] and titles [num_chains] or None, as the files have them.
+    """Return vectors [V, D], chain ids [V] and titles [num_chains] or None, unchanged.
 
     Raises: InputError for a damaged file, missing keys, or vectors that are not [V, D] floats.
     """
@@ -63,7 +63,7 @@ def read(files: list[Path]) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
             vectors, chain_ids, titles = _read_table(path)
     except InputError:
         raise
-    except Exception as error:  # zipfile, NumPy and Arrow raise whatever a damaged file makes them trip over
+    except Exception as error:  # a damaged file can raise anything in zipfile, NumPy or Arrow
         raise InputError(f"a corpus must be readable as {path.suffix}, but {path} is not: {error}") from error
     _check_vectors(vectors, path)
     return vectors, chain_ids, titles
@@ -79,7 +79,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
 
 
 def _read_table(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
-    import pyarrow as pa  # 30 MB that other formats never need
+    import pyarrow as pa  # 30 MB that the other formats do without
 
     table = _open_table(path)
     column = table["vector"].combine_chunks()
@@ -114,7 +114,7 @@ def _open_table(path: Path):
 
 
 def _titles_of_rows(table, chain_ids: np.ndarray) -> list[str] | None:
-    """Return the title at the first row of each chain, where the file has titles."""
+    """Return the title in the first row of each document, or None where the file has no titles."""
     if "chain_title" not in table.column_names or not len(chain_ids):
         return None
     first = np.concatenate([[0], np.flatnonzero(chain_ids[1:] != chain_ids[:-1]) + 1])
@@ -134,5 +134,5 @@ def _check_vectors(vectors: np.ndarray, path: Path) -> None:
     if vectors.ndim != 2 or 0 in vectors.shape or vectors.dtype.type not in FLOATS:
         raise InputError(
             f"`vectors` must be [V, D] floats (float16, float32, float64) and not empty, but {path} has "
-            f"{vectors.dtype} {list(vectors.shape)}. Save one row a chunk of text."
+            f"{vectors.dtype} {list(vectors.shape)}. Save one row for each chunk of text."
         )

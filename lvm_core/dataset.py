@@ -1,37 +1,45 @@
-"""Fix what every trial of a study shares: the split, the training targets, the queries and the pool."""
+"""Build what all trials of a study share: the split, the training targets, the queries and the pool."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from lvm_core.corpus import Corpus
 from lvm_core.errors import InputError
+from lvm_core.identity import identifying
 from lvm_core.kalman import KalmanModel
 from lvm_core.seeds import child_generator
 from lvm_core.split import PARTS, LeakAudit, Split, audit_leaks, audit_window_leaks, split_by_chain
 from lvm_core.window_split import split_windows
-from lvm_core.windows import Stream, coherence
+from lvm_core.windows import Boundary, Stream, coherence
 
-MIN_QUERIES = 30  # fewer: the 95 % interval of a Hit@5 of one half is wider than 36 points; refused
-FEW_QUERIES = 200  # fewer: wider than 14 points; warned of
+SplitBy = Literal["chain", "window"]  # window: at random, as published, with what leaks
+Overlap = Literal["full", "half"]  # half: windows each half a context after the one before, as published
+MIN_QUERIES = 30  # refused below: the 95 % interval of a Hit@5 of 0.5 would be wider than 36 points
+FEW_QUERIES = 200  # warned of below: that interval would be wider than 14 points
+HASHED_KEYS = (  # frozen: a key that DataConfig gets later is hashed only where it is not its default
+    "seed", "max_context", "fractions", "split", "boundary", "train_boundary", "overlap", "min_chain_length",
+    "min_coherence", "num_queries", "pool_size",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """How a corpus becomes queries and training targets. Everything here is part of a trial's id."""
+    """How a corpus becomes queries and training targets. Every value enters the trial's id; see lvm_core.identity."""
 
     seed: int
     max_context: int
     fractions: tuple[float, float, float] = (0.70, 0.15, 0.15)
-    split: str = "chain"  # or "window": at random, as published, with what leaks
-    boundary: str = "within"
-    train_boundary: str | None = None  # of the training windows alone; None: as `boundary`
-    overlap: str = "full"  # or "half": windows each half a context after the one before, as published
+    split: SplitBy = "chain"
+    boundary: Boundary = "within"
+    train_boundary: Boundary | None = None  # of the training windows alone; None: as `boundary`
+    overlap: Overlap = "full"
     min_chain_length: int = 7
     min_coherence: float | None = None
-    num_queries: int | None = 2000  # at most, None: all; both parts use as many as the smaller one has
+    num_queries: int | None = 2000  # at most; None: all. Validation and test use as many as the smaller of them has
     pool_size: int | None = None  # None: the queries' targets
 
 
@@ -58,10 +66,10 @@ class QuerySet:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """All that a trial needs of a corpus. `train_positions` are the targets that serve every cell.
+    """All that a trial needs from a corpus. `train_positions` are the training targets of every cell.
 
-    split: None where windows were split at random. There is no test part then: as published, a run is judged on the
-    validation windows that chose its epoch, and `queries["test"]` are `queries["validation"]`.
+    split: None where windows were split at random. There is no test part then. As published, a run is judged on the
+    validation windows that chose its epoch: `queries["test"]` are `queries["validation"]`.
     """
 
     corpus: Corpus
@@ -75,7 +83,9 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over the split, the training targets, the queries and the pools."""
-        digest = hashlib.blake2b(repr(sorted(asdict(self.config).items())).encode(), digest_size=8)
+        defaults = {field.name: field.default for field in fields(self.config)}
+        values = identifying(asdict(self.config), HASHED_KEYS, defaults)
+        digest = hashlib.blake2b(repr(sorted(values.items())).encode(), digest_size=8)
         if self.split is not None:
             digest.update(self.split.part_of_chain.tobytes())
         digest.update(self.train.rows[self.train_positions].tobytes())
@@ -86,11 +96,11 @@ class Dataset:
 
     @property
     def oracle(self) -> KalmanModel | None:
-        """The process behind the corpus, where it is known and a window is one stretch of it."""
+        """The process behind the corpus, where it is known and every window lies inside one document."""
         return self.corpus.oracle if self.config.boundary == "within" else None
 
     def audit(self) -> LeakAudit:
-        """Audit every window that any cell and replicate can draw: all targets, at the longest context."""
+        """Audit every window that a cell or replicate can draw: all targets, at the longest context."""
         touched = self.train.touched(self.train_positions, self.config.max_context, self.corpus.num_vectors)
         if self.split is not None:
             return audit_leaks(self.corpus, self.split, touched)
@@ -107,9 +117,9 @@ class Dataset:
 
 
 def build_dataset(corpus: Corpus, config: DataConfig) -> Dataset:
-    """Split, gate and draw queries, all from the config's seed.
+    """Split the corpus, apply the quality gates, and draw queries, all from the config's seed.
 
-    Raises: InputError when a part is empty, or too small for the queries or the pool.
+    Raises: InputError where a part is empty, or too small for the queries or the pool.
     """
     if config.split == "window":
         return _split_by_window(corpus, config)
@@ -131,7 +141,7 @@ def build_dataset(corpus: Corpus, config: DataConfig) -> Dataset:
 
 
 def _split_by_window(corpus: Corpus, config: DataConfig) -> Dataset:
-    """Split the windows of the whole corpus at random, as published; every vector is in the one stream."""
+    """Split the windows of the whole corpus at random, as published. One stream holds every vector."""
     stream = Stream.of_part(corpus, np.arange(corpus.num_vectors))
     train_positions, held_out = split_windows(_windows(stream, config, config.boundary), config.seed)
     kept = _coherent(corpus, stream, train_positions, config)
@@ -148,27 +158,27 @@ def _split_by_window(corpus: Corpus, config: DataConfig) -> Dataset:
     )
 
 
-def _windows(stream: Stream, config: DataConfig, boundary: str) -> np.ndarray:
-    """Return the targets of the windows that a stream has under a config. [T] int64, ascending."""
+def _windows(stream: Stream, config: DataConfig, boundary: Boundary) -> np.ndarray:
+    """Return the targets of a stream's windows under a config. [T] int64, ascending."""
     positions = stream.eligible(config.max_context, boundary)
     return positions if config.overlap == "full" else stream.half_overlapping(positions, config.max_context)
 
 
 def _coherent(corpus: Corpus, stream: Stream, positions: np.ndarray, config: DataConfig) -> np.ndarray:
-    """Return which training windows pass the coherence gate. [T] bool. Queries are never gated."""
+    """Mark the training windows that pass the coherence gate. [T] bool. Queries are never gated."""
     if config.min_coherence is None or not len(positions):
         return np.ones(len(positions), bool)
     return coherence(corpus, stream, positions, config.max_context) >= config.min_coherence
 
 
 def _num_queries(eligible: dict[str, np.ndarray], streams: dict[str, Stream], config: DataConfig) -> int:
-    """Return the number of queries that validation and test both have, so that their figures compare."""
+    """Return the number of queries of each part: as many as the smaller part has, so that their figures compare."""
     part = min(eligible, key=lambda name: len(eligible[name]))
     num_queries = min(config.num_queries or len(eligible[part]), len(eligible[part]))
     if num_queries < MIN_QUERIES:
         raise InputError(
             f"the {part} part must have at least {MIN_QUERIES} queries, but found {num_queries}: of its "
-            f"{len(streams[part].rows)} vectors {len(eligible[part])} have {config.max_context} vectors before them. "
+            f"{len(streams[part].rows)} vectors, {len(eligible[part])} have {config.max_context} vectors before them. "
             "Use a shorter largest context, boundary: stream, more queries, or a larger corpus."
         )
     return num_queries

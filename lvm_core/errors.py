@@ -1,9 +1,9 @@
-"""Exceptions with a meaning beyond where they are raised."""
+"""Exceptions that callers tell apart."""
 
 
 class InputError(ValueError):
-    """Says what must hold, what was found, where, and what to do. The command line ends with status 2."""
+    """A person's mistake. The message says what must hold, what was found, where, and what to do. Exit status 2."""
 
 
 class DivergedError(RuntimeError):
-    """A loss, gradient or prediction that is not finite, found before the step that it would have spoiled."""
+    """A loss, gradient or prediction that is not finite, raised before the optimizer step that would use it."""

@@ -1,8 +1,7 @@
-"""Measure a predictor on the queries of one split part: losses, ranks, and what follows from ranks."""
+"""Measure a predictor on the queries of one part of the split: losses, ranks, and figures that follow from ranks."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,13 +9,12 @@ import torch
 from lvm_core.dataset import Dataset, QuerySet
 from lvm_core.devices import VectorSource
 from lvm_core.errors import DivergedError
+from lvm_core.loss_terms import LOSS_TERMS, validation_terms
 from lvm_core.losses import losses
 from lvm_core.ranks import hit_at_k, reciprocal_rank
 from lvm_core.retrieval import Pool
 from lvm_core.seeds import child_generator
-
-if TYPE_CHECKING:
-    from lvm_core.trainer import TrainConfig
+from lvm_core.train_config import TrainConfig
 
 EVAL_BLOCK = 256  # queries predicted at a time, fixed: another block size may round differently
 EVAL_BYTES = {"cpu": 16 << 20, "cuda": 1 << 30, "mps": 256 << 20}  # largest gathered block of contexts
@@ -24,16 +22,17 @@ EVAL_BYTES = {"cpu": 16 << 20, "cuda": 1 << 30, "mps": 256 << 20}  # largest gat
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """Ranks of all queries of a part, and mean losses where a loss is defined.
+    """Ranks of all queries of a part, and mean losses where a predictor has any.
 
-    rank, num_ties: [Q] int32. cosine: mean cosine of prediction and target.
+    rank, num_ties: [Q] int32. cosine: mean cosine of prediction and target. loss_terms: the terms of the loss that are
+    recorded on validation, by name.
     """
 
     rank: np.ndarray
     num_ties: np.ndarray
     cosine: float
     loss: float | None = None
-    infonce: float | None = None
+    loss_terms: dict[str, float] = field(default_factory=dict)
 
     def hit_at(self, k: int) -> float:
         """Return Hit@k over the queries."""
@@ -47,7 +46,7 @@ class Measurement:
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """One evaluation of a run. `stop_reason` is set on the last one; `elapsed_s` counts training and evaluation."""
+    """One evaluation of a run. The last one has a `stop_reason`. `elapsed_s` counts training and evaluation."""
 
     eval_index: int
     step: int
@@ -60,8 +59,8 @@ class Evaluation:
 
 
 def mean_losses(terms: list[np.ndarray]) -> dict[str, float]:
-    """Name the means of the training losses since the evaluation before."""
-    names = ("train_loss", "loss_mse", "loss_cosine", "loss_infonce")
+    """Return the mean training losses since the evaluation before, by column. terms: [1 + terms] of each step."""
+    names = ("train_loss", *(term.column for term in LOSS_TERMS.values()))
     return dict(zip(names, map(float, np.mean(terms, axis=0)), strict=True))
 
 
@@ -72,22 +71,25 @@ def measure_predictions(predictions: np.ndarray, targets: np.ndarray, pool: Pool
 
 
 class Evaluator:
-    """Holds the queries and pools of a dataset and measures models on them."""
+    """Measures models on the queries and pools of a dataset."""
 
-    def __init__(self, dataset: Dataset, source: VectorSource, config: "TrainConfig"):
+    def __init__(self, dataset: Dataset, source: VectorSource, config: TrainConfig):
         self.queries, self.source, self.config = dataset.queries, source, config
         self.vectors = dataset.corpus.vectors
         self._pools: dict[str, Pool] = {}
 
     def pool(self, part: str) -> Pool:
-        """Return the pool of a part, read once."""
+        """Return the pool of a part, which is read once."""
         if part not in self._pools:
             self._pools[part] = Pool(np.take(self.vectors, self.queries[part].pool_rows, axis=0))
         return self._pools[part]
 
     @torch.no_grad()
     def measure(self, model: torch.nn.Module, part: str) -> Measurement:
-        """Measure a model in evaluation mode; its losses use the same number of negatives as training."""
+        """Measure a model in evaluation mode. Its losses use as many negatives as training.
+
+        Raises: DivergedError for a prediction that is not finite.
+        """
         model.eval()
         queries = self.queries[part]
         prediction = torch.cat(list(self._predict(model, part))).float()
@@ -95,35 +97,36 @@ class Evaluator:
             raise DivergedError(f"a prediction on {part} is not finite: the weights have diverged")
         pool = self.pool(part)
         ranked = measure_predictions(prediction.cpu().numpy(), pool.vectors[: len(prediction)], pool)
-        loss, infonce = self._mean_losses(prediction, queries)
-        return Measurement(ranked.rank, ranked.num_ties, ranked.cosine, loss=loss, infonce=infonce)
+        loss, terms = self._mean_losses(prediction, queries)
+        return Measurement(ranked.rank, ranked.num_ties, ranked.cosine, loss=loss, loss_terms=terms)
 
-    def _mean_losses(self, prediction: torch.Tensor, queries: QuerySet) -> tuple[float, float]:
-        """Return the mean loss and InfoNCE over all queries, a block of rows at a time to stay small.
+    def _mean_losses(self, prediction: torch.Tensor, queries: QuerySet) -> tuple[float, dict[str, float]]:
+        """Return the mean loss and its recorded terms over all queries, a block of rows at a time to stay small.
 
-        Queries are shuffled, always alike: in reading order a row's negatives would be its own document.
+        Queries are shuffled, always in the same order: in reading order, a row's negatives would be its own document.
         """
         config, count = self.config, len(prediction)
         order = child_generator(count, "loss order").permutation(count)
         rows_of = queries.target_rows[order]
         prediction, targets = prediction[torch.from_numpy(order).to(prediction.device)], self.source.gather(rows_of)
         ids = torch.from_numpy(rows_of).to(self.source.device)
-        total = infonce = 0.0
+        total, means = 0.0, {term.name: 0.0 for term in validation_terms()}
         for start in range(0, count, EVAL_BLOCK):
             rows = slice(start, min(start + EVAL_BLOCK, count))
-            terms = losses(
+            found = losses(
                 prediction[rows],
                 targets,
                 ids,
                 rows,
-                alpha=config.alpha,
+                weights=config.loss_weights,
                 num_negatives=min(config.num_negatives, count - 1),
                 temperature=config.temperature,
             )
             share = (rows.stop - rows.start) / count
-            total += share * float(terms.total)
-            infonce += share * float(terms.infonce)
-        return total, infonce
+            total += share * float(found.total)
+            for name in means:
+                means[name] += share * float(found.terms[name])
+        return total, means
 
     def _predict(self, model: torch.nn.Module, part: str):
         """Yield predictions, a block of queries at a time. [block, D]."""

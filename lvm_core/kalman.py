@@ -13,9 +13,9 @@ from lvm_core.seeds import child_generator
 class KalmanConfig:
     """Sizes and noise of the process.
 
-    Each chain has a constant topic and a rotating AR(1) state, both of unit variance, seen in `dim` dimensions
-    through a random orthonormal map under isotropic noise. `phi` and `noise` (standard deviation per dimension) are
-    chosen so that the oracle's Hit@5 grows by more than 0.15 from C=1 to C=64 (results/README.md has the figures).
+    Each document has a constant topic and a rotating AR(1) state, both of unit variance, which are observed in `dim`
+    dimensions through a random orthonormal map with isotropic noise. With these values of `phi` and `noise` (standard
+    deviation in each dimension), the oracle's Hit@5 grows by more than 0.15 from C=1 to C=64 (see results/README.md).
     """
 
     num_chains: int = 800
@@ -28,7 +28,7 @@ class KalmanConfig:
     seed: int = 0
 
     def key(self) -> str:
-        """Return 16 hex digits over all values and this file: no old sample outlives a change of the process."""
+        """Return 16 hex digits over all values and this file, so that a changed process is sampled again."""
         values = repr(sorted(asdict(self).items())).encode()
         return hashlib.sha256(values + Path(__file__).read_bytes()).hexdigest()[:16]
 
@@ -61,11 +61,11 @@ class KalmanModel:
 
     @property
     def expected_norm(self) -> float:
-        """Root mean square length of a raw vector, before the corpus makes it 1."""
+        """Root mean square length of a raw vector, before the corpus scales it to 1."""
         return float(np.sqrt(self.observation.shape[1] + self.config.noise**2 * self.config.dim))
 
     def sample(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return vectors [V, D] float32 and chain ids [V], every chain begun in the stationary state."""
+        """Return vectors [V, D] float32 and chain ids [V]. Every document starts in the stationary state."""
         config = self.config
         rng = child_generator(config.seed, "kalman", "sample")
         latent = rng.standard_normal((config.num_chains, len(self.transition)))
@@ -81,7 +81,7 @@ class KalmanModel:
     def predict(self, context: np.ndarray) -> np.ndarray:
         """Return the posterior mean of the next vector given the last C. [B, C, D] -> [B, D] float64.
 
-        The context holds unit vectors, as a model sees them; they are brought back to their expected length, which
+        The context holds unit vectors, as a model sees them. They are scaled back to their expected length, which
         costs nothing measurable in Hit@5 against the raw vectors. Source: Kalman (1960), prediction step.
         """
         seen = (context @ self.observation) * self.expected_norm  # [B, C, K]

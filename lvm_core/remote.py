@@ -1,4 +1,4 @@
-"""Fetch a corpus from an object store (`s3://bucket/my.npz`), and show a URI without its secrets."""
+"""Fetch a corpus from an object store (`s3://bucket/my.npz`), and redact the secrets of a URI."""
 
 import contextlib
 import hashlib
@@ -13,7 +13,7 @@ from typing import Any
 from lvm_core import corpus_files
 from lvm_core.errors import InputError
 
-# what a URI may carry: `s3://KEY:SECRET@bucket` (a path has one slash), `?secret_key=SECRET`
+# where a URI may hold secrets: `s3://KEY:SECRET@bucket` (a path has one slash), `?secret_key=SECRET`
 LOGIN = re.compile(r"(:/+)(?:[^/\s]+|[^@\s]*:[^@\s]*)@")
 SECRET = re.compile(
     r"([?&;][^=&;\s'\"]*(?:key|secret|token|passw|credential|signature)[^=&;\s'\"]*)=[^&;\s'\"]*", re.IGNORECASE
@@ -39,13 +39,13 @@ def is_uri(source: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """Return a command line or a sentence without the keys that a URI in it may carry."""
+    """Return a command line or a sentence with the keys of any URI in it redacted."""
     return SECRET.sub(r"\1=…", LOGIN.sub(r"\1…@", text))
 
 
 def find(uri: str) -> RemoteFiles:
-    """Return the files of a corpus: the one named, and those beside a `.npy`. Raises: InputError."""
-    import pyarrow.fs as pafs  # 30 MB that local corpora never need
+    """Return the files of a corpus: the named one and, for a `.npy`, those beside it. Raises: InputError."""
+    import pyarrow.fs as pafs  # 30 MB that local corpora do without
 
     try:
         filesystem, path = pafs.FileSystem.from_uri(uri)
@@ -65,9 +65,9 @@ def find(uri: str) -> RemoteFiles:
 
 @contextlib.contextmanager
 def fetched(found: RemoteFiles, cache: Path) -> Iterator[Path]:
-    """Copy the files into a folder of the cache that is removed at the end; yield the copy of the first.
+    """Copy the files into a folder of the cache, yield the copy of the first, and remove the folder at the end.
 
-    Raises: InputError; one about the copy names the place that it came from.
+    Raises: InputError. One about the copy names the place that the copy came from.
     """
     import pyarrow.fs as pafs
 
@@ -91,7 +91,7 @@ def _unreadable(uri: str, problem: str) -> InputError:
     reason = " ".join(problem.split()).rstrip(".")
     return InputError(
         without_secrets(
-            f"a corpus must be readable, but {uri} is not: {reason}. Check the address, and the credentials on this "
+            f"a corpus must be readable, but {uri} is not: {reason}. Check the address and the credentials on this "
             "machine (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role)."
         )
     )

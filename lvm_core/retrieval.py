@@ -1,12 +1,9 @@
-"""Rank a query's target among the pool, exactly; search the nearest candidates with FAISS."""
+"""Rank the target of each query among the candidates of a pool, exactly."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
-import faiss
 import numpy as np
-
-from lvm_core.errors import InputError
 
 QUERY_BLOCK = 256  # queries scored at a time, fixed: another block size may round differently
 POOL_BLOCK = 131_072
@@ -14,7 +11,7 @@ POOL_BLOCK = 131_072
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Candidates to rank against; equal vectors are found once, so that a tie is a tie in every rounding.
+    """Candidates to rank against. Equal vectors are scored once, so that they tie however similarities are rounded.
 
     vectors: [P, D] float32, unit length. Similarity is the inner product.
     """
@@ -23,7 +20,7 @@ class Pool:
 
     @cached_property
     def _distinct(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Distinct vectors [U, D], the distinct vector of each candidate [P], and how often each occurs [U]."""
+        """Distinct vectors [U, D], the number of each candidate's vector [P], and how often each vector occurs [U]."""
         rows = np.ascontiguousarray(self.vectors).view(np.dtype((np.void, self.vectors.dtype.itemsize * self.dim)))
         _, first, index, counts = np.unique(rows.ravel(), return_index=True, return_inverse=True, return_counts=True)
         return self.vectors[first], index, counts
@@ -33,34 +30,20 @@ class Pool:
         return self.vectors.shape[1]
 
     def rank_targets(self, predictions: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (rank, num_ties), each [Q] int32: 1 + candidates strictly nearer, other candidates exactly as near.
+        """Return (rank, num_ties), each [Q] int32: 1 + the candidates strictly nearer, and the others exactly as near.
 
-        predictions: [Q, D] float32 unit vectors; targets: [Q] candidate numbers in the pool.
-        Raises: ValueError for a prediction that is not finite, since it has no rank.
+        predictions: [Q, D] float32 unit vectors; targets: [Q] numbers of candidates.
+        Raises: ValueError for a prediction that is not finite, which has no rank.
         """
         if not np.isfinite(predictions).all():
             raise ValueError("every prediction must be finite to be ranked")
         vectors, index, counts = self._distinct
-        own, parts = index[targets], np.split(vectors, range(POOL_BLOCK, len(vectors), POOL_BLOCK))
+        own, blocks = index[targets], np.split(vectors, range(POOL_BLOCK, len(vectors), POOL_BLOCK))
         rank, num_ties = np.empty(len(targets), np.int32), np.empty(len(targets), np.int32)
         for start in range(0, len(targets), QUERY_BLOCK):
-            block = slice(start, start + QUERY_BLOCK)
-            similarity = np.concatenate([predictions[block] @ part.T for part in parts], axis=1)
-            own_similarity = np.take_along_axis(similarity, own[block, None], axis=1)
-            rank[block] = 1 + (similarity > own_similarity) @ counts
-            num_ties[block] = (similarity == own_similarity) @ counts - 1
+            rows = slice(start, start + QUERY_BLOCK)
+            similarity = np.concatenate([predictions[rows] @ block.T for block in blocks], axis=1)
+            own_similarity = np.take_along_axis(similarity, own[rows, None], axis=1)
+            rank[rows] = 1 + (similarity > own_similarity) @ counts
+            num_ties[rows] = (similarity == own_similarity) @ counts - 1
         return rank, num_ties
-
-    def search(self, predictions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return (similarity, candidate), each [Q, k], nearest first, from FAISS's exact inner-product index."""
-        if not 1 <= k <= len(self.vectors):
-            raise InputError(
-                f"1 <= k <= pool size must hold, but got k={k} for a pool of {len(self.vectors)}. Lower k."
-            )
-        return self._index.search(np.ascontiguousarray(predictions, np.float32), k)
-
-    @cached_property
-    def _index(self) -> faiss.Index:
-        index = faiss.IndexFlatIP(self.dim)
-        index.add(np.ascontiguousarray(self.vectors, np.float32))
-        return index

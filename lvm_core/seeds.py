@@ -1,4 +1,4 @@
-"""Derive child seeds by purpose, so that nothing reads global random state."""
+"""Derive a child seed for each purpose, so that nothing reads global random state."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ import numpy as np
 
 def child_seed(seed: int, *purpose: str | int) -> int:
     """Return a seed in [0, 2**63) that depends on `seed` and on every word of `purpose`."""
-    text = "/".join(str(part) for part in (seed, *purpose))
+    text = "/".join(str(word) for word in (seed, *purpose))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 

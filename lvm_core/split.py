@@ -1,4 +1,4 @@
-"""Split a corpus by chain into train, validation and test, and prove that nothing leaks."""
+"""Split a corpus by document into train, validation and test, and check that nothing leaks."""
 
 from dataclasses import asdict, dataclass
 
@@ -12,12 +12,12 @@ from lvm_core.seeds import child_generator
 PARTS = ("train", "validation", "test")
 DROPPED = -1
 NEAR_COPY_COSINE = 0.98
-EXACT_SEARCH_PRODUCTS = 4e12  # multiply-adds above which near-copies are sought with an inverted file
+EXACT_SEARCH_PRODUCTS = 4e12  # multiply-adds; above, near-copies are searched for with an inverted file
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """The part of every chain: 0 train, 1 validation, 2 test, -1 dropped by the minimum chain length.
+    """The part of every document: 0 train, 1 validation, 2 test, -1 shorter than the minimum and dropped.
 
     part_of_chain: [num_chains] int8.
     """
@@ -34,16 +34,16 @@ class Split:
 
 
 def split_by_chain(corpus: Corpus, fractions: tuple[float, float, float], seed: int, min_chain_length: int) -> Split:
-    """Deal shuffled chains to the part that lacks most vectors of its fraction.
+    """Shuffle the documents, and give each to the part that lacks the most vectors of its fraction.
 
-    Raises: InputError when a part would stay empty.
+    Raises: InputError where a part would stay empty.
     """
     lengths = np.diff(corpus.chain_starts)
     kept = np.flatnonzero(lengths >= min_chain_length)
     if len(kept) < len(PARTS):
         raise InputError(
-            f"the split needs at least {len(PARTS)} chains of {min_chain_length} vectors or more, but "
-            f"{corpus.name} has {len(kept)} (of {corpus.num_chains} chains). Give more documents, or lower "
+            f"the split needs at least {len(PARTS)} documents of {min_chain_length} vectors or more, but "
+            f"{corpus.name} has {len(kept)} (of {corpus.num_chains} documents). Add documents, or lower "
             "data.min_chain_length."
         )
     part_of_chain = np.full(corpus.num_chains, DROPPED, np.int8)
@@ -60,9 +60,9 @@ def split_by_chain(corpus: Corpus, fractions: tuple[float, float, float], seed: 
 
 @dataclass(frozen=True, kw_only=True)
 class LeakAudit:
-    """What the audit saw. `num_leaked_vectors` must be 0 under the controlled protocol.
+    """What the audit counted. `num_leaked_vectors` must be 0 under the controlled protocol.
 
-    num_leaked_targets: queries' targets that a training window holds; None where chains were split.
+    num_leaked_targets: targets of queries that a training window holds; None where documents were split.
     """
 
     num_train_vectors: int
@@ -78,9 +78,9 @@ class LeakAudit:
 
 
 def audit_leaks(corpus: Corpus, split: Split, training_rows: np.ndarray) -> LeakAudit:
-    """Count vectors of validation or test chains among the rows that any training window touches.
+    """Count the vectors of validation and test documents that any training window touches.
 
-    training_rows: [V] bool, marked from the windows themselves, not from the split that should have made them.
+    training_rows: [V] bool, marked from the windows themselves rather than from the split that they should follow.
     """
     part = split.part_of_row(corpus)
     counts = {name: int((part == number).sum()) for number, name in enumerate(PARTS)}
@@ -96,9 +96,10 @@ def audit_leaks(corpus: Corpus, split: Split, training_rows: np.ndarray) -> Leak
 
 
 def audit_window_leaks(training_rows: np.ndarray, held_out_rows: np.ndarray, target_rows: np.ndarray) -> LeakAudit:
-    """Count what windows split at random share: held-out vectors, and targets themselves, in training windows.
+    """Count the held-out vectors, and the targets among them, that are also in training windows.
 
-    training_rows, held_out_rows: [V] bool, every vector that a window of the side touches. target_rows: of the queries.
+    For windows that were split at random. training_rows, held_out_rows: [V] bool, the vectors that any window of that
+    side touches. target_rows: of the queries.
     """
     return LeakAudit(
         num_train_vectors=int(training_rows.sum()),
@@ -126,7 +127,7 @@ class NearCopies:
 
 
 def find_near_copies(corpus: Corpus, split: Split) -> NearCopies:
-    """Search every held-out vector's nearest training vector with FAISS (inner product of unit vectors)."""
+    """Find the nearest training vector of every held-out vector with FAISS (inner product of unit vectors)."""
     train = np.ascontiguousarray(corpus.vectors[split.rows(corpus, "train")])
     held_out = {part: corpus.vectors[split.rows(corpus, part)] for part in PARTS[1:]}
     products = len(train) * sum(map(len, held_out.values())) * corpus.dim

@@ -1,9 +1,7 @@
-"""Train one model on one cell, yielding one evaluation after another; who drives it decides when to stop."""
+"""Train one model on one cell and yield one evaluation after another. The caller decides when to stop."""
 
-import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,50 +11,15 @@ from lvm_core.dataset import Dataset
 from lvm_core.devices import VectorSource
 from lvm_core.errors import DivergedError
 from lvm_core.evaluation import Evaluation, Evaluator, Measurement, mean_losses
+from lvm_core.loss_terms import LOSS_TERMS
 from lvm_core.losses import losses
 from lvm_core.models import LatentVectorModel, ModelConfig, build_model
 from lvm_core.schedule import learning_rate, next_evaluation
 from lvm_core.seeds import child_seed
+from lvm_core.train_config import TrainConfig
 
-MICRO_BATCH_BYTES = {"cpu": 60_000_000, "cuda": 1 << 30, "mps": 256 << 20}  # widest activation; benchmarks/ measured it
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """The recipe of one run. All counts of time are in optimizer steps or evaluations, never in epochs.
-
-    negatives_within: rows, next to each other in the batch, that are each other's negatives, all and only they, as in
-    published micro-batches; None: `num_negatives` of the whole batch. `micro_batch_size` only splits the work.
-    steps_per_epoch: set where evaluations fall on published epochs; see lvm_core.schedule.
-    select_by: what the best evaluation is the best in, `hit_at_5` or the validation `loss`.
-    normalize_loss: whether losses see unit predictions.
-    """
-
-    context_length: int
-    num_sequences: int
-    alpha: float = 0.03
-    temperature: float = 0.07
-    learning_rate: float = 1e-4
-    weight_decay: float = 1e-4
-    batch_size: int = 256
-    num_negatives: int = 224
-    micro_batch_size: int | None = None
-    grad_clip: float = 1.0
-    max_steps: int = 2000
-    warmup_steps: int = 50
-    eval_interval: int = 100
-    patience: int = 3
-    device: str = "cpu"
-    precision: str = "float32"
-    negatives_within: int | None = None
-    steps_per_epoch: int | None = None
-    select_by: str = "hit_at_5"
-    normalize_loss: bool = True
-
-    @property
-    def num_evaluations(self) -> int:
-        """The most evaluations a run can have."""
-        return math.ceil(self.max_steps / (self.steps_per_epoch or self.eval_interval))
+# of the widest activation, as benchmarks/ measured
+MICRO_BATCH_BYTES = {"cpu": 60_000_000, "cuda": 1 << 30, "mps": 256 << 20}
 
 
 def auto_micro_batch(config: TrainConfig, model: ModelConfig) -> int:
@@ -69,9 +32,9 @@ def auto_micro_batch(config: TrainConfig, model: ModelConfig) -> int:
 
 
 class Trainer:
-    """One training run. `run` yields evaluations; the best weights so far are in `best_weights`.
+    """One training run. `run` yields evaluations; `best_weights` holds the best weights so far.
 
-    Numbers depend on the dataset, the two configs and `seed` alone, never on global random state or on who drives it.
+    The numbers depend on the dataset, the two configs and `seed` alone, never on global random state or on the caller.
     """
 
     def __init__(self, dataset: Dataset, model: ModelConfig, config: TrainConfig, seed: int):
@@ -92,7 +55,7 @@ class Trainer:
         self.eval_s = 0.0
 
     def run(self) -> Iterator[Evaluation]:
-        """Train until patience or the last step, yielding each evaluation; the last one has a stop_reason.
+        """Train until patience runs out or the last step is done. The last evaluation has a stop_reason.
 
         Raises: DivergedError before a step with a non-finite loss or gradient.
         """
@@ -115,7 +78,7 @@ class Trainer:
         return next_evaluation(self.config, self.step, improved=improved)
 
     def train_step(self) -> np.ndarray:
-        """Do one optimizer step and return the batch means (total, mse, cosine, infonce). [4] float64."""
+        """Do one optimizer step and return the batch means: the total, then each term. [1 + terms] float64."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
         self.model.train()
@@ -135,35 +98,35 @@ class Trainer:
         return terms
 
     def _accumulate(self) -> np.ndarray:
-        """Add up the gradients of the batch's micro-batches; each row sees the negatives that the config names."""
+        """Add up the gradients of the batch's micro-batches and return the batch means. [1 + terms] float64."""
         config = self.config
         batch = self.batches.batch(self.step)
         targets = self.source.gather(batch.target_rows)
         target_ids = torch.from_numpy(batch.target_rows).to(self.source.device)
-        total = np.zeros(4)
+        means = np.zeros(1 + len(LOSS_TERMS))
         for start in range(0, config.batch_size, self.micro_batch_size):
             rows = slice(start, min(start + self.micro_batch_size, config.batch_size))
             context = self.source.gather(self.batches.context_rows(batch, rows, config.context_length))
             with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
                 prediction = self.model(context) if config.normalize_loss else self.model.unscaled(context)
-            terms = losses(
+            found = losses(
                 prediction.float(),
                 targets,
                 target_ids,
                 rows,
-                alpha=config.alpha,
+                weights=config.loss_weights,
                 num_negatives=config.num_negatives,
                 temperature=config.temperature,
                 negatives_within=config.negatives_within,
                 is_unit=config.normalize_loss,
             )
             share = (rows.stop - rows.start) / config.batch_size
-            (terms.total * share).backward()
-            total += share * np.array([float(term.detach()) for term in terms])
-        return total
+            (found.total * share).backward()
+            means += share * np.array([float(value.detach()) for value in (found.total, *found.terms.values())])
+        return means
 
     def evaluate(self, train_terms: list[np.ndarray], started: float) -> Evaluation:
-        """Measure validation, keep the weights if they are the best so far, and say whether the run is over."""
+        """Measure the model on validation, and keep its weights where they are the best so far."""
         eval_started = time.perf_counter()
         measured = self.evaluator.measure(self.model, "validation")
         self.num_evaluations += 1
@@ -185,7 +148,7 @@ class Trainer:
         return evaluation
 
     def _score(self, measured: Measurement) -> float:
-        """Return what the best evaluation has most of."""
+        """Return the score by which evaluations are compared; higher is better."""
         return -measured.loss if self.config.select_by == "loss" else measured.hit_at(5)
 
     def restore_best(self) -> LatentVectorModel:

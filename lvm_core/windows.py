@@ -1,21 +1,22 @@
-"""Find windows and gather them from the shared vectors: an index, never a materialised [N, C, D] set."""
+"""Find the windows of a stream by index. They are gathered when needed, and never stored as [N, C, D]."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
-from lvm_core.corpus import Corpus, run_starts
+from lvm_core.chains import run_starts
+from lvm_core.corpus import Corpus
 from lvm_core.seeds import child_generator
 from lvm_core.window_split import window_step
 
-BOUNDARIES = ("within", "stream")
-OVERLAPS = ("full", "half")  # a window at every position, or each half a context after the one before
+Boundary = Literal["within", "stream"]  # of windows: inside one document, or anywhere in the split part
 
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """The rows of one split part, in reading order; windows are addressed by the target's position in it.
+    """The rows of one part of the split, in reading order. The position of its target in the stream names a window.
 
     rows: [M] int64 corpus rows. chain_ids: [M] int64.
     """
@@ -29,21 +30,22 @@ class Stream:
 
     @cached_property
     def chain_start(self) -> np.ndarray:
-        """Position of the first vector of each vector's chain. [M] int64."""
+        """Position of the first vector of each vector's document. [M] int64."""
         starts = run_starts(self.chain_ids)
         return np.repeat(starts[:-1], np.diff(starts))
 
-    def eligible(self, context_length: int, boundary: str) -> np.ndarray:
-        """Return positions with `context_length` vectors before them. [T] int64, ascending.
+    def eligible(self, context_length: int, boundary: Boundary) -> np.ndarray:
+        """Return the positions with `context_length` vectors before them. [T] int64, ascending.
 
-        `within`: in their own chain. `stream`: anywhere in this part, so a window may cross chains.
+        boundary: `within` counts the vectors of the same document; `stream` counts all of this part, so that a window
+        may cross documents.
         """
         positions = np.arange(len(self.rows))
         first = self.chain_start if boundary == "within" else 0
         return positions[positions - first >= context_length]
 
     def half_overlapping(self, positions: np.ndarray, context_length: int) -> np.ndarray:
-        """Keep the positions whose windows overlap by half a context, counted from the stream's first window."""
+        """Keep positions whose windows overlap by half a context, from the stream's first window on."""
         return positions[(positions - context_length) % window_step(context_length) == 0]
 
     def context_rows(self, positions: np.ndarray, context_length: int) -> np.ndarray:
@@ -72,6 +74,6 @@ def coherence(corpus: Corpus, stream: Stream, positions: np.ndarray, context_len
 
 
 def nested_subset(positions: np.ndarray, num_sequences: int, replicate_seed: int) -> np.ndarray:
-    """Return the first `num_sequences` of the replicate's one order, so that smaller sets lie inside larger ones."""
+    """Return the first `num_sequences` of the replicate's one order. Smaller sets are thus inside larger ones."""
     order = child_generator(replicate_seed, "subset").permutation(len(positions))
     return positions[order[:num_sequences]]

@@ -1,57 +1,18 @@
-"""Build a model by name, and turn its output into a unit prediction."""
-
-from dataclasses import dataclass
+"""Build a model by name, and turn its output into a prediction of unit length."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lvm_core.models.gru import GRU
-from lvm_core.models.hierarchical_gru import HierarchicalGRU
-from lvm_core.models.memory_gru import MemoryGRU
-from lvm_core.models.transformer import Transformer
-
-ANCHORS = ("last", "ema")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """Everything that fixes a model's shape. Values that a model does not use do not change it."""
-
-    dim: int
-    model: str = "gru"
-    anchor: str = "last"
-    hidden_dim: int = 128
-    num_layers: int = 1
-    dropout: float = 0.1
-    num_slots: int = 64
-    chunk_length: int = 8
-
-
-def _gru(config: ModelConfig) -> GRU:
-    return GRU(config.dim, config.hidden_dim, config.num_layers, config.dropout)
-
-
-def _memory_gru(config: ModelConfig) -> MemoryGRU:
-    return MemoryGRU(config.dim, config.hidden_dim, config.num_layers, config.dropout, config.num_slots)
-
-
-def _hierarchical_gru(config: ModelConfig) -> HierarchicalGRU:
-    return HierarchicalGRU(config.dim, config.hidden_dim, config.num_layers, config.dropout, config.chunk_length)
-
-
-def _transformer(config: ModelConfig) -> Transformer:
-    return Transformer(config.dim, config.hidden_dim, config.num_layers, config.dropout)
-
-
-MODELS = {"gru": _gru, "memory_gru": _memory_gru, "hierarchical_gru": _hierarchical_gru, "transformer": _transformer}
+from lvm_core.models.config import ModelConfig
+from lvm_core.models.registry import MODELS
 
 
 class LatentVectorModel(nn.Module):
     """y_hat = l2_normalize(anchor + core(context)).
 
-    The core is a module with `forward(context [B, C, D]) -> [B, D]`, `flops_per_sequence(context_length)` of one
-    forward pass, and `end_step()`, called after each optimizer step.
+    The core is a registered model: a module with `from_config(config)`, `forward(context [B, C, D]) -> [B, D]`,
+    `flops_per_sequence(context_length)` of one forward pass, and `end_step()`, called after each optimizer step.
     """
 
     def __init__(self, core: nn.Module, anchor: str):
@@ -65,11 +26,11 @@ class LatentVectorModel(nn.Module):
         return F.normalize(self.unscaled(context), dim=-1)
 
     def unscaled(self, context: torch.Tensor) -> torch.Tensor:
-        """Return the prediction before it is scaled to unit length. [B, D] float32."""
+        """Return the prediction before it is scaled to unit length. [B, C, D] -> [B, D] float32."""
         return self.anchor(context) + self.core(context).float()
 
     def anchor(self, context: torch.Tensor) -> torch.Tensor:
-        """Return the last vector, or a learned exponential average of the context. [B, D]."""
+        """Return the last vector, or a learned exponential average of the context. [B, C, D] -> [B, D]."""
         if self.ema_logit is None:
             return context[:, -1]
         age = torch.arange(context.shape[1] - 1, -1, -1, device=context.device)
@@ -81,11 +42,11 @@ class LatentVectorModel(nn.Module):
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def train_flops_per_sequence(self, context_length: int) -> float:
-        """Estimate a training step's FLOPs a sequence: three forward passes (backward costs two)."""
+        """Estimate the FLOPs of training on one sequence: three forward passes, since a backward pass costs two."""
         return 3.0 * self.core.flops_per_sequence(context_length)
 
     def end_step(self) -> None:
-        """Apply what a core gathered over the micro-batches of one optimizer step."""
+        """Apply what the core gathered over the micro-batches of one optimizer step."""
         self.core.end_step()
 
 
@@ -93,4 +54,4 @@ def build_model(config: ModelConfig, seed: int) -> LatentVectorModel:
     """Build a model with weights drawn from `seed` alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LatentVectorModel(MODELS[config.model](config), config.anchor)
+        return LatentVectorModel(MODELS[config.model].from_config(config), config.anchor)

@@ -3,9 +3,12 @@
 import torch
 from torch import nn
 
+from lvm_core.models.config import ModelConfig
+from lvm_core.models.registry import register
+
 
 def gru_flops(input_dim: int, hidden_dim: int, num_layers: int) -> float:
-    """Return the forward FLOPs a time step of a GRU stack: two a multiply-add, three gates."""
+    """Return the forward FLOPs of one time step of a GRU stack: three gates, two FLOPs per multiply-add."""
     inputs = [input_dim] + [hidden_dim] * (num_layers - 1)
     return float(sum(2 * 3 * hidden_dim * (size + hidden_dim) for size in inputs))
 
@@ -15,14 +18,19 @@ def gru_stack(input_dim: int, hidden_dim: int, num_layers: int, dropout: float) 
     return nn.GRU(input_dim, hidden_dim, num_layers, batch_first=True, dropout=dropout if num_layers > 1 else 0.0)
 
 
+@register("gru")
 class GRU(nn.Module):
-    """GRU over the context, linear output from the last hidden state."""
+    """A GRU over the context, with a linear output from its last hidden state."""
 
     def __init__(self, dim: int, hidden_dim: int, num_layers: int, dropout: float):
         super().__init__()
         self.gru = gru_stack(dim, hidden_dim, num_layers, dropout)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_dim, dim)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> "GRU":
+        return cls(config.dim, config.hidden_dim, config.num_layers, config.dropout)
 
     def forward(self, context: torch.Tensor) -> torch.Tensor:
         """[B, C, D] -> [B, D]."""
@@ -35,4 +43,4 @@ class GRU(nn.Module):
         return context_length * step + 2.0 * self.output.weight.numel()
 
     def end_step(self) -> None:
-        """Nothing is gathered over a step."""
+        """Do nothing: this model has no state beside its weights."""

@@ -1,14 +1,17 @@
-"""A two-level GRU: chunks of the context through a local GRU, their summaries through a global one."""
+"""A two-level GRU: a local one reads chunks of the context, and a global one reads their summaries."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lvm_core.models.config import ModelConfig
 from lvm_core.models.gru import gru_flops, gru_stack
+from lvm_core.models.registry import register
 
 
+@register("hierarchical_gru")
 class HierarchicalGRU(nn.Module):
-    """Local GRU in chunks of `chunk_length`, global GRU over chunk summaries. Chunks are counted from the end."""
+    """A local GRU in chunks of `chunk_length`, counted from the end, and a global GRU over the chunk summaries."""
 
     def __init__(self, dim: int, hidden_dim: int, num_layers: int, dropout: float, chunk_length: int):
         super().__init__()
@@ -18,8 +21,12 @@ class HierarchicalGRU(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_dim, dim)
 
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> "HierarchicalGRU":
+        return cls(config.dim, config.hidden_dim, config.num_layers, config.dropout, config.chunk_length)
+
     def forward(self, context: torch.Tensor) -> torch.Tensor:
-        """[B, C, D] -> [B, D]; a first chunk that is not full is filled with zeros before the oldest vector."""
+        """[B, C, D] -> [B, D]. A first chunk that is not full is filled with zeros before the oldest vector."""
         batch, length, dim = context.shape
         padded = F.pad(context, (0, 0, -length % self.chunk_length, 0))
         chunks = padded.reshape(-1, self.chunk_length, dim)  # [B * num_chunks, chunk_length, D]
@@ -40,4 +47,4 @@ class HierarchicalGRU(nn.Module):
         )
 
     def end_step(self) -> None:
-        """Nothing is gathered over a step."""
+        """Do nothing: this model has no state beside its weights."""

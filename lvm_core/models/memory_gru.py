@@ -4,11 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lvm_core.models.config import ModelConfig
 from lvm_core.models.gru import gru_flops, gru_stack
+from lvm_core.models.registry import register
 
 KEEP, WRITE = 0.9, 0.1  # the published update of the bank
 
 
+@register("memory_gru")
 class MemoryGRU(nn.Module):
     """Memory-Augmented GRU. At D=768, H=512, L=4 and 2,048 slots it has 11,292,160 trainable parameters."""
 
@@ -27,8 +30,12 @@ class MemoryGRU(nn.Module):
         self.write = nn.Linear(hidden_dim, num_slots)
         self.register_buffer("written", torch.zeros(num_slots + dim + 1), persistent=False)
 
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> "MemoryGRU":
+        return cls(config.dim, config.hidden_dim, config.num_layers, config.dropout, config.num_slots)
+
     def forward(self, context: torch.Tensor) -> torch.Tensor:
-        """[B, C, D] -> [B, D]; while training, gathers what the step will write."""
+        """[B, C, D] -> [B, D]. In training, the means that end_step writes to the bank are gathered."""
         batch, length, _ = context.shape
         first = self._read(context.new_zeros(batch, self.gru.hidden_size))
         inputs = torch.cat([self.norm(context), first[:, None].expand(-1, length, -1)], dim=-1)
@@ -47,7 +54,7 @@ class MemoryGRU(nn.Module):
 
     @torch.no_grad()
     def _gather(self, fused: torch.Tensor, output: torch.Tensor) -> None:
-        """Add up write weights, outputs and their count, so that micro-batches do not change the update."""
+        """Add up write weights, outputs and their number, so that the update does not depend on micro-batches."""
         weights = torch.softmax(self.write(fused).float(), dim=-1).sum(0)
         count = weights.new_tensor([len(fused)])
         self.written += torch.cat([weights, output.float().sum(0), count])
@@ -61,7 +68,7 @@ class MemoryGRU(nn.Module):
         self.written.zero_()
 
     def flops_per_sequence(self, context_length: int) -> float:
-        """Return forward FLOPs: recurrence, two reads, heads, the write weights."""
+        """Return forward FLOPs: the recurrence, two reads, the heads, and the write weights."""
         recurrence = context_length * gru_flops(self.gru.input_size, self.gru.hidden_size, self.gru.num_layers)
         linears = (self.query, self.query, self.write, self.fusion[0], self.output[0], self.output[3])
         reads = 2 * 2 * 2.0 * self.bank.numel()

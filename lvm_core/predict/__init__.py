@@ -1,4 +1,4 @@
-"""Predict with exported models and find the vectors that are meant. No trainer needs this; it is no part of a trial."""
+"""Use exported models: predict the next vector, and search a corpus for the vectors nearest to it."""
 
 from lvm_core.predict.ensemble import Ensemble
 from lvm_core.predict.index import VectorIndex

@@ -1,22 +1,23 @@
-"""Check an exported folder before a model of it is made: a config may ask for any size, and a file hold anything."""
+"""Check an exported folder before its model is built: its config can ask for any size, its files can hold anything."""
 
 from pathlib import Path
+from typing import get_args
 
 import torch
 
 from lvm_core.checkpoint import CONFIG, read_folder
 from lvm_core.errors import InputError
 from lvm_core.models import MODELS, ModelConfig, build_model
-from lvm_core.models.build import ANCHORS
+from lvm_core.models.config import Anchor
 
 SIZES = ("dim", "hidden_dim", "num_layers", "num_slots", "chunk_length")
-MAX_SIZE = 1 << 20  # far above any model here; a product of two sizes still fits 64 bits
+MAX_SIZE = 1 << 20  # far above any model here, and a product of two sizes still fits in 64 bits
 
 
 def check_model(folder: Path) -> None:
-    """Raise InputError unless config.json names a model that the tensors fit, all of them finite float32.
+    """Raise InputError unless config.json describes a model whose weights are the tensors, all finite float32.
 
-    Nothing of the config's sizes is allocated.
+    Nothing is allocated at the sizes that the config asks for.
     """
     try:
         tensors, facts = read_folder(folder)
@@ -32,15 +33,15 @@ def check_model(folder: Path) -> None:
         if name not in tensors or tensors[name].shape != shape:
             found = list(tensors[name].shape) if name in tensors else "none"
             raise InputError(
-                f"the weights must fit their config, but in {folder} they do not: {name} must be {list(shape)}, but is "
-                f"{found}. Export the model again."
+                f"the weights must fit their config, but those in {folder} do not: {name} must be {list(shape)}, but "
+                f"is {found}. Export the model again."
             )
         if tensors[name].dtype != torch.float32 or not tensors[name].isfinite().all():
             raise InputError(f"weights must be finite float32, but {name} in {folder} is not. Export the model again.")
 
 
 def _check_facts(facts: dict) -> None:
-    """Raise TypeError or ValueError unless config.json has what a predictor reads of it."""
+    """Raise TypeError or ValueError unless config.json holds what a predictor reads."""
     if not isinstance(facts, dict):
         raise TypeError(f"it must be an object, but is a {type(facts).__name__}")
     training = facts.get("training")
@@ -48,11 +49,11 @@ def _check_facts(facts: dict) -> None:
     if type(length) is not int or length < 1:
         raise ValueError(f"it must have training.context_length, 1 or more, but has {str(length)[:40]}")
     if not isinstance(facts.get("corpus_fingerprint"), str | None):
-        raise ValueError("corpus_fingerprint must be a text")
+        raise ValueError(f"corpus_fingerprint must be text, but is a {type(facts['corpus_fingerprint']).__name__}")
 
 
 def _checked(values: dict, num_tensors: int) -> ModelConfig:
-    """Return a file's model config. Raises: KeyError, TypeError or ValueError for what no model here can have."""
+    """Return the model config of a file. Raises: KeyError, TypeError or ValueError for values that no model has."""
     if not isinstance(values, dict):
         raise TypeError(f"`model` must be an object, but is a {type(values).__name__}")
     config = ModelConfig(**values)
@@ -61,9 +62,10 @@ def _checked(values: dict, num_tensors: int) -> ModelConfig:
         if type(size) is not int or not 1 <= size < MAX_SIZE:
             raise ValueError(f"{name} must be a whole number of 1 or more, but is {str(size)[:40]}")
     if config.num_layers > num_tensors:
-        raise ValueError(f"{config.num_layers} layers must have tensors of their own, but there are {num_tensors}")
-    if config.model not in MODELS or config.anchor not in ANCHORS:
-        raise ValueError(f"no model {str(config.model)[:40]} with the anchor {str(config.anchor)[:40]} is known")
+        raise ValueError(f"every layer must have a tensor, but there are {num_tensors} for {config.num_layers} layers")
+    if config.model not in MODELS or config.anchor not in get_args(Anchor):
+        found = f"{str(config.model)[:40]} and {str(config.anchor)[:40]}"
+        raise ValueError(f"the model and the anchor must be known, but are {found}")
     if type(config.dropout) not in (int, float) or not 0 <= config.dropout <= 1:
         raise ValueError(f"dropout must be between 0 and 1, but is {str(config.dropout)[:40]}")
     return config

@@ -1,11 +1,11 @@
-"""Check contexts that come from outside, and group them so that each group is one batch."""
+"""Check contexts from outside, and group them into batches of equal length."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lvm_core.baselines import unit
 from lvm_core.errors import InputError
+from lvm_core.vectors import unit
 
 BLOCK = 256  # contexts predicted at a time
 Contexts = np.ndarray | Sequence[np.ndarray]
@@ -27,19 +27,20 @@ def as_list(contexts: Contexts, dim: int) -> list[np.ndarray]:
 def _checked(context: np.ndarray, number: int, dim: int) -> np.ndarray:
     if context.ndim != 2 or len(context) == 0 or context.shape[1] != dim:
         raise InputError(
-            f"a context must be [C, {dim}] with C of 1 or more, as the model was trained, but context {number} is "
-            f"{list(context.shape)}. Use vectors of the same encoder as the model's corpus."
+            f"a context must be [C, {dim}] with at least one vector, but context {number} is "
+            f"{list(context.shape)}. Use vectors of the encoder that the model was trained on."
         )
     context = context.astype(np.float32)
     if not (np.isfinite(context).all() and context.any(1).all()):
         raise InputError(
-            f"every vector of a context must be finite and non-zero, but context {number} has one that is not."
+            f"every vector of a context must be finite and non-zero, but context {number} has one that is not. "
+            "Remove it."
         )
     return unit(context)
 
 
 def batches(contexts: list[np.ndarray], longest: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (numbers [b], contexts [b, C, D]) of equal lengths; of a longer context the last `longest` vectors."""
+    """Yield (numbers [b], contexts [b, C, D]) of equal length, cut to the last `longest` vectors."""
     lengths = np.array([min(len(context), longest) for context in contexts])
     for length in np.unique(lengths):
         numbers = np.flatnonzero(lengths == length)

@@ -1,4 +1,4 @@
-"""Let several models vote over the candidates that each of them retrieves."""
+"""Combine the rankings of several models into one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from lvm_core.predict.predictor import Predictor
 from lvm_core.predict.router import check_same_space, over_one_index
 
 RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009)
-CANDIDATES = 10  # retrieved by each member, for each result asked for
+CANDIDATES = 10  # that each member retrieves for each result asked for
 
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
     """Weighted reciprocal rank fusion: a candidate's score is the sum of weight / (60 + its rank) over the members.
 
-    weights: one a member, positive; None for equal ones. Of equal scores the lower row comes first.
+    weights: one for each member, positive; None: equal ones. Of equal scores, the lower row comes first.
     """
 
     predictors: tuple[Predictor, ...]
@@ -30,7 +30,8 @@ class Ensemble:
         weights = self.weights if self.weights is not None else (1.0,) * len(self.predictors)
         if len(weights) != len(self.predictors) or not all(np.isfinite(w) and w > 0 for w in weights):
             raise InputError(
-                f"an ensemble must have one positive weight a model, but got {weights} for {len(self.predictors)}."
+                f"an ensemble must have one positive weight for each model, but got {weights} for "
+                f"{len(self.predictors)} models."
             )
         object.__setattr__(self, "weights", tuple(weight / sum(weights) for weight in weights))
 
@@ -51,7 +52,7 @@ class Ensemble:
 
 
 def fuse(rows: Sequence[np.ndarray], weights: Sequence[float], k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse the members' rankings, [B, n] rows each, nearest first -> (scores, rows), each [B, k]."""
+    """Fuse the members' rankings: rows [B, n] of each, nearest first -> (scores, rows), each [B, k]."""
     votes = [
         weight / (RANK_OFFSET + np.arange(1, ranked.shape[1] + 1)) for weight, ranked in zip(weights, rows, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Find the nearest vectors of a corpus with FAISS: exactly where that is quick, else by an inverted file."""
+"""Find the nearest vectors of a corpus with FAISS: exactly where that is fast, else with an inverted file."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ import numpy as np
 
 from lvm_core.errors import InputError
 
-EXACT_VALUES = 20_000_000  # V * D up to which one exact search reads 80 MB at most: milliseconds
-LISTS_PER_ROOT = 2  # inverted lists = 2 sqrt(V): the centroids and the probed lists then cost about alike
+EXACT_VALUES = 20_000_000  # V * D; up to here an exact search reads at most 80 MB, which takes milliseconds
+LISTS_PER_ROOT = 2  # inverted lists = 2 sqrt(V): centroids and probed lists then cost about the same
 TRAINED_PER_LIST = 40  # FAISS warns under 39
-FIRST_PROBES, MORE_PROBES = 8, 1.25  # lists probed at first, and the factor by which tuning raises them
+FIRST_PROBES, MORE_PROBES = 8, 1.25  # lists probed at first, and the factor by which tuning raises their number
 RECALL_AT = 10
-TUNED_RECALL = 0.97  # on the sampled queries; 0.95 is what is promised on others
+TUNED_RECALL = 0.97  # on the sampled queries; the promise for other queries is 0.95
 
 
 @dataclass(frozen=True, eq=False)
 class VectorIndex:
-    """Nearest vectors by inner product of unit vectors, so a score is a cosine; an id is the row in the corpus.
+    """Finds nearest vectors by the inner product of unit vectors: a score is a cosine, an id a row of the corpus.
 
-    recall: the share of the exact 10 nearest that it finds, measured on sampled queries when it was built.
+    recall: the share of the exact 10 nearest vectors that it finds, measured on sampled queries when it was built.
     """
 
     index: faiss.Index
@@ -31,10 +31,10 @@ class VectorIndex:
     def build(
         cls, vectors: np.ndarray, queries: np.ndarray | None = None, exact_values: int = EXACT_VALUES
     ) -> "VectorIndex":
-        """Index unit vectors [V, D]; the type follows from the size.
+        """Index unit vectors [V, D], exactly up to `exact_values` numbers and with an inverted file above.
 
-        queries: [Q, D] of the kind that will be asked, for which an inverted file is tuned until it finds 97 % of the
-        exact 10 nearest; without any, some of the vectors.
+        queries: [Q, D] like those to come. An inverted file is tuned on them until it finds 97 % of the exact 10
+        nearest vectors. None: it is tuned on some of the vectors.
         """
         vectors = np.ascontiguousarray(vectors, np.float32)
         exact = faiss.IndexFlatIP(vectors.shape[1])
@@ -57,19 +57,19 @@ class VectorIndex:
             raise InputError(f"1 <= k <= vectors must hold, but got k={k} for {self.num_vectors} vectors. Lower k.")
         queries = np.ascontiguousarray(queries, np.float32)
         scores, ids = self.index.search(queries, k)
-        if (ids < 0).any():  # the probed lists hold fewer than k: look into all
+        if (ids < 0).any():  # the probed lists hold fewer than k vectors: search all lists
             everything = faiss.SearchParametersIVF(nprobe=self.index.nlist)
             return self.index.search(queries, k, params=everything)
         return scores, ids
 
 
 def recall_at(found: np.ndarray, exact: np.ndarray) -> float:
-    """Return the mean share of the exact ids that were found. [Q, k], [Q, k] -> [0, 1]."""
+    """Return the mean share of the exact ids that were found. [Q, k], [Q, k] -> number in [0, 1]."""
     return float(np.mean([len(np.intersect1d(*pair)) / exact.shape[1] for pair in zip(found, exact, strict=True)]))
 
 
 def _inverted_file(vectors: np.ndarray) -> faiss.IndexIVF:
-    """Return a trained and filled inverted file; k-means sees an even sample of the rows."""
+    """Return a trained and filled inverted file. Its k-means is fitted on an even sample of the rows."""
     num_lists = int(LISTS_PER_ROOT * np.sqrt(len(vectors)))
     index = faiss.index_factory(vectors.shape[1], f"IVF{num_lists},Flat", faiss.METRIC_INNER_PRODUCT)
     index.train(vectors[:: max(1, len(vectors) // (TRAINED_PER_LIST * num_lists))])
@@ -78,7 +78,7 @@ def _inverted_file(vectors: np.ndarray) -> faiss.IndexIVF:
 
 
 def _tune(index: faiss.IndexIVF, exact: faiss.Index, queries: np.ndarray) -> float:
-    """Raise the probed lists until the sampled queries are answered well enough, and return their recall."""
+    """Probe more lists until the recall on the sampled queries is high enough, and return that recall."""
     k = min(RECALL_AT, index.ntotal)
     truth = exact.search(queries, k)[1]
     index.nprobe = min(FIRST_PROBES, index.nlist)

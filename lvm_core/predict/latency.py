@@ -1,4 +1,4 @@
-"""Time the prediction of one context, by its length."""
+"""Time the prediction of one context at several lengths."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ CALLS, WARM_UP = 50, 5
 
 @dataclass(frozen=True)
 class Latency:
-    """Median and 95th percentile of one prediction, from an array in memory to an array in memory."""
+    """Median and 95th percentile of the time of one prediction, from an array in memory to an array in memory."""
 
     context_length: int
     p50_ms: float
@@ -21,7 +21,7 @@ class Latency:
 
 
 def measure_latency(predictor: Predictor, context_lengths: list[int]) -> list[Latency]:
-    """Time predictions of random contexts, one at a time, on the predictor's device, with torch's present threads."""
+    """Time predictions of random contexts, one at a time, on the predictor's device and torch's current threads."""
     rng = child_generator(0, "latency")
     return [_measure(predictor, rng.standard_normal((length, predictor.dim))) for length in context_lengths]
 

@@ -21,10 +21,10 @@ TUNING_QUERIES = 200
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A trained model, the facts of its config.json, and the vectors that it searches, if any.
+    """A trained model, the content of its config.json, and the vectors that it searches, if any.
 
-    A context longer than the model was trained on counts by its last `context_length` vectors: what was measured is
-    what answers. A shorter one is read as it is; how good the answer is then was not measured.
+    Of a context longer than the model was trained on, the last `context_length` vectors are used, as when it was
+    measured. A shorter context is used as it is; the quality of such predictions was not measured.
     """
 
     model: LatentVectorModel
@@ -42,7 +42,7 @@ class Predictor:
 
     @property
     def context_length(self) -> int:
-        """Vectors that the model was trained to read."""
+        """The number of vectors in the contexts that the model was trained on."""
         return self.facts["training"]["context_length"]
 
     @property
@@ -57,7 +57,7 @@ class Predictor:
         if corpus.dim != self.dim:
             raise InputError(
                 f"the corpus must have the model's dimension, but {corpus.name} has D={corpus.dim} and the model "
-                f"{self.dim}. Use vectors of the encoder that the model was trained on."
+                f"D={self.dim}. Use vectors of the encoder that the model was trained on."
             )
         return replace(self, index=VectorIndex.build(corpus.vectors, self._sample_predictions(corpus)))
 
@@ -65,7 +65,7 @@ class Predictor:
     def predict(self, context: Contexts) -> np.ndarray:
         """Return unit predictions, [B, D] float32, in the order of the contexts.
 
-        context: one [C, D], a batch [B, C, D], or a sequence of [C, D] of any lengths; they need not be unit vectors.
+        context: one [C, D], a batch [B, C, D], or a sequence of [C, D] of any lengths. Vectors may have any length.
         """
         contexts = as_list(context, self.dim)
         predictions = np.empty((len(contexts), self.dim), np.float32)
@@ -74,9 +74,12 @@ class Predictor:
         return predictions
 
     def search(self, context: Contexts, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
-        """Return (cosines, corpus rows) of the vectors nearest to the predictions, each [B, k], nearest first."""
+        """Return (cosines, corpus rows) of the vectors nearest to the predictions, each [B, k], nearest first.
+
+        Raises: InputError where there is nothing to search.
+        """
         if self.index is None:
-            raise InputError("a search must have vectors to search, but none are given. Call `over(corpus)` first.")
+            raise InputError("a predictor must have an index to search, but it has none. Call `over(corpus)` first.")
         return self.index.search(self.predict(context), k)
 
     def _sample_predictions(self, corpus: Corpus) -> np.ndarray | None:

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lvm_core import corpus_files
-from lvm_core.corpus import EMBEDDED, check_chain_ids, open_corpus, run_starts
+from lvm_core.chains import check_chain_ids, run_starts
+from lvm_core.corpus import EMBEDDED, open_corpus
 from lvm_core.errors import InputError
 from study.corpus.output import appearing, check_new, write_npz
 from study.corpus.text_index import index_path

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvm_core.baselines import RIDGE_PENALTIES, fit_ridge, unit
+from lvm_core.baselines import RIDGE_PENALTIES, fit_ridge
 from lvm_core.dataset import Dataset
 from lvm_core.evaluation import measure_predictions
 from lvm_core.ranks import hit_at_k
 from lvm_core.retrieval import Pool
 from lvm_core.seeds import child_generator
+from lvm_core.vectors import unit
 from lvm_core.windows import Stream
 from study.analysis.intervals import Resampler, interval
 

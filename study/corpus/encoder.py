@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lvm_core.baselines import unit
 from lvm_core.errors import InputError
+from lvm_core.vectors import unit
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from lvm_core import corpus_files
-from lvm_core.baselines import TRAINING_FREE, Baselines
+from lvm_core.baseline_task import BaselineTask
+from lvm_core.baselines import baseline_names, measure_baseline
 from lvm_core.corpus import EMBEDDED, Corpus, open_corpus
 from lvm_core.dataset import FEW_QUERIES, Dataset
 from lvm_core.ranks import chance_hit_at_k
@@ -78,10 +79,11 @@ def _say_baselines(dataset: Dataset, say: Say) -> None:
     chance = chance_hit_at_k(5, pool)
     num_queries = len(dataset.queries["test"].positions)
     say(f"test Hit@5 of what trains nothing, C={context}, {num_queries:,} queries, pool {pool:,} (chance {chance:.4f})")
-    baselines = Baselines(dataset, context)
-    for name in TRAINING_FREE:
-        result = baselines.training_free(name)
-        say(f"  {name:14} {result.test.hit_at(5):.3f}  (decay {result.setting['decay']:g})")
+    task = BaselineTask(dataset, context)
+    for name in baseline_names(trains=False):
+        result = measure_baseline(name, task)
+        setting = ", ".join(f"{key} {value:g}" for key, value in result.setting.items())
+        say(f"  {name:14} {result.test.hit_at(5):.3f}" + (f"  ({setting})" if setting else ""))
 
 
 def _say_direction(dataset: Dataset, seed: int, say: Say) -> None:

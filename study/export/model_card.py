@@ -4,13 +4,13 @@ import json
 
 import pandas as pd
 
+from lvm_core.baselines import BASELINES, ORACLE
 from lvm_core.predict.latency import Latency
 from study.analysis.findings import Findings
 from study.host.machine import hardware
 from study.messages.escaping import in_markdown
 
 LICENCE = "**To be filled in by a person who knows**: the licence of the texts, of the vectors, and of these weights."
-BASELINES = ("last_vector", "context_mean", "context_ema", "ridge", "nearest_window")
 
 
 def model_card(findings: Findings, entry: dict, facts: dict, latencies: list[Latency]) -> str:
@@ -79,7 +79,7 @@ def _baselines(findings: Findings, entry: dict, cell: pd.Series) -> list[str]:
     fits = measured.num_sequences.isna() | (measured.num_sequences == entry["num_sequences"])
     usable = measured[(measured.context_length == entry["context_length"]) & fits]
     means = usable.groupby("model")[["val_hit_at_5", "test_hit_at_5"]].mean()
-    names = [name for name in (*BASELINES, "oracle") if name in means.index]
+    names = [name for name in (*BASELINES, ORACLE) if name in means.index]
     intervals = {cell.best_baseline: f" {_interval(cell, 'baseline_hit_at_5')}"} if cell.best_baseline else {}
     rows = [
         [name, f"{means.val_hit_at_5[name]:.3f}", f"{means.test_hit_at_5[name]:.3f}{intervals.get(name, '')}"]

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from lvm_core.baselines import ORACLE, TRAINED, TRAINING_FREE
+from lvm_core.baselines import ORACLE, baseline_names
 from lvm_core.corpus import Corpus
 from lvm_core.dataset import FEW_QUERIES, Dataset
 from lvm_core.devices import resolve_device, resolve_precision
@@ -88,11 +88,11 @@ class Plan:
         return [
             self._spec("baseline", cell, cell_id, cell.num_sequences, replicate, {"model": name})
             for replicate in self.confirm_replicates
-            for name in TRAINED
+            for name in baseline_names(trains=True)
         ]
 
     def _free_baselines(self, cell: Cell) -> list[TrialSpec]:
-        free = TRAINING_FREE + ((ORACLE,) if self.dataset_of(cell).oracle else ())
+        free = baseline_names(trains=False) + ([ORACLE] if self.dataset_of(cell).oracle else [])
         cell_id = f"C{cell.context_length}"
         return [self._spec("baseline", cell, cell_id, None, None, {"model": name}) for name in free]
 

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lvm_core.dataset import DataConfig
+from lvm_core.identity import identifying
 from lvm_core.seeds import child_seed
+from study.space.recipe import Recipe
 
 IDENTITY = (
     "stage",
@@ -21,6 +23,12 @@ IDENTITY = (
     "split_fingerprint",
     "trainer_version",
 )
+HASHED_KEYS = (  # frozen: a key that Recipe gets later is hashed only where it is not its default
+    "model", "anchor", "hidden_dim", "num_parameters", "num_layers", "dropout", "num_slots", "chunk_length", "alpha",
+    "temperature", "learning_rate", "weight_decay", "batch_size", "num_negatives", "micro_batch_size", "negatives_from",
+    "normalize_loss", "select_by", "grad_clip", "max_steps", "warmup_steps", "eval_interval", "epochs", "device",
+    "precision",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +60,9 @@ class TrialSpec:
     @property
     def trial_id(self) -> str:
         """16 hex digits over all that determines the result; the study's name and paths do not."""
+        defaults = {key: field.default for key, field in Recipe.model_fields.items()}
         identity = {key: getattr(self, key) for key in IDENTITY}
+        identity["recipe"] = identifying(self.recipe, HASHED_KEYS, defaults)
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

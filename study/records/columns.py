@@ -4,6 +4,8 @@ import re
 
 import pyarrow as pa
 
+from lvm_core.loss_terms import LOSS_TERMS, recipe_weights, validation_terms
+
 TEXT, INT, REAL, BIG = pa.string(), pa.int32(), pa.float64(), pa.int64()
 WHEN = pa.timestamp("ms", tz="UTC")
 
@@ -23,7 +25,7 @@ TRIALS = pa.schema(
         ("anchor", TEXT),
         ("hidden_dim", INT),
         ("num_layers", INT),
-        ("alpha", REAL),
+        *((weight.key, REAL) for weight in recipe_weights()),
         ("learning_rate", REAL),
         ("patience", INT),
         ("batch_size", INT),
@@ -78,12 +80,10 @@ CURVES = pa.schema(
         ("sequences_seen", BIG),
         ("learning_rate", REAL),
         ("train_loss", REAL),
-        ("loss_mse", REAL),
-        ("loss_cosine", REAL),
-        ("loss_infonce", REAL),
+        *((term.column, REAL) for term in LOSS_TERMS.values()),
         ("val_loss", REAL),
         ("val_cosine", REAL),
-        ("val_infonce", REAL),
+        *((term.validation_column, REAL) for term in validation_terms()),
         ("val_hit_at_1", REAL),
         ("val_hit_at_5", REAL),
         ("val_hit_at_10", REAL),

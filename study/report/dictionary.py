@@ -1,5 +1,12 @@
 """What every column of the record files means, said once: the page shows it, and README is checked against it."""
 
+from lvm_core.loss_terms import LOSS_TERMS, recipe_weights, validation_terms
+
+WEIGHTS = tuple(weight.key for weight in recipe_weights())
+LOSSES = tuple(term.column for term in LOSS_TERMS.values())
+VALIDATION_LOSSES = tuple(term.validation_column for term in validation_terms())
+MEANINGS = "".join(f"; `{term.column}`: {term.meaning}" for term in LOSS_TERMS.values() if term.meaning)
+
 DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "trials": [
         (("study", "trial_id"), "the study; a hash of everything that determines the numbers"),
@@ -9,7 +16,7 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("cell_id", "context_length", "num_sequences"), "the cell; N is null for baselines that train nothing"),
         (("replicate", "seed"), "the joint draw of subset, weights and order, and its seed; search is replicate 0"),
         (("model", "anchor", "hidden_dim", "num_layers"), "the network, or the baseline's name"),
-        (("alpha", "learning_rate", "patience", "batch_size", "num_negatives"), "the recipe; patience in evaluations"),
+        ((*WEIGHTS, "learning_rate", "patience", "batch_size", "num_negatives"), "the recipe; patience in evaluations"),
         (("precision", "device"), "`float32` or `bfloat16`; `cpu`, `cuda` or `mps`"),
         (
             ("status", "stop_reason", "error"),
@@ -35,8 +42,11 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
     ],
     "curves": [
         (("trial_id", "eval_index", "step", "sequences_seen", "learning_rate"), "the evaluation, counted from 1"),
-        (("train_loss", "loss_mse", "loss_cosine", "loss_infonce"), "means since the evaluation before"),
-        (("val_loss", "val_cosine", "val_infonce"), "on validation, with the same number of negatives as in training"),
+        (("train_loss", *LOSSES), f"means since the evaluation before{MEANINGS}"),
+        (
+            ("val_loss", "val_cosine", *VALIDATION_LOSSES),
+            "on validation, with the same number of negatives as in training",
+        ),
         (("val_hit_at_1", "val_hit_at_5", "val_hit_at_10", "val_mrr"), "on validation"),
         (("elapsed_s",), "seconds since the trial began training"),
     ],

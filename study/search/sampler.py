@@ -14,7 +14,7 @@ from lvm_core.seeds import child_seed
 from study.plan.plan import SEARCH_REPLICATE, Cell, Plan
 from study.plan.trial_spec import TrialSpec
 from study.space.recipe import Recipe
-from study.space.space import Domain
+from study.space.sections import Domain
 from study.trial.outcome import Outcome
 
 MAX_REPEATS = 20  # suggestions of known configurations in a row before a cell's space counts as used up

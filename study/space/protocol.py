@@ -1,8 +1,9 @@
 """What a protocol's name stands for: values that are laid over a study's file. DESIGN 3 is the source of both."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
-CONTROLLED, AS_REPORTED = "controlled", "as_reported"
+Protocol = Literal["controlled", "as_reported"]
+CONTROLLED, AS_REPORTED = get_args(Protocol)
 
 PROTOCOLS: dict[str, dict[str, Any]] = {
     CONTROLLED: {},  # the defaults of every key

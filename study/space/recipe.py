@@ -1,13 +1,18 @@
-"""The values that a space file may fix, search or compare, with their bounds and published defaults."""
+"""The values that a space file may fix, search or compare, with their bounds. The trainer owns their defaults."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field, create_model
+from pydantic_core import PydanticCustomError
 
-from lvm_core.models import ModelConfig
-from lvm_core.models.size import hidden_dim_for
+from lvm_core.loss_terms import recipe_weights
+from lvm_core.models import MODELS, ModelConfig
+from lvm_core.models.config import Anchor
+from lvm_core.models.size import MAX_HIDDEN_DIM, hidden_dim_for
 from lvm_core.schedule import EPOCHS_BETWEEN, steps_per_epoch
-from lvm_core.trainer import TrainConfig
+from lvm_core.train_config import SelectBy, TrainConfig
+from study.messages.validation import nearest
+from study.space.sections import STRICT
 
 MODEL_FIELDS = ("model", "anchor", "hidden_dim", "num_layers", "dropout", "num_slots", "chunk_length")
 ELSEWHERE = (*MODEL_FIELDS, "num_parameters", "epochs", "negatives_from")
@@ -16,35 +21,47 @@ MICRO_BATCHES = {100: 32, 500: 16, 1000: 8}
 SMALLEST_MICRO_BATCH = 4
 
 
-class Recipe(BaseModel):
-    """One configuration, less its cell and patience. Defaults are the published recipe where it has a value."""
+# one field for each weight that a term of the loss leaves to the recipe, such as `alpha`
+LossWeights = create_model(
+    "LossWeights",
+    **{weight.key: (float, Field(weight.default, ge=weight.at_least)) for weight in recipe_weights()},
+)
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    model: Literal["gru", "memory_gru", "hierarchical_gru", "transformer"] = "gru"
-    anchor: Literal["last", "ema"] = "last"
-    hidden_dim: int = Field(128, ge=1, le=16_384)
+def _registered(model: str) -> str:
+    if model not in MODELS:
+        raise PydanticCustomError("unknown_model", "input should name a model{hint}", {"hint": nearest(model, MODELS)})
+    return model
+
+
+class Recipe(LossWeights):
+    """One configuration, less its cell and patience. Defaults are the trainer's, as published where that is known."""
+
+    model_config = STRICT
+
+    model: Annotated[str, AfterValidator(_registered)] = ModelConfig.model
+    anchor: Anchor = ModelConfig.anchor
+    hidden_dim: int = Field(ModelConfig.hidden_dim, ge=1, le=MAX_HIDDEN_DIM)
     num_parameters: int | None = Field(None, ge=1)  # chooses hidden_dim, so that architectures compare
-    num_layers: int = Field(1, ge=1, le=64)
-    dropout: float = Field(0.1, ge=0, lt=1)
-    num_slots: int = Field(64, ge=1, le=1_000_000)
-    chunk_length: int = Field(8, ge=1)
-    alpha: float = Field(0.03, ge=0)
-    temperature: float = Field(0.07, gt=0)
-    learning_rate: float = Field(1e-4, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    batch_size: int = Field(256, ge=2)
-    num_negatives: int = Field(224, ge=1)
-    micro_batch_size: int | None = Field(None, ge=1)
+    num_layers: int = Field(ModelConfig.num_layers, ge=1, le=64)
+    dropout: float = Field(ModelConfig.dropout, ge=0, lt=1)
+    num_slots: int = Field(ModelConfig.num_slots, ge=1, le=1_000_000)
+    chunk_length: int = Field(ModelConfig.chunk_length, ge=1)
+    temperature: float = Field(TrainConfig.temperature, gt=0)
+    learning_rate: float = Field(TrainConfig.learning_rate, gt=0)
+    weight_decay: float = Field(TrainConfig.weight_decay, ge=0)
+    batch_size: int = Field(TrainConfig.batch_size, ge=2)
+    num_negatives: int = Field(TrainConfig.num_negatives, ge=1)
+    micro_batch_size: int | None = Field(TrainConfig.micro_batch_size, ge=1)
     negatives_from: Literal["batch", "micro_batch"] = "batch"
-    normalize_loss: bool = True
-    select_by: Literal["hit_at_5", "loss"] = "hit_at_5"
-    grad_clip: float = Field(1.0, gt=0)
-    max_steps: int = Field(2000, ge=1)
-    warmup_steps: int = Field(50, ge=0)
-    eval_interval: int = Field(100, ge=1)
+    normalize_loss: bool = TrainConfig.normalize_loss
+    select_by: SelectBy = TrainConfig.select_by
+    grad_clip: float = Field(TrainConfig.grad_clip, gt=0)
+    max_steps: int = Field(TrainConfig.max_steps, ge=1)
+    warmup_steps: int = Field(TrainConfig.warmup_steps, ge=0)
+    eval_interval: int = Field(TrainConfig.eval_interval, ge=1)
     epochs: int | None = Field(None, ge=1)  # the published schedule; steps, warm-up and evaluations follow from it
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"  # the plan resolves `auto`: a trial has a real device
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     def for_cell(self, context_length: int, num_sequences: int, dim: int) -> "Recipe":

@@ -1,28 +1,16 @@
-"""The keys of a search space, their bounds and their defaults: checked once, then frozen."""
+"""A whole search space: what its sections and recipes must satisfy together, checked once, then frozen."""
 
-import math
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_serializer,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from lvm_core.remote import without_secrets
+from lvm_core.train_config import TrainConfig
 from study.messages.durations import parse_duration
 from study.messages.validation import explain, nearest
-from study.records.columns import plain_name
+from study.space.protocol import CONTROLLED, Protocol
 from study.space.recipe import Recipe
-
-Name = Annotated[str, Field(max_length=60), AfterValidator(plain_name)]
-PositiveInts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
-
+from study.space.sections import STRICT, Cells, Compare, Data, Domain, Name, Patience, Racing
 
 # equal in every cell, or the map compares more than C and N
 ONE_FOR_ALL = (
@@ -31,139 +19,26 @@ ONE_FOR_ALL = (
 )
 
 
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Row(Strict):
-    """One named cell with values of its own, such as a row of a published table.
-
-    num_queries: at most so many, where every context has queries of its own. fixed: laid over the study's.
-    """
-
-    context_length: int = Field(ge=1)
-    num_sequences: int = Field(ge=1)
-    num_queries: int | None = Field(None, ge=30)
-    fixed: dict[str, Any] = {}
-
-
-class Cells(Strict):
-    """The map's axes, which cross fully; or named rows, which do not cross."""
-
-    context_length: PositiveInts
-    num_sequences: PositiveInts
-    rows: dict[Name, Row] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _axes_of_rows(cls, values: Any) -> Any:
-        if not (isinstance(values, dict) and isinstance(values.get("rows"), dict) and values["rows"]):
-            return values
-        if set(values) != {"rows"}:
-            raise ValueError("cells must have either `rows`, or both `context_length` and `num_sequences`")
-        rows = [row for row in values["rows"].values() if isinstance(row, dict)]
-        axes = {key: [row.get(key) for row in rows] for key in ("context_length", "num_sequences")}
-        return {**values, **axes}
-
-    @field_validator("context_length", "num_sequences")
-    @classmethod
-    def _distinct(cls, values: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(sorted(set(values)))
-
-
-class Data(Strict):
-    """How the corpus is split, gated and queried; see lvm_core.dataset.DataConfig."""
-
-    fractions: tuple[float, float, float] = (0.70, 0.15, 0.15)
-    split: Literal["chain", "window"] = "chain"
-    boundary: str = Field("within", pattern="^(within|stream)$")
-    train_boundary: Literal["within", "stream"] | None = None
-    overlap: Literal["full", "half"] = "full"
-    shared_queries: bool = True  # one set of queries for every context, or each its own
-    min_chain_length: int = Field(7, ge=1)
-    min_coherence: float | None = Field(None, ge=-1, le=1)
-    num_queries: Annotated[int, Field(ge=30)] | Literal["all"] = 2000
-    pool_size: int | None = Field(None, ge=30)
-
-    @field_validator("fractions")
-    @classmethod
-    def _sum_to_one(cls, values: tuple[float, float, float]) -> tuple[float, float, float]:
-        if min(values) <= 0 or not math.isclose(sum(values), 1.0, abs_tol=1e-6):
-            raise ValueError("the three fractions must be above 0 and sum to 1")
-        return values
-
-
-class Domain(Strict):
-    """Where Optuna draws one value: an interval, or choices."""
-
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    choices: tuple[Any, ...] | None = None
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> "Domain":
-        interval = self.low is not None and self.high is not None
-        if (self.choices is None) != interval or (interval and (self.low, self.high).count(None)):
-            raise ValueError("a domain must have either `choices`, or both `low` and `high`")
-        if self.choices is not None and not self.choices:
-            raise ValueError("a domain must not be empty, but `choices` has no value")
-        if interval and not self.low < self.high:
-            raise ValueError(f"a domain must not be empty, but low {self.low:g} is not below high {self.high:g}")
-        if interval and self.log and self.low <= 0:
-            raise ValueError(f"a log domain must be above 0, but low is {self.low:g}")
-        return self
-
-    def contains(self, value: Any) -> bool:
-        return value in self.choices if self.choices is not None else self.low <= value <= self.high
-
-
-class Racing(Strict):
-    """How many configurations each cell tries, and how ASHA stops the weak ones."""
-
-    num_samples: int = Field(6, ge=1)
-    grace_period: int = Field(2, ge=1)
-    reduction_factor: int = Field(3, ge=2)
-    in_flight_per_cell: int = Field(1, ge=1)
-
-
-class Patience(Strict):
-    """Patience values, in evaluations. Runs use the largest; the others are read off its curve."""
-
-    replay: PositiveInts
-
-    @property
-    def longest(self) -> int:
-        return max(self.replay)
-
-
-class Compare(Strict):
-    """What the report makes of the variants: `steps` from row to row, the `gain` from the first to the last context,
-    or the `difference` to the reference on the same queries.
-    """
-
-    by: Literal["steps", "gain", "difference"]
-    reference: str
-
-
-class Space(Strict):
+class Space(BaseModel):
     """A whole study, as its YAML file and the command line say it.
 
     variants: named changes of this file, crossed with its cells. scale: `auto` shortens the rows' contexts until the
     corpus has as many windows as the rows ask for. trial_time_limit: a trial that runs longer is ended, `30m`.
     """
 
+    model_config = STRICT
+
     question: str
     corpus: str = "kalman"
     seed: int = Field(0, ge=0, lt=2**63)
-    protocol: Literal["controlled", "as_reported"] = "controlled"
+    protocol: Protocol = CONTROLLED
     cells: Cells
     data: Data = Data()
     fixed: dict[str, Any] = {}
     points_to_evaluate: tuple[dict[str, Any], ...] = Field(({},), min_length=1)
     search: dict[str, Domain] = {}
     arms: dict[str, tuple[Any, ...]] = {}
-    patience: Patience = Patience(replay=(3,))
+    patience: Patience = Patience(replay=(TrainConfig.patience,))
     racing: Racing = Racing()
     replicates: int = Field(3, ge=1)
     variants: dict[Name, dict[str, Any]] = {}

@@ -10,7 +10,8 @@ from lvm_core.window_split import longest_context
 from study.messages.validation import explain, nearest
 from study.space.overlay import merge
 from study.space.protocol import PROTOCOLS
-from study.space.space import Row, Space
+from study.space.sections import Row
+from study.space.space import Space
 
 CHANGEABLE = ("protocol", "data", "fixed", "patience", "cells")
 
@@ -22,11 +23,6 @@ class Setting:
     variant: str | None
     row: str | None
     space: Space
-
-    @property
-    def suffix(self) -> str:
-        """The names as the end of a cell's id, empty where there are none."""
-        return "".join(f"_{name}" for name in (self.row, self.variant) if name)
 
 
 def settings_of(space: Space) -> list[Setting]:

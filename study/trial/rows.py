@@ -8,13 +8,14 @@ import numpy as np
 
 from lvm_core.dataset import Dataset, QuerySet
 from lvm_core.evaluation import Evaluation, Measurement
+from lvm_core.loss_terms import recipe_weights, validation_terms
 from lvm_core.trainer import Trainer
 from study.host.machine import code_version, peak_rss_bytes
 from study.plan.trial_spec import TrialSpec
 
 OWN_COLUMNS = (
-    "model", "anchor", "hidden_dim", "num_layers", "alpha", "learning_rate", "batch_size", "num_negatives",
-    "precision", "device",
+    "model", "anchor", "hidden_dim", "num_layers", *(weight.key for weight in recipe_weights()), "learning_rate",
+    "batch_size", "num_negatives", "precision", "device",
 )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def curve_row(spec: TrialSpec, evaluation: Evaluation) -> dict:
         **{key: getattr(evaluation, key) for key in ("eval_index", "step", "sequences_seen", "learning_rate")},
         **evaluation.train,
         "val_loss": validation.loss,
-        "val_infonce": validation.infonce,
+        **{term.validation_column: validation.loss_terms[term.name] for term in validation_terms()},
         **metric_columns("val", validation),
         "elapsed_s": evaluation.elapsed_s,
     }

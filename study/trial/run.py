@@ -13,7 +13,8 @@ from functools import cache, lru_cache
 import numpy as np
 import torch
 
-from lvm_core.baselines import ORACLE, TRAINING_FREE, BaselineResult, Baselines
+from lvm_core.baseline_task import BaselineResult, BaselineTask
+from lvm_core.baselines import ORACLE, measure_baseline, oracle
 from lvm_core.checkpoint import model_files
 from lvm_core.dataset import Dataset
 from lvm_core.errors import DivergedError, InputError
@@ -75,31 +76,29 @@ def _work(spec: TrialSpec, row: dict, started: float, store: RecordStore | None)
 
 @lru_cache(maxsize=32)
 def _oracle(dataset: Dataset, context_length: int) -> BaselineResult:
-    return Baselines(dataset, context_length).oracle()
+    return oracle(BaselineTask(dataset, context_length))
 
 
 def _shared_facts(spec: TrialSpec, dataset: Dataset) -> dict:
     queries = dataset.queries["test"]
     pool_size = len(queries.pool_rows)
     measured = dataset.oracle is not None and spec.stage != "search"
-    oracle = _oracle(dataset, spec.context_length).test.hit_at(5) if measured else None
+    oracle_hit_at_5 = _oracle(dataset, spec.context_length).test.hit_at(5) if measured else None
     return {
         "num_queries": len(queries.positions),
         "pool_size": pool_size,
         "chance_hit_at_5": chance_hit_at_k(5, pool_size),
-        "oracle_hit_at_5": oracle,
+        "oracle_hit_at_5": oracle_hit_at_5,
     }
 
 
 def _run_baseline(spec: TrialSpec, dataset: Dataset, row: dict, started: float) -> TrialUpdate:
     name = spec.recipe["model"]
-    baselines = Baselines(dataset, spec.context_length)
     if name == ORACLE:
         result = _oracle(dataset, spec.context_length)
-    elif name in TRAINING_FREE:
-        result = baselines.training_free(name)
     else:
-        result = getattr(baselines, name)(spec.num_sequences, spec.replicate_seed)
+        task = BaselineTask(dataset, spec.context_length)
+        result = measure_baseline(name, task, spec.num_sequences, spec.replicate_seed)
     row |= {"status": "completed", "config": json.dumps({**spec.recipe, **result.setting}, sort_keys=True)}
     row |= {"device": "cpu", "precision": "float32"}
     measured = {"validation": result.validation, "test": result.test}

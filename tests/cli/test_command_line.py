@@ -30,7 +30,7 @@ WRONG = {
     "NaN": (["--corpus", "{dir}/nan.npz"], "row 7 of `vectors`"),
     "zero vector": (["--corpus", "{dir}/zero.npz"], "row 9 of `vectors`"),
     "ungrouped": (["--corpus", "{dir}/ungrouped.npz"], "must stand together"),
-    "two chains": (["--corpus", "{dir}/two.npz"], "at least 3 chains"),
+    "two chains": (["--corpus", "{dir}/two.npz"], "at least 3 documents"),
     "N too large": (["--set", "cells.num_sequences=[100000]"], "must fill at least one cell"),
     "C too large": (["--set", "cells.context_length=[3000]"], "must have at least 30 queries"),
     "unknown key": (["--set", "racing.num_sample=3"], "did you mean num_samples?"),

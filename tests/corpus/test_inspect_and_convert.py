@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvm_core.baselines import unit
 from lvm_core.corpus import open_corpus
 from lvm_core.dataset import DataConfig, build_dataset
+from lvm_core.vectors import unit
 from study.corpus import __main__ as command
 from study.corpus.capacity import capacities
 from study.corpus.direction import BACKWARD, REVERSED, SHUFFLED, measure_direction

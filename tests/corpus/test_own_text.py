@@ -213,7 +213,7 @@ def test_questions_that_cannot_be_answered_get_one_sentence(encoded, tmp_path, s
         "must have the model's dimension": [str(narrow), "--corpus", str(encoded), "--text", "Hello there."],
         "must have at least one word": [str(fits), "--corpus", str(encoded), "--text", " "],
         "1 <= k <= vectors must hold": [str(fits), "--corpus", str(encoded), "--text", "Hello there.", "-k", "0"],
-        "models that answer together": [str(fits), str(narrow), "--corpus", str(encoded), "--text", "Hello there."],
+        "models that are used together": [str(fits), str(narrow), "--corpus", str(encoded), "--text", "Hello there."],
         "a checkpoint must have readable": [str(tmp_path), "--corpus", str(encoded), "--text", "Hello there."],
     }
     for said, arguments in cases.items():

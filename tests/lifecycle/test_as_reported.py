@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from lvm_core.baselines import Baselines
+from lvm_core.baseline_task import BaselineTask
+from lvm_core.baselines import last_vector
 from lvm_core.corpus import open_corpus
 from lvm_core.dataset import DataConfig, build_dataset
 from lvm_core.errors import InputError
@@ -16,7 +17,8 @@ from lvm_core.models import ModelConfig
 from lvm_core.models.size import count_parameters, hidden_dim_for
 from lvm_core.ranks import chance_hit_at_k, hit_at_k_in_pool
 from lvm_core.schedule import next_evaluation
-from lvm_core.trainer import TrainConfig, Trainer
+from lvm_core.train_config import TrainConfig
+from lvm_core.trainer import Trainer
 from lvm_core.window_split import longest_context, split_windows, window_counts
 from lvm_core.windows import Stream
 from study.space.recipe import Recipe
@@ -119,7 +121,7 @@ def test_published_negatives_are_those_of_a_loss_over_the_micro_batch_alone_howe
     prediction = torch.nn.functional.normalize(torch.randn(24, 8, generator=generator), dim=-1)
     ids = torch.arange(24)
     ids[9] = ids[8]  # a repeated target in a micro-batch is no negative of itself
-    settings = {"alpha": 0.1, "temperature": 0.07}
+    settings = {"weights": {"mse": 1.0, "cosine": 0.5, "infonce": 0.1}, "temperature": 0.07}
     for first in (0, 8, 16):
         rows, alone = slice(first, first + 8), slice(0, 8)
         found = losses(prediction[rows], targets, ids, rows, num_negatives=7, negatives_within=8, **settings)
@@ -238,7 +240,7 @@ def test_training_free_baselines_are_measured_on_the_published_windows_too(last_
     hits = []
     for context in (4, 32):
         data = build_dataset(last_only_corpus, DataConfig(seed=0, max_context=context, **AS_REPORTED))
-        hits.append(Baselines(data, context).training_free("last_vector").test.hit_at(5))
+        hits.append(last_vector(BaselineTask(data, context)).test.hit_at(5))
     assert hits[1] > hits[0] + 0.1, "the published law appears without a model"
 
 

@@ -45,7 +45,7 @@ def test_half_precision_loads_as_unit_float32(tmp_path):
 def test_the_store_is_a_shared_map_written_once(tmp_path, monkeypatch):
     source = save_npz(tmp_path / "once.npz", VECTORS, IDS, chain_titles=np.array(list("abcde")))
     first = open_corpus(source)
-    monkeypatch.setattr(corpus_module, "_write_store", lambda *a, **k: pytest.fail("converted twice"))
+    monkeypatch.setattr(corpus_module, "write_store", lambda *a, **k: pytest.fail("converted twice"))
     second = open_corpus(source)
     assert isinstance(second.vectors, np.memmap)
     assert second.vectors.filename == first.vectors.filename
@@ -76,8 +76,8 @@ BAD_ARRAYS = {
     "NaN": (with_value(12, np.nan), IDS, "row 12 of `vectors`.*NaN or inf"),
     "inf": (with_value(3, np.inf), IDS, "row 3 of `vectors`.*NaN or inf"),
     "zero": (with_value(49, 0), IDS, "row 49 of `vectors`.*all zeros"),
-    "ungrouped": (VECTORS, np.tile([7, 3], 25), "must stand together, but chain 3 .* begins 25 times"),
-    "ids too short": (VECTORS, IDS[:-1], r"one id a vector.*\(49,\) for 50 vectors"),
+    "ungrouped": (VECTORS, np.tile([7, 3], 25), "must stand together, but document 3 .* begins 25 times"),
+    "ids too short": (VECTORS, IDS[:-1], r"one id for each vector.*\(49,\) for 50 vectors"),
     "float ids": (VECTORS, IDS.astype(float), "must be integers or names, but .* has float64"),
     "one dimension": (VECTORS[0], IDS[:6], r"must be \[V, D\] floats.*float32 \[6\]"),
     "integers": (VECTORS.astype(np.int64), IDS, r"must be \[V, D\] floats.*int64"),

@@ -1,13 +1,13 @@
 """Split, windows, queries and the embedded corpus: what every cell shares, and that nothing leaks."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from lvm_core import split as split_module
 from lvm_core.corpus import open_corpus
-from lvm_core.dataset import DataConfig, build_dataset
+from lvm_core.dataset import DataConfig, Dataset, build_dataset
 from lvm_core.errors import InputError
 from lvm_core.evaluation import measure_predictions
 from lvm_core.kalman import KalmanConfig, KalmanModel
@@ -38,7 +38,7 @@ def test_three_chains_fill_three_parts_and_two_are_refused(tmp_path):
     three = save_npz(tmp_path / "3.npz", rng.standard_normal((300, 4)), np.repeat([0, 1, 2], 100))
     assert sorted(split_by_chain(open_corpus(three), FRACTIONS, 0, 7).part_of_chain) == [0, 1, 2]
     short = save_npz(tmp_path / "2.npz", rng.standard_normal((206, 4)), np.repeat([0, 1, 2], [100, 100, 6]))
-    with pytest.raises(InputError, match=r"at least 3 chains of 7 vectors or more, but 2 has 2 \(of 3 chains\)"):
+    with pytest.raises(InputError, match=r"at least 3 documents of 7 vectors or more, but 2 has 2 \(of 3 documents\)"):
         split_by_chain(open_corpus(short), FRACTIONS, 0, 7)
 
 
@@ -115,6 +115,27 @@ def test_queries_and_pool_do_not_depend_on_the_cell(small_corpus, small_data):
         assert again.queries[part].target_rows.tolist() == small_data.queries[part].target_rows.tolist()
         assert again.queries[part].pool_rows[:150].tolist() == again.queries[part].target_rows.tolist()
     assert again.fingerprint == small_data.fingerprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaterConfig(DataConfig):
+    """A DataConfig with a key that was added after the first ids were recorded."""
+
+    shift: int = 0
+
+
+def made_dataset(config: DataConfig) -> Dataset:
+    stream = Stream(np.arange(4), np.zeros(4, np.int64))
+    return Dataset(
+        corpus=None, config=config, split=None, train=stream, train_positions=np.arange(4), queries={}, num_incoherent=0
+    )
+
+
+def test_a_data_key_added_later_changes_the_fingerprint_only_where_it_is_not_its_default():
+    today = made_dataset(DataConfig(seed=0, max_context=4)).fingerprint
+    assert today == "a4bf5ed6a15853f3", "what it has always been"
+    assert made_dataset(LaterConfig(seed=0, max_context=4)).fingerprint == today
+    assert made_dataset(LaterConfig(seed=0, max_context=4, shift=1)).fingerprint != today
 
 
 def test_a_larger_pool_is_filled_from_the_same_part(small_corpus):

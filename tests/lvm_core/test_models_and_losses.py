@@ -5,9 +5,11 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from lvm_core.losses import info_nce, losses, negative_mask
+from lvm_core.loss_terms import LossInputs, infonce
+from lvm_core.losses import losses, negative_mask
 from lvm_core.models import MODELS, ModelConfig, build_model
 from lvm_core.models.memory_gru import MemoryGRU
+from lvm_core.train_config import TrainConfig
 
 every_model = pytest.mark.parametrize("name", MODELS)
 every_anchor = pytest.mark.parametrize("anchor", ["last", "ema"])
@@ -120,16 +122,20 @@ def test_info_nce_of_orthogonal_targets_by_hand():
     prediction = targets[:1]
     negatives = torch.tensor([[False, True, True, False]])
     expected = torch.log(1 + 2 * torch.exp(torch.tensor(-1 / 0.5)))
-    assert info_nce(prediction, targets, slice(0, 1), negatives, 0.5).item() == pytest.approx(expected.item())
+    given = LossInputs(prediction, targets, slice(0, 1), negatives, temperature=0.5, is_unit=True)
+    assert infonce(given).item() == pytest.approx(expected.item())
 
 
 def test_the_loss_is_mse_plus_half_cosine_plus_alpha_info_nce():
     targets = F.normalize(torch.randn(8, 5, generator=torch.Generator().manual_seed(0)), dim=-1)
     prediction = targets.roll(1, 0)
-    terms = losses(prediction, targets, torch.arange(8), slice(0, 8), alpha=0.3, num_negatives=7, temperature=0.07)
+    weights = TrainConfig(context_length=4, num_sequences=100, alpha=0.3).loss_weights
+    total, terms = losses(
+        prediction, targets, torch.arange(8), slice(0, 8), weights=weights, num_negatives=7, temperature=0.07
+    )
     cosine = (prediction * targets).sum(1).mean()
-    assert terms.mse.item() == pytest.approx(((prediction - targets) ** 2).mean().item())
-    assert terms.cosine.item() == pytest.approx(1 - cosine.item(), abs=1e-6)
+    assert terms["mse"].item() == pytest.approx(((prediction - targets) ** 2).mean().item())
+    assert terms["cosine"].item() == pytest.approx(1 - cosine.item(), abs=1e-6)
     full = F.cross_entropy(prediction @ targets.T / 0.07, torch.arange(8))
-    assert terms.infonce.item() == pytest.approx(full.item(), rel=1e-5)
-    assert terms.total.item() == pytest.approx((terms.mse + 0.5 * terms.cosine + 0.3 * terms.infonce).item())
+    assert terms["infonce"].item() == pytest.approx(full.item(), rel=1e-5)
+    assert total.item() == pytest.approx((terms["mse"] + 0.5 * terms["cosine"] + 0.3 * terms["infonce"]).item())

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from lvm_core.baselines import unit
 from lvm_core.checkpoint import CONFIG, WEIGHTS, model_files, write_folder
 from lvm_core.errors import InputError
 from lvm_core.models import ModelConfig, build_model
@@ -14,6 +13,7 @@ from lvm_core.predict import Ensemble, Predictor, Router, VectorIndex
 from lvm_core.predict.ensemble import fuse
 from lvm_core.predict.index import recall_at
 from lvm_core.predict.latency import measure_latency
+from lvm_core.vectors import unit
 
 ROOT = Path(__file__).resolve().parents[2]
 DIM = 16
@@ -59,7 +59,7 @@ def test_ragged_contexts_are_answered_in_their_order_as_each_alone(folder, conte
 
 WRONG_CONTEXTS = {
     "another dimension": (np.ones((3, DIM + 1)), r"must be \[C, 16\]"),
-    "no vectors": ([np.ones((0, DIM))], "with C of 1 or more"),
+    "no vectors": ([np.ones((0, DIM))], "with at least one vector"),
     "no context": ([], "at least one context"),
     "one vector alone": ([np.ones(DIM)], r"context 0 is \[16\]"),
     "NaN": (np.full((3, DIM), np.nan), "finite and non-zero"),
@@ -128,7 +128,7 @@ def test_search_gives_cosines_and_rows_of_the_nearest_vectors(folder, small_corp
 
 
 def test_a_corpus_of_another_dimension_is_refused(tmp_path, small_corpus):
-    with pytest.raises(InputError, match="small has D=16 and the model 8"):
+    with pytest.raises(InputError, match="small has D=16 and the model D=8"):
         Predictor.load(write_model(tmp_path / "m", 4, dim=8)).over(small_corpus)
 
 
@@ -185,7 +185,7 @@ def test_an_ensemble_of_one_model_answers_as_that_model_and_weights_must_fit(fol
     other = Predictor.load(write_model(tmp_path / "other", 2, seed=3))
     heavy = Ensemble((Predictor.load(folder), other), weights=(1e6, 1.0)).over(small_corpus)
     np.testing.assert_array_equal(heavy.search(context, 5)[1], predictor.search(context, 5)[1])
-    with pytest.raises(InputError, match="one positive weight a model"):
+    with pytest.raises(InputError, match="one positive weight for each model"):
         Ensemble((predictor,), weights=(1.0, 2.0))
 
 

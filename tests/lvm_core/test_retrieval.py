@@ -5,6 +5,7 @@ import pytest
 
 from lvm_core import retrieval
 from lvm_core.errors import InputError
+from lvm_core.predict import VectorIndex
 from lvm_core.ranks import hit_at_k
 from lvm_core.retrieval import Pool
 
@@ -47,16 +48,16 @@ def test_exact_ranks_and_faiss_agree_on_hit_at_k_to_the_query(k):
     vectors = unit(rng.standard_normal((5000, 64)))
     targets = np.arange(800)
     predictions = unit(vectors[targets] + 0.3 * rng.standard_normal((800, 64)))
-    pool = Pool(vectors)
-    _, found = pool.search(predictions, k)
-    hits = hit_at_k(*pool.rank_targets(predictions, targets), k)
+    _, found = VectorIndex.build(vectors).search(predictions, k)
+    hits = hit_at_k(*Pool(vectors).rank_targets(predictions, targets), k)
     assert 0.05 < hits.mean() < 0.95
     assert ((found == targets[:, None]).any(1) == hits.astype(bool)).all()
 
 
-def test_k_beyond_the_pool_is_refused():
-    with pytest.raises(InputError, match="1 <= k <= pool size must hold, but got k=50 for a pool of 20"):
-        Pool(np.eye(20, dtype=np.float32)).search(np.eye(20, dtype=np.float32), 50)
+def test_k_beyond_the_vectors_is_refused():
+    vectors = np.eye(20, dtype=np.float32)
+    with pytest.raises(InputError, match="1 <= k <= vectors must hold, but got k=50 for 20 vectors"):
+        VectorIndex.build(vectors).search(vectors, 50)
 
 
 def test_a_prediction_that_is_not_finite_has_no_rank():

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from lvm_core.baselines import Baselines
+from lvm_core.baseline_task import BaselineTask
+from lvm_core.baselines import last_vector, oracle
 from lvm_core.batches import TrainingBatches, max_num_negatives
 from lvm_core.checkpoint import encode, load_model, model_files, write_folder
 from lvm_core.devices import resolve_device, resolve_precision
 from lvm_core.errors import DivergedError, InputError
 from lvm_core.models import ModelConfig
 from lvm_core.schedule import learning_rate
-from lvm_core.trainer import TrainConfig, Trainer
-from lvm_core.training_state import load_training_state, save_training_state
+from lvm_core.train_config import TrainConfig
+from lvm_core.trainer import Trainer
 
 MODEL = ModelConfig(dim=16, hidden_dim=16, num_layers=2, dropout=0.2)
 CONFIG = TrainConfig(
@@ -73,17 +74,6 @@ def test_micro_batches_split_the_work_and_not_the_negatives(small_data, model):
         assert torch.allclose(a, b, atol=1e-4)
 
 
-def test_a_run_resumed_from_its_state_ends_with_the_same_bits(small_data, tmp_path):
-    _, undisturbed = run(small_data)
-    trainer = Trainer(small_data, MODEL, CONFIG, seed=1)
-    steps = trainer.run()
-    begun = [next(steps), next(steps), next(steps)]
-    save_training_state(trainer, tmp_path / "state")
-    resumed = Trainer(small_data, MODEL, CONFIG, seed=1)
-    load_training_state(resumed, tmp_path / "state")
-    assert series(begun + list(resumed.run())) == series(undisturbed)
-
-
 def test_every_batch_is_full_and_takes_the_sequences_in_permutations(small_data):
     batches = TrainingBatches(small_data, num_sequences=20, batch_size=32, seed=4)
     drawn = np.concatenate([batches.batch(step).positions for step in range(5)])
@@ -138,8 +128,8 @@ def test_a_trained_model_beats_the_last_vector_and_stays_below_the_oracle():
     config = replace(CONFIG, num_sequences=2000, batch_size=64, num_negatives=56, max_steps=150, eval_interval=50)
     trainer, _ = run(data, config, ModelConfig(dim=64, hidden_dim=64))
     hit = trainer.evaluator.measure(trainer.restore_best(), "test").hit_at(5)
-    baselines = Baselines(data, 4)
-    assert baselines.training_free("last_vector").test.hit_at(5) + 0.2 < hit < baselines.oracle().test.hit_at(5)
+    task = BaselineTask(data, 4)
+    assert last_vector(task).test.hit_at(5) + 0.2 < hit < oracle(task).test.hit_at(5)
 
 
 def test_gathering_never_holds_more_than_a_micro_batch_of_windows(small_data):

@@ -2,12 +2,14 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from lvm_core.corpus import open_corpus
 from lvm_core.errors import InputError
+from study.plan import trial_spec
 from study.plan.plan import Cell, make_plan
 from study.plan.trial_spec import TrialSpec
 from study.space.file import SPACES_DIR, list_spaces, load_space
@@ -66,7 +68,8 @@ BAD_SETTINGS = {
     "search.num_layers={low: 0, high: 8}": r"search\.num_layers: num_layers: .*greater than or equal to 1",
     "search.speed={low: 0, high: 8}": r"found search\.speed",
     "search.hidden_dim={choices: [8]}": "hidden_dim is given twice",
-    "fixed.model=lstm": r"fixed: model: .*'gru', 'memory_gru', 'hierarchical_gru' or 'transformer', but got 'lstm'",
+    "fixed.model=lstm": r"fixed: model: .*\(known: gru, hierarchical_gru, memory_gru, transformer\), but got 'lstm'",
+    "fixed.model=memry_gru": r"fixed: model: .*name a model \(did you mean memory_gru\?\), but got 'memry_gru'",
     "fixed.dropout=.nan": r"dropout: .*finite",
     "fixed.dropout=1.5": r"dropout: .*less than 1, but got 1\.5",
     "arms.temperature=[]": r"arms\.temperature has no value",
@@ -180,6 +183,30 @@ def test_a_trial_id_changes_with_all_that_determines_its_numbers_and_nothing_els
         planned(tmp_path, small_corpus, ["patience.replay=[2]"]).spec(cell, "confirm", 1, {"alpha": 0.3}),
     ]
     assert len({spec.trial_id, *(other.trial_id for other in others)}) == 1 + len(others)
+
+
+def test_a_recipe_key_added_later_changes_a_trial_id_only_where_it_is_not_its_default(
+    tmp_path, small_corpus, monkeypatch
+):
+    class LaterRecipe(Recipe):
+        momentum: float = 0.0
+
+    plan = planned(tmp_path, small_corpus)
+    spec = plan.spec(plan.cells[0], "confirm", 1, {})
+    today = spec.trial_id
+    monkeypatch.setattr(trial_spec, "Recipe", LaterRecipe)
+    neutral, changed = (replace(spec, recipe={**spec.recipe, "momentum": value}) for value in (0.0, 0.9))
+    assert spec.trial_id == neutral.trial_id == today
+    assert changed.trial_id != today
+
+
+def test_the_id_of_the_published_recipe_is_what_it_has_always_been():
+    first = TrialSpec(
+        study="s", stage="confirm", protocol="controlled", cell_id="C4_N60", context_length=4, num_sequences=60,
+        replicate=1, seed=0, recipe=Recipe().model_dump(), patience=3, corpus="c", corpus_name="c", data={},
+        corpus_fingerprint="0" * 16, split_fingerprint="1" * 16, trainer_version="2" * 12, code_fingerprint="3",
+    )  # fmt: skip
+    assert first.trial_id == "e3d4c847da6a943f"
 
 
 def test_the_recipe_covers_every_value_of_model_and_training():
