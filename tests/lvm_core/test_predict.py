@@ -123,7 +123,7 @@ def test_search_gives_cosines_and_rows_of_the_nearest_vectors(folder, small_corp
     assert predictor.index.kind == "exact"
     with pytest.raises(InputError, match="but got k=2401 for 2400 vectors"):
         predictor.search(small_corpus.vectors[:4], k=2401)
-    with pytest.raises(InputError, match="must have vectors to search"):
+    with pytest.raises(InputError, match="must have an index to search"):
         Predictor.load(folder).search(small_corpus.vectors[:4])
 
 
