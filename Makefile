@@ -42,6 +42,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.trial_memory
 	$(BIN)/python -m benchmarks.encode_speed
 	$(BIN)/python -m benchmarks.search_speed
+	$(BIN)/python -m benchmarks.start_up
 
 # The long form of the tests of faults: about an hour on 2 cores.
 CORPUS ?= kalman

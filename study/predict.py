@@ -1,116 +1,38 @@
-"""Ask for the next chunks of a passage: `python -m study.predict MODEL --corpus my.npz --text "…"`."""
+"""Show the chunks of a corpus that may come next after a passage."""
 
+import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from lvm_core.corpus import Corpus, open_corpus
-from lvm_core.errors import InputError
-from lvm_core.predict import Router
-from study.cli.console import say_error
+from study.cli.command import Body, run_command
 from study.cli.parser import Parser
-from study.corpus.chunks import cut
-from study.corpus.documents import decode
-from study.corpus.encoder import Encoder, open_encoder
-from study.corpus.text_index import TextIndex, open_index
-from study.messages.escaping import plain
 
-DONE, WRONG = 0, 2
+PROG = "python -m study.predict"
 
 
-@dataclass(frozen=True)
-class Hit:
-    """A chunk that may come next. score: cosine to the predicted vector. start, end: its characters in the document."""
-
-    score: float
-    row: int
-    document: str
-    start: int
-    end: int
-    text: str
-
-
-def parser() -> Parser:
-    """Return the parser of `python -m study.predict`."""
-    made = Parser(prog="study.predict", description=__doc__, allow_abbrev=False)
+def parser(prog: str = PROG) -> Parser:
+    """Return the parser of the command."""
+    made = Parser(prog=prog, description=__doc__)
     made.add_argument("models", nargs="+", metavar="MODEL", help="exported folders; the length of the passage chooses")
     made.add_argument("--corpus", required=True, metavar="FILE", help="a corpus with its text index beside it")
     passage = made.add_mutually_exclusive_group(required=True)
-    passage.add_argument("--text", metavar="PASSAGE", help="the passage, oldest first")
+    passage.add_argument("--text", metavar="PASSAGE", help="the passage, oldest text first")
     passage.add_argument("--file", type=Path, metavar="FILE", help="a UTF-8 file with the passage")
-    made.add_argument("-k", type=int, default=5, metavar="N", help="chunks to show (5)")
-    made.add_argument("--encoder", metavar="NAME|PATH", help="where the corpus's encoder lies (default: its name)")
+    made.add_argument("-k", type=int, default=5, metavar="N", help="number of chunks to show (default: 5)")
+    made.add_argument("--encoder", metavar="NAME|PATH", help="the corpus's encoder, if not found under its name")
     return made
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = PROG) -> int:
     """Run the command line and return the exit status."""
-    try:
-        options = parser().parse_args(arguments)
-        text = read_passage(options.text, options.file)
-        corpus = open_corpus(options.corpus)
-        index = open_index(corpus, options.corpus)
-        router = Router.load(options.models).over(corpus)
-        encoder = open_encoder(options.encoder or index.facts.encoder, "cpu")
-        context, hits = ask(router, corpus, index, encoder, text, options.k)
-    except (InputError, OSError) as error:
-        say_error(error)
-        return WRONG
-    print_answer(router, context, hits)
-    return DONE
+    return run_command(parser(prog), load, arguments)
 
 
-def read_passage(text: str | None, path: Path | None) -> str:
-    """Return the passage given, or that of a file. Raises: InputError where it is not UTF-8."""
-    data = text.encode(errors="surrogateescape") if path is None else path.read_bytes()
-    passage, problem = decode(data)
-    if problem:
-        raise InputError(f"a passage {problem}: {'--text' if path is None else path}.")
-    return passage
+def load(_: argparse.Namespace) -> Body:
+    """Import what answers: torch, FAISS and the corpus."""
+    from study.corpus.next_chunks import answer
 
-
-def ask(
-    router: Router, corpus: Corpus, index: TextIndex, encoder: Encoder, text: str, k: int
-) -> tuple[list[str], list[Hit]]:
-    """Return the chunks of the passage and the k chunks of the corpus nearest to the prediction.
-
-    Chunks whose words stand in the passage are left out: they are behind, not next.
-    Raises: InputError for an empty passage, or an encoder that is not the corpus's.
-    """
-    context = [chunk.text for chunk in cut(text, index.facts.language)]
-    if not context:
-        raise InputError("a passage must have at least one word, but has none. Give more text.")
-    if encoder.fingerprint != index.facts.encoder_fingerprint:
-        raise InputError(
-            f"the passage must be encoded as the corpus was, by {index.facts.encoder}, but {encoder.name} has other "
-            "weights. Give that encoder's path with --encoder."
-        )
-    wanted = min(k + 2 * len(context), corpus.num_vectors) if k >= 1 else k  # enough, also with those left out
-    scores, rows = router.search(encode_alike(encoder, context), wanted)
-    hits = [_hit(index, score, row) for score, row in zip(scores[0], rows[0], strict=True)]
-    passage = " ".join(text.split())  # the passage's end may have been cut elsewhere than the corpus's
-    return context, [hit for hit in hits if hit.text not in passage][:k]
-
-
-def encode_alike(encoder: Encoder, texts: list[str]) -> np.ndarray:
-    """Encode a passage and round it as a corpus file is rounded. [C, D] float32."""
-    return encoder.encode(texts).astype(np.float16).astype(np.float32)
-
-
-def print_answer(router: Router, context: list[str], hits: list[Hit]) -> None:
-    """Print what was read and what may come next."""
-    predictor = router.choose(len(context))
-    read = min(len(context), predictor.context_length)
-    print(f"passage of {len(context)} chunks; the model trained on C={predictor.context_length} read the last {read}")
-    for place, hit in enumerate(hits, 1):
-        found = f"{place}. {hit.score:.3f}  {hit.document}, characters {hit.start:,} to {hit.end:,}\n   {hit.text}"
-        print(plain(found))
-
-
-def _hit(index: TextIndex, score: float, row: int) -> Hit:
-    return Hit(float(score), int(row), index.document(row), *index.span(row), index.text(row))
+    return answer
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from lvm_core.corpus import open_corpus
 from lvm_core.errors import InputError
 from lvm_core.predict import Predictor
 from study import best, predict, run
-from study.cli.console import open_console, say_error
+from study.cli.console import open_console
+from study.cli.errors import say_error
 from study.corpus import __main__ as corpus
 from study.driver import RunOptions
 from study.lifecycle.execute import RunRequest
@@ -182,8 +183,8 @@ def _resume(work: Path, study: Path, material: Material) -> int:
     with ExitStack() as stack:
         for name, value in (("run_study", 0), ("near_copies", {}), ("_conclude", 0)):
             stack.enter_context(mock.patch(f"study.lifecycle.execute.{name}", return_value=value))
-        stack.enter_context(mock.patch("study.run.plan_from", return_value=material.plan))
-        stack.enter_context(mock.patch("study.run.RunRequest", return_value=request))
+        stack.enter_context(mock.patch("study.lifecycle.start.plan_from", return_value=material.plan))
+        stack.enter_context(mock.patch("study.lifecycle.start.RunRequest", return_value=request))
         return run.main(["s", "--resume"])
 
 

@@ -82,7 +82,7 @@ def quiet(folder: Path) -> Iterator[None]:
     (folder / "cache").mkdir()
     settings = {"LVM_CACHE_DIR": str(folder / "cache"), "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
     try:
-        with mock.patch.dict(os.environ, settings), mock.patch("study.run.print_plan"):
+        with mock.patch.dict(os.environ, settings), mock.patch("study.lifecycle.start.print_plan"):
             os.chdir(work)
             yield
     finally:

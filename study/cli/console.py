@@ -1,21 +1,15 @@
-"""A console on which text is text, and errors of one line."""
+"""A console on which text is text."""
 
 import sys
 
 from rich.console import Console
 from rich.text import Text
 
-from lvm_core.remote import without_secrets
 from study.messages.escaping import plain
 
 
-def say_error(error: Exception | str) -> None:
-    """Print an error as one line; what it names, such as a file or a URI, may hold a line break or a key."""
-    print(f"error: {plain(without_secrets(' '.join(str(error).split())))}", file=sys.stderr)
-
-
 class PlainConsole(Console):
-    """A console that takes names and titles as text: no markup, no emoji codes, no control characters."""
+    """A console that prints names and titles as they are: no markup, no emoji codes, no control characters."""
 
     def __init__(self, **options):
         super().__init__(markup=False, emoji=False, **options)
@@ -23,7 +17,10 @@ class PlainConsole(Console):
     def render_str(self, text: str, **options) -> Text:
         return super().render_str(plain(text), **options)
 
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # study.cli.command chooses the exit status; Rich would end the process with 1
+
 
 def open_console() -> PlainConsole:
-    """Return a console on the standard output; lines are wrapped in a terminal alone."""
+    """Return a console on standard output; it wraps lines only in a terminal."""
     return PlainConsole(soft_wrap=not sys.stdout.isatty())

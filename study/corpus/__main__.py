@@ -1,80 +1,69 @@
-"""Make, inspect and convert corpora: `python -m study.corpus encode|inspect|convert`."""
+"""Make, inspect and convert corpora."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from lvm_core.errors import InputError
-from study.cli.console import say_error
+from study.cli.command import Body, run_command
 from study.cli.parser import Parser
-from study.corpus.encoder import DEFAULT
-from study.host.signals import ended_by_sigterm
+from study.corpus.encoder_name import DEFAULT
 from study.messages.escaping import plain
 
-DONE, WRONG, INTERRUPTED = 0, 2, 130
+PROG = "python -m study.corpus"
 
 
-def parser() -> Parser:
-    """Return the parser of `python -m study.corpus`."""
-    made = Parser(prog="study.corpus", description=__doc__, allow_abbrev=False)
-    commands = made.add_subparsers(dest="command", required=True)
-    encode = commands.add_parser("encode", help="documents to vectors", allow_abbrev=False)
+def parser(prog: str = PROG) -> Parser:
+    """Return the parser of the command."""
+    made = Parser(prog=prog, description=__doc__)
+    commands = made.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    encode = commands.add_parser("encode", help="turn documents into vectors")
     encode.add_argument("source", metavar="DOCS", help="a folder of .txt/.md, one such file, a .jsonl, or a Parquet")
     encode.add_argument(
-        "--out", required=True, type=Path, metavar="FILE.npz", help="the corpus; its text stands beside it"
+        "--out", required=True, type=Path, metavar="FILE.npz", help="the new corpus; its text index is put beside it"
     )
     encode.add_argument(
-        "--encoder", default=DEFAULT, metavar="NAME|PATH", help=f"sentence-transformers model ({DEFAULT})"
+        "--encoder", default=DEFAULT, metavar="NAME|PATH", help=f"sentence-transformers model (default: {DEFAULT})"
     )
-    encode.add_argument("--language", default="en", metavar="CODE", help="of the sentences (en)")
-    encode.add_argument("--text-column", default="text", metavar="NAME", help="of a .jsonl or Parquet (text)")
+    encode.add_argument("--language", default="en", metavar="CODE", help="of the sentences (default: en)")
+    encode.add_argument("--text-column", default="text", metavar="NAME", help="of a .jsonl or Parquet (default: text)")
     encode.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
     encode.add_argument(
         "--skip-bad", action="store_true", help="leave out documents that cannot be used, and name them"
     )
-    inspect = commands.add_parser("inspect", help="what to know of a corpus before a study", allow_abbrev=False)
+    inspect = commands.add_parser("inspect", help="print what to know about a corpus before a study")
     inspect.add_argument("corpus", metavar="FILE", help="a corpus in any format, or kalman")
-    inspect.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and the queries (0)")
-    formats = "between .npz, a .npy pair (a folder), Parquet and Arrow"
-    convert = commands.add_parser("convert", help=formats, allow_abbrev=False)
-    convert.add_argument("source", metavar="SRC")
-    convert.add_argument("target", metavar="DST", type=Path, help="the ending says the format; none: a folder of .npy")
+    inspect.add_argument("--seed", type=int, default=0, metavar="N", help="seed of split and queries (default: 0)")
+    convert = commands.add_parser("convert", help="between .npz, a .npy pair (a folder), Parquet and Arrow")
+    convert.add_argument("source", metavar="SRC", help="a corpus in any format")
+    convert.add_argument("target", metavar="DST", type=Path, help="the ending chooses the format; none: a .npy folder")
     return made
 
 
-@ended_by_sigterm()
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = PROG) -> int:
     """Run the command line and return the exit status."""
-    try:
-        return run(parser().parse_args(arguments))
-    except (InputError, OSError) as error:
-        say_error(error)
-        return WRONG
-    except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again to go on after the last finished batch.", file=sys.stderr)
-        return INTERRUPTED
+    is_encode = "encode" in (sys.argv[1:] if arguments is None else arguments)[:1]
+    go_on = "run the same command again" + " to continue after the last finished batch" * is_encode
+    return run_command(parser(prog), load, arguments, go_on)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run one of the commands; each imports what it alone needs."""
+def load(options: argparse.Namespace) -> Body:
+    """Import what one of the commands alone needs."""
     if options.command == "encode":
         from study.corpus.encode import EncodeRequest, encode_corpus
 
-        values = {name: value for name, value in vars(options).items() if name != "command"}
-        encode_corpus(EncodeRequest(**values), say)
-    elif options.command == "inspect":
+        names = EncodeRequest.__dataclass_fields__
+        return lambda options: encode_corpus(EncodeRequest(**{name: getattr(options, name) for name in names}), say)
+    if options.command == "inspect":
         from study.corpus.inspect import inspect_corpus
 
-        inspect_corpus(options.corpus, options.seed, say)
-    else:
-        from study.corpus.convert import convert_corpus
+        return lambda options: inspect_corpus(options.corpus, options.seed, say)
+    from study.corpus.convert import convert_corpus
 
-        convert_corpus(options.source, options.target, say)
-    return DONE
+    return lambda options: convert_corpus(options.source, options.target, say)
 
 
 def say(line: str) -> None:
-    """Print a line at once, also into a pipe."""
+    """Print a line at once, into a pipe too."""
     print(plain(line), flush=True)
 
 

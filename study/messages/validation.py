@@ -1,16 +1,15 @@
 """Turn validation errors into one sentence that a person can act on."""
 
-import difflib
 from collections.abc import Iterable
 
 from pydantic import BaseModel, ValidationError
 
+from study.messages.suggestions import did_you_mean
+
 
 def nearest(key: object, known: Iterable[str]) -> str:
     """Return ` (did you mean X?)`, or the known names where none is near."""
-    names = sorted(known)
-    close = difflib.get_close_matches(str(key), names, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(names)})"
+    return did_you_mean(key, known) or f" (known: {', '.join(sorted(known))})"
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:

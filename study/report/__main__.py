@@ -1,23 +1,17 @@
-"""Rebuild a study's report from its records: `python -m study.report results/<study>`."""
+"""Rebuild a study's report from its records."""
 
 import argparse
 import sys
 
-from lvm_core.errors import InputError
-from study.analysis.load import StudyRecords, load_study
-from study.analysis.whole import require_whole
-from study.cli.console import open_console, say_error
+from study.cli.command import Body, run_command
 from study.cli.parser import Parser
-from study.export.mlflow import write_mlflow
-from study.export.tensorboard import write_tensorboard
-from study.export.trec import trec_files
-from study.records.store import RecordStore
-from study.report import print_summary, write_report
+
+PROG = "python -m study.report"
 
 
-def parser() -> Parser:
-    """Return the parser of `python -m study.report`."""
-    made = Parser(prog="study.report", description=__doc__, allow_abbrev=False)
+def parser(prog: str = PROG) -> Parser:
+    """Return the parser of the command."""
+    made = Parser(prog=prog, description=__doc__)
     made.add_argument("study", help="the study's folder or URI")
     made.add_argument("--tensorboard", metavar="DIR", help="also write every curve as TensorBoard scalars")
     made.add_argument("--mlflow", metavar="URI", help="also write every trial as a run of this MLflow tracking store")
@@ -25,37 +19,16 @@ def parser() -> Parser:
     return made
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print the summary, write the report files, and return the exit status."""
-    try:
-        options, console = parser().parse_args(arguments), open_console()
-        study, store = load_study(options.study), RecordStore.at(options.study)
-        require_whole(study)
-        sound = print_summary(study, console)
-        write_report(study, store)
-        for line in [f"report: {store.path('report/index.html')}", *_export(study, store, options)]:
-            console.print(line, highlight=False, soft_wrap=True)
-    except (InputError, OSError) as error:
-        say_error(error)
-        return 2
-    return 0 if sound else 1
+def main(arguments: list[str] | None = None, prog: str = PROG) -> int:
+    """Run the command line and return the exit status."""
+    return run_command(parser(prog), load, arguments)
 
 
-def _export(study: StudyRecords, store: RecordStore, options: argparse.Namespace) -> list[str]:
-    """Write what was asked for beside the report; return a line for each."""
-    lines = []
-    if options.tensorboard:
-        lines.append(f"tensorboard: {write_tensorboard(study, options.tensorboard)} trials in {options.tensorboard}")
-    if options.mlflow:
-        lines.append(f"mlflow: {write_mlflow(study, options.mlflow)} new runs in {options.mlflow}")
-    if options.trec:
-        run, qrels, num_tied = trec_files(study, options.trec)
-        store.write_bytes(f"report/trec/{options.trec}.run", run)
-        store.write_bytes(f"report/trec/{options.trec}.qrels", qrels)
-        lines.append(
-            f"trec: {store.path('report/trec')}/{options.trec}.run and .qrels; queries with ties: {num_tied:,}"
-        )
-    return lines
+def load(_: argparse.Namespace) -> Body:
+    """Import what reads the records and draws the report."""
+    from study.report.rebuild import rebuild
+
+    return rebuild
 
 
 if __name__ == "__main__":

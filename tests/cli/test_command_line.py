@@ -5,6 +5,7 @@ import pytest
 
 from lvm_core.corpus import open_corpus
 from study import best, run
+from study.messages.durations import parse_duration
 from study.report import __main__ as report
 from tests.conftest import save_npz
 
@@ -36,7 +37,7 @@ WRONG = {
     "unknown key": (["--set", "racing.num_sample=3"], "did you mean num_samples?"),
     "empty domain": (["--set", "search.alpha={choices: []}"], "must not be empty"),
     "unwritable": (["--out", "{dir}/file/deeper"], "--out must be a folder that can be written"),
-    "unknown option": (["--presett", "quick"], "unrecognized arguments: --presett"),
+    "unknown option": (["--presett", "quick"], "unrecognized arguments: --presett (did you mean --preset?)"),
     "unknown preset": (["--preset", "huge"], "invalid choice: 'huge'"),
     "bad budget": (["--budget", "soon"], "--budget must be a time such as 90s, 30m or 1h30m"),
     "no workers": (["--workers", "0"], "--workers must be at least 1"),
@@ -91,7 +92,7 @@ def test_report_and_best_refuse_what_is_no_study(program, tmp_path, capsys):
 
 
 def test_durations_are_read_as_people_write_them():
-    assert [run.parse_duration(text) for text in ("90s", "30m", "1h30m", "2h")] == [90, 1800, 5400, 7200]
+    assert [parse_duration(text) for text in ("90s", "30m", "1h30m", "2h")] == [90, 1800, 5400, 7200]
 
 
 def test_a_failed_audit_stops_the_study(tiny_space, small_file, tmp_path, monkeypatch, capsys):

@@ -8,18 +8,19 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from lvm_core.errors import InputError
-from study import predict
 from study.analysis.findings import Findings
 from study.analysis.load import StudyRecords
 from study.analysis.whole import require_whole
-from study.cli.console import PlainConsole, say_error
+from study.cli.console import PlainConsole
+from study.cli.errors import say_error
+from study.corpus import next_chunks
 from study.corpus.__main__ import say
 from study.export import model_card
 from study.messages.escaping import in_markdown, plain
 from study.records.manifest import Manifest
-from study.report import print_summary
 from study.report.markdown import markdown
 from study.report.page import page
+from study.report.terminal import print_summary
 from study.space.space import Space
 from tests.manifests import content
 
@@ -57,9 +58,9 @@ def test_an_error_is_one_line_of_text(name, capsys):
 @names
 def test_what_corpus_and_predict_print_is_text(name, capsys):
     say(f"{name}: 3 vectors")
-    hit = predict.Hit(0.5, 3, name, 1, 2, name)
+    hit = next_chunks.Hit(0.5, 3, name, 1, 2, name)
     router = type("Router", (), {"choose": lambda *_: type("Predictor", (), {"context_length": 1})})()
-    predict.print_answer(router, ["x"], [hit])
+    next_chunks.print_answer(router, ["x"], [hit])
     said = capsys.readouterr().out
     assert said.count(plain(name)) == 3
     assert not set(said) & set("\x1b\x07\x9b\u202e\udcff\r")

@@ -20,11 +20,12 @@ from lvm_core.errors import InputError
 from lvm_core.models import ModelConfig, build_model
 from lvm_core.predict import Predictor
 from study import run
+from study.lifecycle import start
+from study.lifecycle.start import STUDY_NAME
 from study.messages.durations import parse_duration
 from study.records.manifest import ResumableManifest
 from study.records.repair import set_aside
 from study.records.store import RecordStore, join
-from study.run import STUDY_NAME
 from tests.manifests import content
 from tests.studies import TINY_SPACE
 
@@ -55,7 +56,7 @@ KEYS += ["trial_time_limit", "compare", "scale", "protocol", "corpus", "presets"
 @pytest.fixture
 def answer(tmp_path, small_file, capsys, monkeypatch):
     """Plan a study and return its status, having checked what was said and that nothing was written."""
-    monkeypatch.setattr(run, "print_plan", lambda *_: None)  # measuring a step of training is no part of reading
+    monkeypatch.setattr(start, "print_plan", lambda *_: None)  # measuring a step of training is no part of reading
     sound = tmp_path / "sound.yaml"
     sound.write_text(yaml.safe_dump(TINY_SPACE))
 

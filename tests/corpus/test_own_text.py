@@ -17,6 +17,7 @@ from lvm_core.errors import InputError
 from lvm_core.models import ModelConfig, build_model
 from study import predict
 from study.corpus import __main__ as command
+from study.corpus import next_chunks
 from study.corpus.batches import Job, encode_all
 from study.corpus.encode import EncodeRequest, encode_corpus
 from study.corpus.encoder import CARRIED, DEFAULT, Encoder, open_encoder
@@ -238,4 +239,4 @@ def test_a_passage_encoded_by_another_encoder_is_refused(encoded, encoder):
     index = open_index(corpus, str(encoded))
     assert index.facts.encoder == DEFAULT in CARRIED and index.facts.encoder_fingerprint == encoder.fingerprint
     with pytest.raises(InputError, match="must be encoded as the corpus was"):
-        predict.ask(None, corpus, index, Other(), "Hello there.", 1)
+        next_chunks.ask(None, corpus, index, Other(), "Hello there.", 1)

@@ -7,11 +7,12 @@ import time
 import pytest
 from ray._private import utils as ray_utils
 
-from study import run
+from study import best, predict, run
 from study.corpus import __main__ as corpus
 from study.driver import session
 from study.driver.session import RunOptions, ray_session
 from study.host.signals import deferred_signals
+from study.report import __main__ as report
 
 
 def terminated(*_) -> None:
@@ -20,10 +21,19 @@ def terminated(*_) -> None:
     pytest.fail("SIGTERM must be heard")
 
 
-@pytest.mark.parametrize(("module", "arguments"), [(run, ["--list"]), (corpus, ["inspect", "kalman"])])
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        (run, ["--list"]),
+        (corpus, ["inspect", "kalman"]),
+        (report, ["results/x"]),
+        (best, ["results/x"]),
+        (predict, ["model", "--corpus", "c.npz", "--text", "x"]),
+    ],
+)
 def test_sigterm_outside_the_trials_ends_a_command_with_status_130(module, arguments, monkeypatch, capsys):
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(module, "run", terminated)
+    monkeypatch.setattr(module, "load", lambda _: terminated)
     assert module.main(arguments) == 130
     assert capsys.readouterr().err.startswith("\ninterrupted")
     assert signal.getsignal(signal.SIGTERM) == before

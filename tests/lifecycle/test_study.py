@@ -270,7 +270,7 @@ def test_a_record_that_cannot_be_written_stops_the_study_at_once(space, small_fi
     line = command(space, small_file, tmp_path)
     stopped = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     assert stopped.returncode == 2
-    assert "ranks" in stopped.stderr and "Mend the cause and run it again" in stopped.stderr
+    assert "ranks" in stopped.stderr and "Fix the cause, then run the same command again" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     started = (tmp_path / "tiny" / "study.log").read_text().count("started search")
     assert started <= 6, "no trial begins after the first record that could not be written"

@@ -1,0 +1,3 @@
+"""The name of the default encoder, which --help shows without loading it."""
+
+DEFAULT = "all-MiniLM-L6-v2"

@@ -1,0 +1,55 @@
+"""Start what a command line of `study.run` asks for: a list of studies, a plan, or a study."""
+
+import argparse
+import re
+from pathlib import Path
+
+from lvm_core.corpus import open_corpus
+from lvm_core.errors import InputError
+from study.cli.console import open_console
+from study.cli.exit_status import DONE
+from study.driver import RunOptions
+from study.lifecycle.dry_run import print_plan
+from study.lifecycle.execute import RunRequest, execute
+from study.plan.plan import Plan, make_plan
+from study.space.file import list_spaces, load_space
+
+STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def print_studies(_: argparse.Namespace) -> int:
+    """Print every study in search_spaces/ with its question."""
+    console = open_console()
+    for name, question in list_spaces().items():
+        console.print(f"{name:12} {' '.join(question.split())}", highlight=False)
+    return DONE
+
+
+def start(options: argparse.Namespace, budget_s: float | None) -> int:
+    """Plan a study, then print the plan or run it. budget_s: of --budget. Returns the exit status."""
+    plan, console = plan_from(options), open_console()
+    if options.dry_run:
+        print_plan(plan, options.workers, console)
+        return DONE
+    is_rerun = options.rerun is not None
+    request = RunRequest(
+        out=options.out,
+        resume=options.resume or is_rerun or options.carry_over,
+        carry_over=options.carry_over,
+        report=not options.no_report,
+        options=RunOptions(options.address, options.workers, budget_s, rerun_timeouts=is_rerun),
+        arguments=options.arguments,
+    )
+    return execute(plan, request, console)
+
+
+def plan_from(options: argparse.Namespace) -> Plan:
+    """Read the space and the corpus, and return the plan. Writes nothing but the corpus cache."""
+    overrides = {"corpus": options.corpus, "seed": options.seed, "protocol": options.protocol, "scale": options.scale}
+    space = load_space(options.name, options.preset, options.set, overrides)
+    corpus = open_corpus(space.corpus)
+    parts = [Path(options.name).stem, corpus.name, options.preset]
+    study = options.study or re.sub(r"[^A-Za-z0-9._-]", "-", "-".join(part for part in parts if part))
+    if not STUDY_NAME.fullmatch(study):
+        raise InputError(f"a study's name must be letters, digits, '.', '_' and '-', but got '{study}'. Give --study.")
+    return make_plan(study, space, corpus)
