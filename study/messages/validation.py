@@ -1,4 +1,4 @@
-"""Turn validation errors into one sentence that a person can act on."""
+"""Turn validation errors into one actionable sentence."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 
 def nearest(key: object, known: Iterable[str]) -> str:
-    """Return ` (did you mean X?)`, or the known names where none is near."""
+    """Return ` (did you mean X?)`, or the known names if none is close."""
     names = sorted(known)
     close = difflib.get_close_matches(str(key), names, n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(names)})"
@@ -31,7 +31,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
 
 
 def _fields(model: type[BaseModel], loc: tuple) -> Iterable[str]:
-    """Return the field names at the place of an error, as deep as they can be followed."""
+    """Return the field names of the model at an error's place, or of its nearest parent."""
     for part in loc[:-1]:
         annotation = model.model_fields[part].annotation if part in model.model_fields else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
