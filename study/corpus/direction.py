@@ -51,7 +51,7 @@ class Sides:
 
     @property
     def clusters(self) -> tuple[str, np.ndarray]:
-        """Return what is resampled, and each query's id of it: documents, or stretches of a few documents."""
+        """Return a label and each query's cluster to resample: its document, or its stretch if documents are few."""
         num_documents = len(np.unique(self.chain_ids))
         if num_documents >= FEW_DOCUMENTS:
             return f"{num_documents} documents", self.chain_ids

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# the driver checks several times a second; a longer gap means that it stalled itself, for which no trial pays
+# the driver checks several times a second; a longer gap is a stall of its own, not charged to trials
 STALL_S = 10.0
 
 

@@ -20,7 +20,7 @@ SAME_EVERYWHERE = ("python", "ray", "torch", "numpy", "faiss-cpu")  # they chang
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What a node must have, as plain data, which a node without this code can also read."""
+    """What a node must have, as plain data, so that a node without this code can read it."""
 
     code_fingerprint: str
     versions: dict[str, str | None]

@@ -40,11 +40,11 @@ def test_tune_handles_every_failed_task_in_one_method():
     )
 
 
-def test_the_memory_monitor_still_says_that_memory_ran_low():
+def test_the_memory_monitors_message_is_unchanged():
     with (RAY / "core" / "src" / "ray" / "raylet" / "raylet").open("rb") as file:
         found = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ).find(OUT_OF_MEMORY.encode())
     assert found >= 0, (
-        f"Ray's memory monitor no longer says '{OUT_OF_MEMORY}', by which study/driver/lost_workers.py records `oom`."
+        f"Ray's memory monitor no longer reports '{OUT_OF_MEMORY}', which study/driver/lost_workers.py takes for `oom`."
     )
 
 
@@ -66,7 +66,7 @@ def test_a_tune_trial_holds_its_actor():
     )
 
 
-def test_ray_keeps_a_loopback_address_if_its_constant_says_so(monkeypatch):
+def test_ray_keeps_a_loopback_address_if_its_constant_is_false(monkeypatch):
     constants, used_in = "ray._private.ray_constants", "study/driver/session.py"
     private(f"{constants}:ENABLE_RAY_CLUSTER", used_in)
     resolve = private("ray._private.services:resolve_ip_for_localhost", used_in)
