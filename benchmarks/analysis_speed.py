@@ -1,8 +1,8 @@
-"""Time the analysis of a made study from its Parquet records: 508 trials with 1,984 queries each, 168 of a search.
+"""Time the analysis of a synthetic study from Parquet records: 508 trials with 1,984 queries each, 168 of a search.
 
     OMP_NUM_THREADS=1 python -m benchmarks.analysis_speed
 
-18 replicates and 6 search trials in each of 28 cells. Every table of the report is computed, intervals included.
+18 replicates and 6 search trials in each of 28 cells. Computes every table of the report, including intervals.
 """
 
 import tempfile
@@ -29,11 +29,11 @@ def main() -> None:
     print(f"machine: {hardware()['processor']}")
     print(f"{len(study.trials)} trials, {len(study.ranks):,} ranks")
     print(f"read {loaded - started:.1f} s, analysed {ended - loaded:.1f} s")
-    print(f"peak memory {peak_rss_bytes() / 1e9:.2f} GB (of it making the study: {made_bytes / 1e9:.2f} GB)")
+    print(f"peak memory {peak_rss_bytes() / 1e9:.2f} GB (of which {made_bytes / 1e9:.2f} GB before the analysis)")
 
 
 def write(study: StudyRecords, folder: Path) -> None:
-    """Write a made study as a real one is written: a part a trial."""
+    """Write a synthetic study as a real one is written: one file per trial."""
     store = RecordStore.at(folder)
     store.write_json("manifest.json", study.manifest)
     ranks, curves = dict(iter(study.ranks.groupby("trial_id"))), dict(iter(study.curves.groupby("trial_id")))

@@ -1,9 +1,9 @@
-"""Say what share of a finished study's wall time was neither a trial's nor unavoidable: the cost of driver and Ray.
+"""Measure the overhead of the driver and Ray in a finished study: the share of worker time outside trials.
 
     python -m benchmarks.driver_overhead results/<study> --workers 2
 
-Wall seconds of all trials, summed, against the wall seconds of the study times its workers. What is left is starting
-and stopping, dealing, recording, and workers that wait at the end.
+Compares the summed wall seconds of all trials with the study's wall seconds times its workers. The rest is startup and
+shutdown, scheduling, recording, and workers that idle at the end.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Compare encoding, as `study.corpus encode` does it, with the encoder's own best batch rate on the same chunks.
+"""Compare `study.corpus encode` with the encoder's own best batch rate on the same chunks.
 
     python -m benchmarks.encode_speed [--docs PATH] [--encoder NAME] [--chunks 1536] [--threads 2]
 
-The encoder's own way is `SentenceTransformer.encode` on all chunks at once (it sorts them by length too), at the best
-of several batch sizes. Ours includes keeping every finished batch on the disk. All take turns on slices of the same
-chunks in one process, so that a busy machine hits all alike.
+The reference is `SentenceTransformer.encode` on all chunks at once (it also sorts them by length), at the best of
+several batch sizes. Ours includes saving every finished batch to disk. All take turns on slices of the same chunks in
+one process, so that a busy machine slows all equally.
 """
 
 import argparse
@@ -23,21 +23,21 @@ from study.corpus.encoder import DEFAULT, Encoder, open_encoder
 from study.host.machine import hardware
 
 OWN_BATCH_SIZES = (16, 32, 64, 128)
-SLICE = 192  # chunks in turn
+SLICE = 192  # chunks per turn
 OURS = "study.corpus encode"
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--docs", metavar="PATH", help="documents (default: made-up chunks of the words of the README)")
+    parser.add_argument("--docs", metavar="PATH", help="documents (default: random chunks of the README's words)")
     parser.add_argument("--encoder", default=DEFAULT)
     parser.add_argument("--chunks", type=int, default=1536)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     return parser.parse_args()
 
 
-def made_up(count: int) -> list[str]:
-    """Return chunks of about 18 words, as books have them, out of the README's words."""
+def random_chunks(count: int) -> list[str]:
+    """Return chunks of about 18 words, as in books, from the README's words."""
     rng = np.random.default_rng(0)
     words = np.array(Path(__file__).parent.parent.joinpath("README.md").read_text().split())
     lengths = np.clip(rng.gamma(4, 4.5, size=count).astype(int), MIN_WORDS, MAX_WORDS)
@@ -60,11 +60,11 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     encoder = open_encoder(options.encoder)
-    texts = chunks_of(options.docs, options.chunks) if options.docs else made_up(options.chunks)
-    ways = {OURS: lambda part: encode_ours(encoder, part)}
+    texts = chunks_of(options.docs, options.chunks) if options.docs else random_chunks(options.chunks)
+    ways = {OURS: lambda slice_: encode_ours(encoder, slice_)}
     for size in OWN_BATCH_SIZES:
-        ways[f"own, batches of {size}"] = lambda part, size=size: encoder.model.encode(part, batch_size=size)
-    for way in ways.values():  # lazy imports and allocations are not the workload
+        ways[f"own, batches of {size}"] = lambda slice_, size=size: encoder.model.encode(slice_, batch_size=size)
+    for way in ways.values():  # warm up: lazy imports and allocations are not measured
         way(texts[:64])
     seconds: dict[str, float] = defaultdict(float)
     cpu_s: dict[str, float] = defaultdict(float)
@@ -76,10 +76,10 @@ def main() -> None:
             cpu_s[name] += time.process_time() - cpu_started
     print(f"machine: {hardware()['processor']}, {options.threads} thread(s); {encoder.name}, {len(texts):,} chunks")
     for name in ways:
-        print(f"  {name:22} {len(texts) / seconds[name]:.1f} chunks/s, {len(texts) / cpu_s[name]:.1f} a CPU second")
-    for what, spent in (("clock time", seconds), ("CPU time", cpu_s)):  # the second holds on a busy machine too
+        print(f"  {name:22} {len(texts) / seconds[name]:.1f} chunks/s, {len(texts) / cpu_s[name]:.1f} per CPU second")
+    for what, spent in (("clock time", seconds), ("CPU time", cpu_s)):  # CPU time is comparable on a busy machine too
         best = min((name for name in ways if name != OURS), key=spent.__getitem__)
-        print(f"ratio in {what} {spent[best] / spent[OURS]:.3f} of the best ({best})")
+        print(f"{what}: {spent[best] / spent[OURS]:.3f} of the best rate ({best})")
 
 
 if __name__ == "__main__":

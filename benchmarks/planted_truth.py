@@ -1,12 +1,13 @@
-"""Plant known laws in made studies and count how often the analysis finds them again.
+"""Plant known laws in synthetic studies and count how often the analysis recovers them.
 
     python -m benchmarks.planted_truth [--studies 40]
 
-Every made study has 28 cells (4 contexts, 7 sizes), 3 replicates, 1,984 queries in 64 chains, with chain, query and
-replicate effects (tests/planted.py). A row a law, shares of its studies. `chosen`: the planted form was chosen among
-all. `a`, `b`, `ceiling`, `a_after`, `break_n`: the 95 % interval of the planted form held the truth; `chosen: …` the
-same where that form was chosen. `cells`: intervals of a cell's Hit@5 that held the truth. `optimum`: the interval of
-the best context of 100,000 vectors. `misfit`: the planted law was called a misfit. `break`: a break was claimed.
+Every study has 28 cells (4 contexts, 7 sizes), 3 replicates and 1,984 queries in 64 documents, with document, query
+and replicate effects (tests/planted.py). Prints one row per law, with shares of its studies. `chosen`: the planted form
+was chosen. `a`, `b`, `ceiling`, `a_after`, `break_n`: the planted form's 95 % interval contains the truth; `chosen: …`:
+the same among studies that chose that form. `cells`: the interval of a cell's Hit@5 contains the truth. `optimum`: so
+does the interval of the best context for 100,000 vectors. `misfit`: the planted law was called a misfit. `break`: a
+break was claimed.
 """
 
 import argparse
@@ -29,22 +30,22 @@ NUM_VECTORS = 100_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=40, help="made studies of each law")
+    parser.add_argument("--studies", type=int, default=40, help="synthetic studies per law")
     options = parser.parse_args()
-    print(f"machine: {hardware()['processor']}; {options.studies} studies of each of {len(LAWS) + len(BROKEN)} laws")
+    print(f"machine: {hardware()['processor']}; {options.studies} studies for each of {len(LAWS) + len(BROKEN)} laws")
     counted = []
     for number, (name, planted) in enumerate({**LAWS, **BROKEN}.items()):
         started = time.perf_counter()
         rows = pd.DataFrame([measure(planted, 1000 * (1 + number) + seed) for seed in range(options.studies)])
         shares = rows.astype(float).mean()
         seconds = (time.perf_counter() - started) / options.studies
-        print(f"{name}: {', '.join(f'{key} {share:.3f}' for key, share in shares.items())} ({seconds:.1f} s a study)")
+        print(f"{name}: {', '.join(f'{key} {share:.3f}' for key, share in shares.items())} ({seconds:.1f} s per study)")
         counted.append(rows.assign(law=name, broken=planted.form.broken))
     summarise(pd.concat(counted))
 
 
 def measure(planted: Planted, seed: int) -> dict:
-    """Analyse one made study. Returns what was found of the truth: True, False, or NaN where it does not apply."""
+    """Analyse one synthetic study. Returns whether each truth was found: True, False, or NaN if not applicable."""
     hit_map = planted_map(planted, seed)
     truth = planted.form.natural(planted.theta, planted.axes)
     fitted, law = fit(planted.form, hit_map), fit_law(hit_map)
@@ -77,13 +78,13 @@ def _optimum_held(planted: Planted, hit_map: HitMap, law) -> bool:
 
 
 def summarise(counted: pd.DataFrame) -> None:
-    """Print the two figures that the analysis is held to."""
+    """Print the two figures that the analysis must meet."""
     smooth, broken = counted[~counted.broken], counted[counted.broken]
     parameters = smooth[["a", "b", "ceiling"]].to_numpy(float)
-    held, asked = np.nansum(parameters), np.isfinite(parameters).sum()
+    covered, total = np.nansum(parameters), np.isfinite(parameters).sum()
     print(
-        f"{len(smooth)} studies without a break: {held:.0f} of {asked} intervals of exponents and ceilings hold the "
-        f"truth ({held / asked:.3f}); a break is claimed in {smooth['break'].mean():.3f}"
+        f"{len(smooth)} studies without a break: {covered:.0f} of {total} intervals of exponents and ceilings contain "
+        f"the truth ({covered / total:.3f}); a break is claimed in {smooth['break'].mean():.3f}"
     )
     print(f"{len(broken)} studies with a break: found in {broken['break'].mean():.3f}")
 

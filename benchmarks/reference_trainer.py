@@ -1,8 +1,8 @@
-"""The published way, written plainly, to measure against: epochs, materialised windows, micro-batches of 32.
+"""A plain reference implementation of the published training: epochs, materialised windows, micro-batches of 32.
 
 float32, `nn.GRU`, every window copied into one [N, C, D] tensor, micro-batch 32 accumulated to an effective batch of
-256, in-batch negatives from the micro-batch, AdamW, gradient clip 1.0. It shares no code with the trainer that it
-measures.
+256, in-batch negatives from the micro-batch, AdamW, gradient clip 1.0. It shares no code with the trainer
+under test.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def loss_of(prediction: torch.Tensor, target: torch.Tensor, alpha: float) -> tor
 
 
 class ReferenceTrainer:
-    """Runs optimizer steps of accumulated micro-batches over shuffled epochs."""
+    """Runs optimizer steps with accumulated micro-batches over shuffled epochs."""
 
     def __init__(self, contexts, targets, hidden_dim: int, alpha: float, learning_rate: float, seed: int):
         torch.manual_seed(seed)
@@ -51,7 +51,7 @@ class ReferenceTrainer:
         self._order = torch.empty(0, dtype=torch.int64)
 
     def step(self) -> None:
-        """Do one optimizer step of 256 sequences."""
+        """Take one optimizer step on 256 sequences."""
         self.model.train()
         self.optimizer.zero_grad()
         for _ in range(EFFECTIVE_BATCH // MICRO_BATCH):

@@ -1,10 +1,10 @@
-"""Time the search of one context against 1,000,000 vectors of 64 dims, beside the exact index, and its recall@10.
+"""Time the search for one context among 1,000,000 vectors of 64 dims against the exact index, and its recall@10.
 
     python -m benchmarks.search_speed [--vectors 1000000] [--threads 1]
 
-The vectors are the embedded process at that size. A query is what is asked in earnest: the prediction of a context, by
-a GRU (its weights untrained, which makes it answer near the last vector) and by the Kalman filter, the best there is.
-The index is tuned on 200 predictions and judged on 500 others. Search and exact search take turns in one process.
+The vectors come from the embedded process. Queries are realistic: predictions for a context, by an untrained GRU (near
+the last vector) and by the Kalman filter (optimal). The index is tuned on 200 predictions and judged on 500 others.
+Search and exact search take turns in one process.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def make_corpus(num_vectors: int) -> tuple[Corpus, KalmanModel]:
 
 
 def draw_contexts(corpus: Corpus, count: int) -> np.ndarray:
-    """Draw contexts inside chains. [count, C, D]."""
+    """Draw contexts within documents. [count, C, D]."""
     rng = np.random.default_rng(0)
     first = rng.integers(corpus.num_chains, size=count) * CHAIN_LENGTH
     rows = first + rng.integers(0, CHAIN_LENGTH - CONTEXT, size=count)
@@ -52,7 +52,7 @@ def draw_contexts(corpus: Corpus, count: int) -> np.ndarray:
 
 
 def judge(name: str, corpus: Corpus, contexts: np.ndarray, predict: Callable[[np.ndarray], np.ndarray]) -> None:
-    """Build an index for one kind of query, and print its recall and times beside the exact index."""
+    """Build an index for one kind of query, and print its recall and times against the exact index."""
     queries = predict(contexts)
     started = time.perf_counter()
     index = VectorIndex.build(corpus.vectors, queries[:TUNED_ON])

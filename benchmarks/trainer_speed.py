@@ -1,8 +1,8 @@
-"""Compare the trainer's sequences a second with the reference: same model, corpus, C=100, N=2,000, steps and threads.
+"""Compare the trainer's sequences per second with the reference: same model, corpus, C=100, N=2,000, steps, threads.
 
     python -m benchmarks.trainer_speed [--corpus PATH] [--threads 1] [--steps 60]
 
-Both train in turns of a few steps in one process, so that a busy machine hits both alike; then both are judged on the
+Both take turns of a few steps in one process, so that a busy machine slows both equally. Both are then judged on the
 same test queries and pool.
 """
 
@@ -26,7 +26,7 @@ from study.host.machine import hardware
 
 HIDDEN_DIM, CONTEXT, SEQUENCES, SEED = 256, 100, 2000, 0
 ALPHA, LEARNING_RATE = 0.3, 1e-3
-TURN = 5  # steps in turn
+TURN = 5  # steps per turn
 
 
 def parse() -> argparse.Namespace:
@@ -67,7 +67,7 @@ def reference_hits(reference: ReferenceTrainer, ours: Trainer) -> np.ndarray:
     rows = queries.stream.context_rows(queries.positions, CONTEXT)
     with torch.no_grad():
         blocks = [
-            reference.model(torch.from_numpy(np.take(vectors, part, axis=0))) for part in np.array_split(rows, 20)
+            reference.model(torch.from_numpy(np.take(vectors, block, axis=0))) for block in np.array_split(rows, 20)
         ]
     prediction = torch.cat(blocks).numpy()
     measured = measure_predictions(prediction, pool.vectors[: len(prediction)], pool)
@@ -78,7 +78,7 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     ours, reference = build(options)
-    for step in (ours.train_step, reference.step):  # lazy imports and allocations are not the workload
+    for step in (ours.train_step, reference.step):  # warm up: lazy imports and allocations are not measured
         step()
     ours_s = reference_s = 0.0
     for _ in range((options.steps - 1) // TURN):

@@ -1,8 +1,8 @@
-"""Compare a trial's peak memory at C=500, N=10,000 with the bytes of its windows, materialised.
+"""Compare a trial's peak memory at C=500, N=10,000 with the size of its materialised windows.
 
     python -m benchmarks.trial_memory [--corpus PATH]
 
-A fresh process trains two steps and evaluates, so that its peak holds imports, corpus pages, activations and optimizer.
+A fresh process trains two steps and evaluates; its peak includes imports, corpus pages, activations and optimizer.
 """
 
 import argparse
@@ -36,9 +36,7 @@ def main() -> None:
     peak, windows = peak_rss_bytes(), SEQUENCES * CONTEXT * corpus.dim * 4
     print(f"machine: {hardware()['processor']}; corpus {options.corpus}, C={CONTEXT}, N={SEQUENCES}, GRU 256")
     print(f"materialised windows {windows / 1e6:.0f} MB; peak of the process {peak / 1e6:.0f} MB")
-    print(
-        f"(of it imports {imported / 1e6:.0f} MB, the corpus's shared pages up to {corpus.vectors.nbytes / 1e6:.0f} MB)"
-    )
+    print(f"(of that, imports {imported / 1e6:.0f} MB, shared corpus pages up to {corpus.vectors.nbytes / 1e6:.0f} MB)")
     print(f"ratio {peak / windows:.3f}; without imports {(peak - imported) / windows:.3f}")
 
 

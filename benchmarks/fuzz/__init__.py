@@ -1,1 +1,1 @@
-"""Throw malformed corpora, space files, records, manifests, models, documents and command lines at the tool."""
+"""Fuzz the tool with malformed corpora, space files, records, manifests, models, documents and command lines."""

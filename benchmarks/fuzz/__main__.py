@@ -1,10 +1,9 @@
-"""Throw malformed input at the tool, and count how it answers.
+"""Fuzz the tool with malformed input, and count the outcomes.
 
     python -m benchmarks.fuzz --cases 100000 --minutes 30 --processes 2
 
-Every case must end with exit status 2 and one sentence, or as a correct run, within 10 s of the processor, and leave
-every file outside the output folder as it was. A case is a function of (seed, number), so a bad one can be run again:
-`--only NUMBER`.
+Every case must end with exit status 2 and one sentence, or as a correct run, within 10 s of CPU time, and change no
+file outside the output folder. A case is a function of (seed, number), so a failing one can be rerun: `--only NUMBER`.
 """
 
 import argparse
@@ -18,7 +17,7 @@ from benchmarks.fuzz.run import Found, in_own_folder
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the cases and print what came of them; return 1 if one was answered wrongly."""
+    """Run the cases and print a summary; return 1 if one failed."""
     parser = argparse.ArgumentParser(prog="benchmarks.fuzz", description=__doc__)
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--minutes", type=float, default=10)
@@ -28,17 +27,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     numbers = range(options.cases) if options.only is None else range(options.only, options.only + 1)
     began, limit_s = time.monotonic(), 60 * options.minutes
-    parts = [(options.seed, numbers[start :: options.processes], limit_s) for start in range(options.processes)]
+    shares = [(options.seed, numbers[start :: options.processes], limit_s) for start in range(options.processes)]
     if options.processes == 1:
-        found = [in_own_folder(*parts[0])]
+        found = [in_own_folder(*shares[0])]
     else:
         with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-            found = pool.starmap(in_own_folder, parts)
-    return tell(found, time.monotonic() - began)
+            found = pool.starmap(in_own_folder, shares)
+    return summarise(found, time.monotonic() - began)
 
 
-def tell(found: list[Found], wall_s: float) -> int:
-    """Print the counts by kind and answer, and what went wrong; return the exit status."""
+def summarise(found: list[Found], wall_s: float) -> int:
+    """Print the counts by kind and outcome, and the failures; return the exit status."""
     counts = sum((one.counts for one in found), Counter())
     wrong = [line for one in found for line in one.wrong]
     for kind in KINDS:

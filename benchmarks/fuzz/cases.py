@@ -1,4 +1,4 @@
-"""The kinds of cases: each makes malformed input, hands it to the tool, and returns the exit status."""
+"""The kinds of cases: each makes malformed input, gives it to the tool, and returns the exit status."""
 
 import copy
 import json
@@ -39,7 +39,7 @@ Case = Callable[[random.Random, Path, Material], int]
 
 
 def plan(work: Path, material: Material, *more: str, space: Path | None = None, corpus: Path | None = None) -> int:
-    """Plan a study, which must leave nothing in its output folder."""
+    """Plan a study, which must not write to its output folder."""
     line = [str(space or material.folder / "s.yaml"), "--corpus", str(corpus or material.folder / "c.npz")]
     status = run.main([*line, "--out", str(work / "out"), "--dry-run", *more])
     assert not (work / "out").exists(), "a plan wrote to the output folder"
@@ -47,7 +47,7 @@ def plan(work: Path, material: Material, *more: str, space: Path | None = None, 
 
 
 def corpus_case(rng: random.Random, work: Path, material: Material) -> int:
-    """A corpus with spoiled bytes, shapes, types, keys, values or titles: planned on, or converted."""
+    """A corpus with damaged bytes, shapes, types, keys, values or titles: planned with, or converted."""
     kind = rng.choice(["npz", "parquet", "arrays", "arrays", "arrays"])
     path = work / f"c.{'parquet' if kind == 'parquet' else 'npz'}"
     if kind == "arrays":
@@ -99,7 +99,7 @@ def put(vectors: np.ndarray, rng: random.Random, value: float) -> np.ndarray:
 
 
 def space_case(rng: random.Random, work: Path, material: Material) -> int:
-    """A space file with a spoiled value, key or byte."""
+    """A space file with a damaged value, key or byte."""
     content = copy.deepcopy(material.space)
     for _ in range(rng.randint(1, 3)):
         spoil(content, rng, SPACE_NAMES)
@@ -110,12 +110,12 @@ def space_case(rng: random.Random, work: Path, material: Material) -> int:
 
 
 def record_case(rng: random.Random, work: Path, material: Material) -> int:
-    """A study with a spoiled or foreign file: reading refuses, setting aside leaves readable records."""
+    """A study with a damaged or foreign file: reading refuses it, setting it aside leaves readable records."""
     study = Path(shutil.copytree(material.folder / "study", work / "study"))
     table = rng.choice(list(TABLES))
-    part = study / table / f"{'0' * 16}.parquet"
-    name = rng.choice([part.name, part.name, "notes.txt", "b.parquet", "..parquet", "a b.parquet", "é\n.parquet"])
-    (study / table / name).write_bytes(spoiled(part.read_bytes(), rng))
+    file = study / table / f"{'0' * 16}.parquet"
+    name = rng.choice([file.name, file.name, "notes.txt", "b.parquet", "..parquet", "a b.parquet", "é\n.parquet"])
+    (study / table / name).write_bytes(spoiled(file.read_bytes(), rng))
     store, refusal = RecordStore.at(study), None
     for each in TABLES:
         try:
@@ -144,13 +144,13 @@ def command_case(rng: random.Random, work: Path, material: Material) -> int:
 
 
 def name_case(rng: random.Random, work: Path, material: Material) -> int:
-    """A study's name of any characters: it is refused, or stays in the output folder."""
+    """A study name of arbitrary characters: it is refused, or stays within the output folder."""
     name = rng.choice([rng.choice(TEXTS), "".join(chr(rng.choice([*range(300), 0x202E, 0xDC80])) for _ in range(5))])
     return plan(work, material, f"--study={name}")
 
 
 def manifest_case(rng: random.Random, work: Path, material: Material) -> int:
-    """A study with a spoiled manifest.json, read by `study.best`, by `study.report`, or gone on with."""
+    """A study with a damaged manifest.json, read by `study.best` or `study.report`, or resumed."""
     content = copy.deepcopy(material.manifest)
     for _ in range(rng.randint(1, 2)):
         spoil(content, rng, MANIFEST_NAMES)
@@ -178,7 +178,7 @@ def _report(_work: Path, study: Path, _material: Material) -> int:
 
 
 def _resume(work: Path, study: Path, material: Material) -> int:
-    """Go on with a study as `study.run --resume` does, but for its trials and its report."""
+    """Resume a study as `study.run --resume` does, without its trials and its report."""
     request = RunRequest(out=str(work), resume=True, report=True, options=RunOptions(), arguments=("s", "--resume"))
     with ExitStack() as stack:
         for name, value in (("run_study", 0), ("near_copies", {}), ("_conclude", 0)):
@@ -189,7 +189,7 @@ def _resume(work: Path, study: Path, material: Material) -> int:
 
 
 def model_case(rng: random.Random, work: Path, material: Material) -> int:
-    """An exported model with spoiled weights or config, loaded and asked."""
+    """An exported model with damaged weights or config, loaded and queried."""
     folder = Path(shutil.copytree(material.folder / "model", work / "model"))
     if rng.random() < 0.5:
         content = copy.deepcopy(material.model)
@@ -210,7 +210,7 @@ def model_case(rng: random.Random, work: Path, material: Material) -> int:
 
 
 def document_case(rng: random.Random, work: Path, material: Material) -> int:
-    """Documents with spoiled bytes, keys, names and titles, cut as `study.corpus encode` cuts them."""
+    """Documents with damaged bytes, keys, names and titles, cut as by `study.corpus encode`."""
     name = rng.choice(["a.md", "b.txt", "c.jsonl"])
     data = material.bytes_of(f"docs/{name}")
     if name == "c.jsonl" and rng.random() < 0.6:
@@ -239,13 +239,13 @@ def tool_case(rng: random.Random, work: Path, material: Material) -> int:
     line = []
     for _ in range(rng.randint(0, 5)):
         line.append(rng.choice([rng.choice(words), rng.choice(VALUES[1:]), str(rng.choice(HOSTILE[:-3]))]))
-    line = [word for word in line if word not in ("kalman", "/x")]  # a sound corpus to inspect, a folder to write
+    line = [word for word in line if word not in ("kalman", "/x")]  # a valid corpus to inspect, a folder to write to
     return program.main(line)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of case. weight: its share of all cases, in any unit; a dear kind is drawn less often."""
+    """A kind of case. weight: its relative frequency; expensive kinds are drawn less often."""
 
     run: Case
     weight: float

@@ -1,4 +1,4 @@
-"""Make sound files, to be spoiled case by case."""
+"""Make valid files, to be damaged case by case."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import sentence_transformers  # noqa: F401  seconds of a busy minute, which no case should be blamed for
+import sentence_transformers  # noqa: F401  slow to import, which no case should be charged for
 import yaml
 
 from benchmarks.torture.study import space_for
@@ -32,7 +32,7 @@ DOCUMENTS = {
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Where the sound files stand, and what they hold."""
+    """The folder of the valid files, and their contents."""
 
     folder: Path
     vectors: np.ndarray
@@ -40,17 +40,17 @@ class Material:
     space: dict
     plan: Plan
     manifest: dict
-    model: dict  # config.json of the model
+    model: dict  # the model's config.json
 
     def bytes_of(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()
 
 
 def prepare(folder: Path) -> Material:
-    """Write a corpus, a space file, records of empty rows, a measured study of two cells (its parts joined, and without
-    records, too), a model and documents."""
+    """Write a corpus, a space file, records of empty rows, a measured study of two cells (also joined to a file per
+    table, and without records), a model and documents."""
     folder.mkdir()
-    open_corpus(EMBEDDED)  # a second's work, which no case needs to repeat
+    open_corpus(EMBEDDED)  # takes a second; cached for all cases
     made = KalmanModel.from_config(KalmanConfig(num_chains=60, chain_length=40, dim=16, topic_dim=2, state_dim=4))
     vectors, ids = made.sample()
     np.savez(folder / "c.npz", vectors=vectors, chain_ids=ids)
@@ -71,7 +71,7 @@ def prepare(folder: Path) -> Material:
 
 
 def _measured_study(folder: Path) -> tuple[Plan, dict]:
-    """Run confirm trials and baselines of two small cells, without search."""
+    """Run confirm trials and baselines of two small cells, without a search."""
     changes = ["search=null", "start=null", "cells={context_length: [1, 2], num_sequences: [40]}", "fixed.max_steps=12"]
     space = load_space(str(folder / "s.yaml"), "quick", changes, {"corpus": str(folder / "c.npz")})
     plan = make_plan("measured", space, open_corpus(space.corpus))

@@ -1,4 +1,4 @@
-"""Run numbered cases one after another, judge each answer, and see that nothing else changed."""
+"""Run numbered cases one after another, check each outcome, and check that nothing else changed."""
 
 import contextlib
 import faulthandler
@@ -21,20 +21,20 @@ from benchmarks.fuzz.material import Material, prepare
 from lvm_core.corpus import EMBEDDED
 from study.messages.escaping import OBEYED
 
-LONGEST_S = 10.0  # of the processor, so that others who use it too make no hang
-LONGEST_WALL_S = 60.0  # of a case that waits instead
-DEAD_S = 300.0  # nothing that Python can interrupt took so long: the process ends with a traceback
+LONGEST_S = 10.0  # of CPU time, so that a busy machine causes no false hangs
+LONGEST_WALL_S = 60.0  # of wall time, for a case that waits
+DEAD_S = 300.0  # a case that Python cannot interrupt: the process ends with a traceback
 TRACEBACK_LINES = 12
-LOOK_EVERY = 20  # cases between two looks at the files that none may change
+LOOK_EVERY = 20  # cases between checks of the files that none may change
 
 
 class Hung(BaseException):
-    """A case that took too long. No `except Exception` of the tool can hide it."""
+    """Raised in a case that takes too long; a BaseException, so that no `except Exception` hides it."""
 
 
 @dataclass
 class Found:
-    """Answers by (kind, answer), the wrong ones in words, and the seconds of the longest case."""
+    """Counts by (kind, outcome), descriptions of the failures, and the seconds of the longest case."""
 
     counts: Counter = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -42,13 +42,13 @@ class Found:
 
 
 def in_own_folder(seed: int, numbers: range, limit_s: float) -> Found:
-    """Run numbered cases in a folder that goes away."""
+    """Run numbered cases in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="lvm-fuzz-") as folder:
         return run_cases(Path(folder).resolve(), seed, numbers, limit_s)
 
 
 def run_cases(folder: Path, seed: int, numbers: range, limit_s: float) -> Found:
-    """Run cases until the time is over, or until a file has changed that none may change."""
+    """Run cases until the time is up, or until a file has changed that none may change."""
     began, found = time.monotonic(), Found()
     with quiet(folder):
         material = prepare(folder / "sound")
@@ -61,22 +61,22 @@ def run_cases(folder: Path, seed: int, numbers: range, limit_s: float) -> Found:
             rng = random.Random(f"{seed} {number}")
             kind = rng.choices(kinds, weights)[0]
             started = time.monotonic()
-            answer, problem = answered(KINDS[kind].run, rng, folder, material)
+            outcome, problem = outcome_of(KINDS[kind].run, rng, folder, material)
             found.longest_s = max(found.longest_s, time.monotonic() - started)
-            found.counts[kind, "wrong" if problem else answer] += 1
+            found.counts[kind, "wrong" if problem else outcome] += 1
             if problem:
                 found.wrong.append(f"case {number} ({kind}): {problem}")
             if (count % LOOK_EVERY == 0 or count == len(numbers)) and (changed := outside(folder, before)):
                 found.wrong.append(f"one of the {LOOK_EVERY} cases up to {number} {changed}")
                 break
         if {path: path.read_bytes() for path in before} != contents:
-            found.wrong.append("a sound file has other bytes and the same time and size")
+            found.wrong.append("a valid file has changed, with the same time and size")
     return found
 
 
 @contextlib.contextmanager
 def quiet(folder: Path) -> Iterator[None]:
-    """Keep converted corpora in `folder`, and the working directory deep in it, for the length of a run."""
+    """Within the block, cache converted corpora in `folder`, and work deep inside it."""
     old, work = Path.cwd(), folder / "case" / "a" / "b"  # a relative path such as ../../x stays in `case`
     work.mkdir(parents=True)
     (folder / "cache").mkdir()
@@ -91,7 +91,7 @@ def quiet(folder: Path) -> Iterator[None]:
 
 
 def empty(folder: Path, but: str | None = None) -> None:
-    """Remove what is in a folder, but not the folder, which may be the working directory, nor names that have `but`."""
+    """Empty a folder, except for names that contain `but`; the folder itself may be the working directory."""
     for entry in os.scandir(folder):
         if but is not None and but in entry.name:
             continue
@@ -108,18 +108,18 @@ def state(folder: Path) -> dict[Path, tuple[int, int, int]]:
 
 
 def outside(folder: Path, before: dict) -> str | None:
-    """Return what changed outside of the folders that a case may write to."""
+    """Return what changed outside the folders that a case may write to."""
     if extra := {path.name for path in folder.iterdir()} - {"sound", "cache", "case"}:
         return f"made {sorted(extra)[0]}"
-    return None if state(folder / "sound") == before else "changed a file that is not its own"
+    return None if state(folder / "sound") == before else "changed a file outside its folder"
 
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Raise Hung in a case that takes too long; end the process where not even that can be done."""
+    """Raise Hung in a case that takes too long; if that fails, end the process."""
 
     def ring(*_) -> None:
-        raise Hung(f"over {LONGEST_S:.0f} s of the processor, or {LONGEST_WALL_S:.0f} s")
+        raise Hung(f"over {LONGEST_S:.0f} s of CPU time, or {LONGEST_WALL_S:.0f} s of wall time")
 
     timers = (
         (signal.ITIMER_PROF, signal.SIGPROF, LONGEST_S),
@@ -138,22 +138,22 @@ def guarded() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def answered(case, rng: random.Random, folder: Path, material: Material) -> tuple[str, str | None]:
-    """Run one case; return how it ended, and what was wrong about that."""
+def outcome_of(case, rng: random.Random, folder: Path, material: Material) -> tuple[str, str | None]:
+    """Run one case; return its outcome, and the problem if there is one."""
     work = folder / "case" / "a" / "b"
     empty(work)
     empty(folder / "cache", but=EMBEDDED)
-    said, told = io.StringIO(), io.StringIO()
+    stdout, stderr = io.StringIO(), io.StringIO()
     try:
-        with guarded(), contextlib.redirect_stderr(told), contextlib.redirect_stdout(said):
+        with guarded(), contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(stdout):
             status = case(rng, work, material)
     except SystemExit as stop:
         status = stop.code
     except BaseException:
         return "", "\n".join(traceback.format_exc().splitlines()[-TRACEBACK_LINES:])
-    text = told.getvalue()
-    if status in (0, 1) and not text:  # 1: a study that tells of failed trials
+    text = stderr.getvalue()
+    if status in (0, 1) and not text:  # 1: a study with failed trials
         return "run", None
     if status == 2 and text.startswith("error: ") and text.find("\n") == len(text) - 1 and not OBEYED.search(text):
         return "refused", None
-    return "", f"status {status}, told {text!r}"
+    return "", f"status {status}, stderr {text!r}"

@@ -1,4 +1,4 @@
-"""Spoil bytes, values and trees of values."""
+"""Damage bytes, values and trees of values."""
 
 import copy
 import random
@@ -29,7 +29,7 @@ def spoiled(data: bytes, rng: random.Random) -> bytes:
 
 
 def spoil(tree: dict | list, rng: random.Random, names: tuple = ("nonsense", 7)) -> None:
-    """Replace, remove or add a value at a random place of nested mappings and lists."""
+    """Replace, remove or add a value at a random place in nested mappings and lists."""
     place: Any = tree
     while True:
         keys = list(place) if isinstance(place, dict) else list(range(len(place)))

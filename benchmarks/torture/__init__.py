@@ -1,1 +1,1 @@
-"""Provoke faults in studies for real, over and over, and count what they cost. See docs/faults.md."""
+"""Inject real faults into studies, again and again, and count what they cost. See docs/faults.md."""

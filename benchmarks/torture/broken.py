@@ -1,14 +1,14 @@
-"""Trials that break off, each in its own way: the study goes on, and a later resume completes it."""
+"""Trials that break in different ways: the study continues, and a later resume completes it."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.torture.faults import told
+from benchmarks.torture.faults import as_problem
 from benchmarks.torture.injection import ENDS, failing
 from benchmarks.torture.study import CELL_IDS, Runner
 
-LIMIT = "30s"  # of a trial; an honest one takes about a second, and that a worker died is seen late on a busy machine
+LIMIT = "30s"  # per trial; a normal one takes about a second, but a busy machine detects a dead worker late
 BROKEN = {
     "hang": "a hung trial",
     "kill": "a worker killed every time",
@@ -18,9 +18,9 @@ BROKEN = {
 
 
 def break_trials(runner: Runner, kinds: list[str], replicate: int) -> dict[str, list[str]]:
-    """Ask for one more replicate, in which a confirm trial of each cell breaks off; return the problems by name.
+    """Run one more replicate in which a confirm trial of each cell breaks; return the problems by name.
 
-    kinds: of fault, in the order of the cells; no more than there are cells.
+    kinds: kinds of fault, in the order of the cells, at most one per cell.
     """
     kinds = dict(zip(CELL_IDS, kinds, strict=False))
     environment = failing({f"{cell_id}/{replicate}": kind for cell_id, kind in kinds.items()})
@@ -28,7 +28,7 @@ def break_trials(runner: Runner, kinds: list[str], replicate: int) -> dict[str, 
         "--set", f"replicates={replicate}", "--set", f"trial_time_limit={LIMIT}", environment=environment
     )
     if ended.status != 1 or "Traceback" in ended.errors:
-        return {BROKEN[kind]: told(ended) for kind in kinds.values()}
+        return {BROKEN[kind]: as_problem(ended) for kind in kinds.values()}
     trials = pd.read_parquet(runner.study / "trials").query("stage == 'confirm' and replicate == @replicate")
     found = trials.set_index("cell_id")
     return {BROKEN[kind]: _problems(found, cell_id, kind) for cell_id, kind in kinds.items()}
@@ -46,7 +46,7 @@ def _problems(found: pd.DataFrame, cell_id: str, kind: str) -> list[str]:
 
 
 def forget_diverged(study: Path) -> None:
-    """Remove the rows of diverged confirm trials: they are findings, and stand on every resume."""
+    """Remove the rows of diverged confirm trials, which a resume would not repeat."""
     trials = pd.read_parquet(study / "trials").query("stage == 'confirm' and status == 'diverged'")
     for trial_id in trials.trial_id:
         (study / "trials" / f"{trial_id}.parquet").unlink()

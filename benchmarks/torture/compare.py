@@ -1,4 +1,4 @@
-"""Follow what a study has recorded from fault to fault, and compare it with an undisturbed one at the end."""
+"""Track a study's records from fault to fault, and compare them with an undisturbed study at the end."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,20 +21,20 @@ class Count:
 
 @dataclass
 class Watch:
-    """Follows the records of one study from fault to fault, and charges each fault with what it cost."""
+    """Tracks the records of one study from fault to fault, and charges each fault with the trials that it cost."""
 
     counts: dict[str, Count]
     latest: dict[str, tuple[object, str]] = field(default_factory=dict)
 
     def see(self, study: Path, fault: str) -> None:
-        """Take in what is recorded just before a fault: a trial that has ended anew was repeated."""
+        """Note the records just before a fault: a trial with a new end time was repeated."""
         for trial_id, when in recorded(study).items():
             if trial_id in self.latest and self.latest[trial_id][0] != when:
                 self.counts[self.latest[trial_id][1]].repeated += 1
             self.latest[trial_id] = (when, fault)
 
     def close(self, study: Path) -> None:
-        """Take in the end of a study: a trial that is not there any more was lost."""
+        """Note the records at the end of a study: a trial that is missing was lost."""
         now = recorded(study)
         for trial_id, (when, fault) in self.latest.items():
             self.counts[fault].lost += trial_id not in now
@@ -42,11 +42,11 @@ class Watch:
 
 
 def recorded(study: Path) -> dict[str, pd.Timestamp]:
-    """Return when each recorded trial ended, by id; parts that cannot be read are no records."""
+    """Return when each recorded trial ended, by id; unreadable files are ignored."""
     found = {}
-    for part in (study / "trials").glob("[!.]*.parquet"):
+    for file in (study / "trials").glob("[!.]*.parquet"):
         try:
-            row = pd.read_parquet(part, columns=["trial_id", "finished_at", "status"]).iloc[0]
+            row = pd.read_parquet(file, columns=["trial_id", "finished_at", "status"]).iloc[0]
         except (OSError, ValueError, IndexError):
             continue
         if row.status not in ("failed", "infeasible"):
@@ -55,7 +55,7 @@ def recorded(study: Path) -> dict[str, pd.Timestamp]:
 
 
 def differences(study: Path, undisturbed: Path) -> list[str]:
-    """Return in what a finished study differs from an undisturbed one; nothing, where all is well."""
+    """Return the differences between a finished study and an undisturbed one."""
     mine, other = (pd.read_parquet(folder / "trials") for folder in (study, undisturbed))
     found = []
     if not mine.trial_id.is_unique:

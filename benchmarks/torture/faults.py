@@ -1,4 +1,4 @@
-"""The faults of a running driver and of records: each is provoked for real, and leaves the driver in a known way."""
+"""Faults of a running driver and of records: each is injected for real, and ends the driver in a known way."""
 
 import os
 import random
@@ -16,7 +16,7 @@ from benchmarks.torture.study import END_S, Driver, Ended, Pace, Runner, names
 
 @dataclass
 class Tortured:
-    """One study under torture. driver: the one that runs now, if any. is_done: a driver has come to the study's end."""
+    """One study under torture. driver: the running one, if any. is_done: a driver has finished the study."""
 
     runner: Runner
     pace: Pace
@@ -29,13 +29,13 @@ class Tortured:
         return self.runner.study
 
     def runs(self, rng: random.Random) -> bool:
-        """Have a driver run, wait for a random moment, and return whether it still runs."""
+        """Start a driver if none runs, wait for a random moment, and return whether it still runs."""
         self.driver = self.driver or self.runner.start()
         self.pace.wait_for_a_moment(self.driver, self.study, rng)
         return not self.driver.has_ended
 
     def ended(self) -> Ended:
-        """Wait for the end of the driver."""
+        """Wait for the driver to end."""
         ended = self.driver.end()
         self.driver = None
         self.is_done = ended.status == 0
@@ -43,43 +43,43 @@ class Tortured:
 
 
 Strike = Callable[[Tortured, random.Random], bool]
-Provoke = Callable[[Tortured, random.Random], list[str] | None]
+Inject = Callable[[Tortured, random.Random], list[str] | None]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """provoke: returns None where the fault could not be provoked, else what was wrong with how it ended.
+    """inject: returns None if the fault could not be injected, else the problems with its outcome.
 
-    at_rest: it is provoked while no driver runs. is_allowed: whether this machine lets it be provoked.
+    at_rest: injected while no driver runs. is_allowed: whether this machine permits the fault.
     """
 
     name: str
-    provoke: Provoke
+    inject: Inject
     at_rest: bool = False
     is_allowed: Callable[[], bool] = lambda: True
 
 
-def kills(strike: Strike, statuses: tuple[int, ...]) -> Provoke:
+def kills(strike: Strike, statuses: tuple[int, ...]) -> Inject:
     """Return the fault that ends the driver with one of these statuses, without a traceback."""
 
-    def provoke(tortured: Tortured, rng: random.Random) -> list[str] | None:
-        tortured.driver.see_family()
+    def inject(tortured: Tortured, rng: random.Random) -> list[str] | None:
+        tortured.driver.update_family()
         hit = strike(tortured, rng)
         ended = tortured.ended()
         tortured.num_kills += hit
-        is_sound = ended.status in (*statuses, 0) and "Traceback" not in ended.said
-        return [] if hit and is_sound else told(ended) if hit else None
+        is_sound = ended.status in (*statuses, 0) and "Traceback" not in ended.output
+        return [] if hit and is_sound else as_problem(ended) if hit else None
 
-    return provoke
+    return inject
 
 
-def told(ended: Ended) -> list[str]:
-    """Return how a driver ended, as a problem."""
-    return [f"status {ended.status}: {ended.said[-2000:]}"]
+def as_problem(ended: Ended) -> list[str]:
+    """Describe how a driver ended, as a list of one problem."""
+    return [f"status {ended.status}: {ended.output[-2000:]}"]
 
 
 def signal_driver(number: int) -> Strike:
-    """Return what sends a signal to the driver; Ctrl-C reaches all its processes, as in a terminal."""
+    """Return a strike that signals the driver; SIGINT goes to all its processes, as Ctrl-C in a terminal does."""
 
     def strike(tortured: Tortured, rng: random.Random) -> bool:
         if tortured.driver.has_ended:
@@ -91,7 +91,7 @@ def signal_driver(number: int) -> Strike:
 
 
 def kill_worker(tortured: Tortured, rng: random.Random) -> list[str] | None:
-    """Kill a process that runs trials, and wait until the study has gone on."""
+    """Kill a process that runs trials, and wait until the study has continued."""
     workers = trial_workers(tortured.driver)
     if not workers:
         return None
@@ -100,15 +100,15 @@ def kill_worker(tortured: Tortured, rng: random.Random) -> list[str] | None:
     while time.monotonic() < deadline:
         if tortured.driver.has_ended:
             ended = tortured.ended()
-            return [] if ended.status == 0 else told(ended)
+            return [] if ended.status == 0 else as_problem(ended)
         if names(tortured.study / "trials") - before:
             return []
         tortured.driver.wait(0.1)
-    return ["the study did not go on"]
+    return ["the study did not continue"]
 
 
 def kill_over_stopped_workers(tortured: Tortured, rng: random.Random) -> bool:
-    """Freeze the workers, kill the driver, and wake them up once it is gone: they outlive it and go on writing."""
+    """Freeze the workers, kill the driver, and resume them once it is gone: they outlive it and may still write."""
     workers = trial_workers(tortured.driver)
     for worker in workers:
         worker.suspend()
@@ -121,8 +121,8 @@ def kill_over_stopped_workers(tortured: Tortured, rng: random.Random) -> bool:
 
 
 def kill_between_writes(tortured: Tortured, rng: random.Random) -> bool:
-    """Kill the driver when a trial's ranks are written and its row is not."""
-    deadline = time.monotonic() + 3  # while it waits, the study goes on
+    """Kill the driver when a trial's ranks have been written but not its row."""
+    deadline = time.monotonic() + 3  # the study continues meanwhile
     while not tortured.driver.has_ended and time.monotonic() < deadline:
         if names(tortured.study / "ranks") - names(tortured.study / "trials"):
             tortured.driver.process.kill()
@@ -132,7 +132,7 @@ def kill_between_writes(tortured: Tortured, rng: random.Random) -> bool:
 
 
 def after_kill(damage: Callable[[Path, random.Random], bool]) -> Strike:
-    """Return what kills the driver and then damages its records."""
+    """Return a strike that kills the driver and then damages its records."""
 
     def strike(tortured: Tortured, rng: random.Random) -> bool:
         signal_driver(signal.SIGKILL)(tortured, rng)
@@ -143,39 +143,39 @@ def after_kill(damage: Callable[[Path, random.Random], bool]) -> Strike:
 
 
 def cut_record(study: Path, rng: random.Random) -> bool:
-    """Cut a random part of any table short."""
+    """Truncate a random file of any table."""
     return _cut(sorted(study.glob("*/[!.]*.parquet")), rng)
 
 
 def cut_search_row(study: Path, rng: random.Random) -> bool:
-    """Cut the row of a random search trial short."""
-    return _cut([part for part in sorted(study.glob("trials/[!.]*.parquet")) if _stage(part) == "search"], rng)
+    """Truncate the row file of a random search trial."""
+    return _cut([file for file in sorted(study.glob("trials/[!.]*.parquet")) if _stage(file) == "search"], rng)
 
 
-def _stage(part: Path) -> str | None:
+def _stage(file: Path) -> str | None:
     try:
-        return pd.read_parquet(part, columns=["stage"]).stage[0]
+        return pd.read_parquet(file, columns=["stage"]).stage[0]
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _cut(parts: list[Path], rng: random.Random) -> bool:
-    if parts:
-        part = rng.choice(parts)
-        os.truncate(part, rng.randrange(part.stat().st_size))
-    return bool(parts)
+def _cut(files: list[Path], rng: random.Random) -> bool:
+    if files:
+        file = rng.choice(files)
+        os.truncate(file, rng.randrange(file.stat().st_size))
+    return bool(files)
 
 
 def add_foreign_file(study: Path, rng: random.Random) -> bool:
-    """Put a file of something else among the records."""
+    """Put a foreign file among the records."""
     folder = study / rng.choice(["trials", "curves", "ranks"])
     if folder.is_dir():
-        (folder / rng.choice(["notes.txt", "copy of a part.parquet"])).write_bytes(rng.randbytes(200))
+        (folder / rng.choice(["notes.txt", "copy of a record.parquet"])).write_bytes(rng.randbytes(200))
     return folder.is_dir()
 
 
 def start_two_drivers(tortured: Tortured, rng: random.Random) -> list[str] | None:
-    """Start two drivers on the study, one soon after the other: one of them is refused, and the other goes on."""
+    """Start two drivers on the study, one soon after the other: one of them is refused, and the other continues."""
     first = tortured.runner.start()
     time.sleep(rng.uniform(0, 2))
     second, deadline = tortured.runner.start(log="second"), time.monotonic() + END_S
@@ -183,7 +183,7 @@ def start_two_drivers(tortured: Tortured, rng: random.Random) -> list[str] | Non
         second.wait(0.1)
     late, tortured.driver = (second, first) if second.has_ended else (first, second)
     ended = late.end()
-    return [] if ended.is_refusal and "must have one driver" in ended.errors else told(ended)
+    return [] if ended.is_refusal and "must have one driver" in ended.errors else as_problem(ended)
 
 
 OF_RECORDS = (
@@ -193,16 +193,16 @@ OF_RECORDS = (
     Fault("SIGKILL of a worker", kill_worker),
     Fault("workers outlive the driver", kills(kill_over_stopped_workers, (-9,))),
     Fault("SIGKILL between two writes", kills(kill_between_writes, (-9,))),
-    Fault("a record cut short", kills(after_kill(cut_record), (-9,))),
-    Fault("a search row cut short", kills(after_kill(cut_search_row), (-9,))),
+    Fault("a truncated record", kills(after_kill(cut_record), (-9,))),
+    Fault("a truncated search row", kills(after_kill(cut_search_row), (-9,))),
     Fault("a foreign file", kills(after_kill(add_foreign_file), (-9,))),
     Fault("two drivers", start_two_drivers, at_rest=True),
 )
 
 
 def trial_workers(driver: Driver) -> list[psutil.Process]:
-    """Return the processes that run a driver's trials, now."""
-    return [process for process in driver.see_family() if _is_trial_worker(process)]
+    """Return the processes that run a driver's trials now."""
+    return [process for process in driver.update_family() if _is_trial_worker(process)]
 
 
 def _is_trial_worker(process: psutil.Process) -> bool:

@@ -1,4 +1,4 @@
-"""What makes trials, the disk or the code of a study fail: shared by the torture and the tests of faults."""
+"""Make trials, the disk or the code of a study fail; shared by the torture and the tests of faults."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 INJECTED = Path(__file__).parent / "injected"
 
-# kind of fault: how the row of its trial then ends (status, stop_reason)
+# kind of fault: (status, stop_reason) of its trial's row
 ENDS = {
     "hang": ("timeout", "time_limit"),
     "spin": ("timeout", "time_limit"),
@@ -22,21 +22,21 @@ ENDS = {
 
 def failing(trials: dict[str, str]) -> dict[str, str]:
     """Return the environment in which confirm trials fail. trials: kind of fault by `CELL/REPLICATE`."""
-    told = ",".join(f"{kind}:{trial}" for trial, kind in trials.items())
-    return dict(os.environ) | {"PYTHONPATH": str(INJECTED), "LVM_FAULT": told}
+    faults = ",".join(f"{kind}:{trial}" for trial, kind in trials.items())
+    return dict(os.environ) | {"PYTHONPATH": str(INJECTED), "LVM_FAULT": faults}
 
 
 @cache
 def can_mount() -> bool:
-    """Return whether this user may mount a small file system of its own."""
+    """Return whether this user may mount a small private file system."""
     line = ["unshare", "-m", "sh", "-c", "mount -t tmpfs -o size=1m tmpfs /mnt"]
     return shutil.which("unshare") is not None and subprocess.run(line, capture_output=True).returncode == 0
 
 
 def mounted(out: Path, options: str, then: str = "") -> tuple[str, ...]:
-    """Return what makes the command after it see `out` as a file system of its own, filled with what is there.
+    """Return a command prefix that mounts a private file system on `out`, with its contents copied in and back out.
 
-    then: shell commands before the command. What it leaves there is what `out` holds afterwards.
+    then: shell commands to run before the command.
     """
     script = (
         f'set -e; keep=$(mktemp -d); cp -a "{out}/." "$keep"; mount -t tmpfs -o {options} tmpfs "{out}"; '
@@ -48,19 +48,19 @@ def mounted(out: Path, options: str, then: str = "") -> tuple[str, ...]:
 
 
 def full_disk(out: Path, room_bytes: int) -> tuple[str, ...]:
-    """Return what makes the command after it run out of disk once it has written so much."""
+    """Return a command prefix that fills the disk after `room_bytes`."""
     page = os.sysconf("SC_PAGE_SIZE")
     pages = sum(-(-path.stat().st_size // page) for path in out.rglob("*") if path.is_file())
     return mounted(out, f"size={pages * page + room_bytes}")
 
 
 def read_only(out: Path) -> tuple[str, ...]:
-    """Return what makes the command after it unable to write to `out`."""
+    """Return a command prefix that makes `out` read-only."""
     return mounted(out, "size=1g", then=f'mount -o remount,ro "{out}";')
 
 
 def changed_code(folder: Path) -> Path:
-    """Copy this project with one more line in its trainer to a new folder, and return it."""
+    """Copy this project to a new folder, with one more line in its trainer, and return it."""
     for name in ("lvm_core", "study", "search_spaces"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     with (folder / "lvm_core" / "trainer.py").open("a") as trainer:

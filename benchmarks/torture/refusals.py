@@ -1,4 +1,4 @@
-"""The faults of a driver's surroundings: it must stop in one sentence, and leave the records as they are."""
+"""Faults of a driver's environment: it must stop with one sentence and leave the records unchanged."""
 
 import random
 import tempfile
@@ -6,35 +6,35 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.torture.faults import Fault, Provoke, Tortured, told
+from benchmarks.torture.faults import Fault, Inject, Tortured, as_problem
 from benchmarks.torture.injection import can_mount, changed_code, full_disk, read_only
 from lvm_core.kalman import KalmanConfig, KalmanModel
 
-ROOM_BYTES = (60_000, 250_000)  # left on the full disk: enough to begin, too little for all
+ROOM_BYTES = (60_000, 250_000)  # left on the full disk: enough to start, too little to finish
 
 
-def refused(words: str, *more: str, **how) -> Provoke:
-    """Return the resume that must be refused with these words; how: of `Runner.start`, from the folder it may use."""
+def refused(words: str, *more: str, **how) -> Inject:
+    """Return a resume that must be refused with these words. how: arguments of `Runner.start`, made in a folder."""
 
-    def provoke(tortured: Tortured, rng: random.Random) -> list[str] | None:
+    def inject(tortured: Tortured, rng: random.Random) -> list[str] | None:
         before = contents(tortured.study)
         with tempfile.TemporaryDirectory(prefix="lvm-torture-") as folder:
             ended = tortured.runner.run(*more, **{name: made(tortured, Path(folder)) for name, made in how.items()})
-        problems = [] if ended.is_refusal and words in ended.errors else told(ended)
+        problems = [] if ended.is_refusal and words in ended.errors else as_problem(ended)
         return problems + ["the study was changed"] * (contents(tortured.study) != before)
 
-    return provoke
+    return inject
 
 
 def fill_disk(tortured: Tortured, rng: random.Random) -> list[str] | None:
-    """Let the disk run full in the middle of the study."""
+    """Fill the disk in the middle of the study."""
     ended = tortured.runner.run(before=full_disk(tortured.runner.out, rng.randint(*ROOM_BYTES)))
     tortured.is_done = ended.status == 0
     if tortured.is_done:
         return None
-    problems = [] if ended.is_refusal and "No space left on device" in ended.errors else told(ended)
+    problems = [] if ended.is_refusal and "No space left on device" in ended.errors else as_problem(ended)
     torn = [path.name for path in tortured.study.glob("*/.*.parquet.*")]
-    return problems + [f"a torn part is left: {name}" for name in torn]
+    return problems + [f"a partial file is left: {name}" for name in torn]
 
 
 def contents(study: Path) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ END_S = 180  # a driver that has not ended by then hangs
 
 
 def space_for(corpus: str) -> dict:
-    """Return a study of four cells whose trials take about a second; a corpus file may be small."""
+    """Return a study of four cells whose trials take about a second, for a small corpus too."""
     return {
         "question": "Does a study survive torture?",
         "cells": {"context_length": CONTEXTS, "num_sequences": SIZES},
@@ -36,10 +36,10 @@ def space_for(corpus: str) -> dict:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a driver ended, and all it printed. errors: what of it went to stderr."""
+    """How a driver ended. output: stdout and stderr. errors: stderr only."""
 
     status: int
-    said: str
+    output: str
     errors: str
 
     @property
@@ -50,7 +50,7 @@ class Ended:
 
 @dataclass
 class Driver:
-    """A driver that runs, where it writes what it says, and the processes seen to be its own."""
+    """A running driver. log: its output. family: its known child processes."""
 
     process: subprocess.Popen
     log: Path
@@ -61,14 +61,14 @@ class Driver:
         return self.process.poll() is not None
 
     def wait(self, seconds: float) -> None:
-        """Let it run for so long, or to its end."""
+        """Wait so long, or until the driver ends."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             return
 
-    def see_family(self) -> list[psutil.Process]:
-        """Take in which processes are its own now: once it is dead they are nobody's."""
+    def update_family(self) -> list[psutil.Process]:
+        """List its child processes now; after its death they cannot be found."""
         try:
             self.family = psutil.Process(self.process.pid).children(recursive=True)
         except psutil.Error:
@@ -76,9 +76,9 @@ class Driver:
         return self.family
 
     def end(self) -> Ended:
-        """Wait until the driver and what it started are gone. One that hangs is killed, and its status says so."""
+        """Wait until the driver and its children are gone. A hung driver is killed and gets status -1000."""
         if not self.has_ended:
-            self.see_family()
+            self.update_family()
         try:
             status = self.process.wait(END_S)
         except subprocess.TimeoutExpired:
@@ -89,8 +89,8 @@ class Driver:
         for process in alive:
             if process.is_running():
                 process.kill()
-        said = [path.read_text(errors="replace") for path in (self.log, self.log.with_suffix(".errors"))]
-        return Ended(status, "".join(said), said[1])
+        texts = [path.read_text(errors="replace") for path in (self.log, self.log.with_suffix(".errors"))]
+        return Ended(status, "".join(texts), texts[1])
 
 
 @dataclass(frozen=True)
@@ -113,41 +113,41 @@ class Runner:
         environment: dict[str, str] | None = None,
         before: tuple[str, ...] = (),
         root: Path = ROOT,
-        log: str = "said",
+        log: str = "output",
     ) -> Driver:
-        """Start the study, or go on with it; its output goes to files, which no pipe can block.
+        """Start or resume the study; its output goes to files, since a full pipe would block it.
 
-        more: further arguments. before: a command that runs the driver. root: the folder of the code.
+        more: further arguments. before: a command prefix. root: the folder of the code.
         """
         self.out.mkdir(exist_ok=True)
         line = [*before, sys.executable, "-m", "study.run", self.space, "--corpus", corpus or self.corpus]
         line += ["--out", str(self.out), "--study", STUDY, "--workers", str(self.num_workers), "--no-report"]
         path = self.out.with_name(f"{self.out.name}-{log}.txt")
-        with path.open("w") as said, path.with_suffix(".errors").open("w") as errors:
+        with path.open("w") as output, path.with_suffix(".errors").open("w") as errors:
             process = subprocess.Popen(
                 [*line, "--rerun", "failed", *more],
                 cwd=root,
                 env=environment,
-                stdout=said,
+                stdout=output,
                 stderr=errors,
                 start_new_session=True,
             )
         return Driver(process, path, [])
 
     def run(self, *more: str, **how) -> Ended:
-        """Run to the end, as `start` is told."""
+        """Run to the end, with the arguments of `start`."""
         return self.start(*more, **how).end()
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How long an undisturbed study takes. start_s: until its first trial begins; work_s: from there to its end."""
+    """How long an undisturbed study takes. start_s: until its first trial begins. work_s: from there to its end."""
 
     start_s: float
     work_s: float
 
     def wait_for_a_moment(self, driver: Driver, study: Path, rng) -> None:
-        """Wait for a random moment: one in four while the driver starts, else one soon after a new record."""
+        """Wait for a random moment: while the driver starts (one in four), or soon after a new record."""
         if rng.random() < 0.25:
             return driver.wait(rng.uniform(0, self.start_s))
         before, deadline = names(study / "trials"), time.monotonic() + END_S
@@ -157,5 +157,5 @@ class Pace:
 
 
 def names(folder: Path) -> set[str]:
-    """Return the trials that a table has parts of."""
+    """Return the trials that a table has files of."""
     return {path.stem for path in folder.glob("*.parquet") if not path.name.startswith(".")}

@@ -1,1 +1,1 @@
-"""Turn documents into a corpus of vectors, and tell what a corpus can carry: `python -m study.corpus`."""
+"""Turn documents into a corpus of vectors, inspect it, convert it: `python -m study.corpus`."""

@@ -1,4 +1,4 @@
-"""Encode chunks in batches sorted by length, keeping each finished batch, so that a killed run goes on where it was."""
+"""Encode chunks in batches sorted by length; finished batches are kept, so a killed run resumes where it stopped."""
 
 import hashlib
 import shutil
@@ -12,16 +12,16 @@ import numpy as np
 
 from study.corpus.encoder import Encoder
 
-BATCH_SIZE = {"cpu": 16, "mps": 64, "cuda": 512}  # texts; benchmarks/encode_speed.py measured the CPU's
+BATCH_SIZE = {"cpu": 16, "mps": 64, "cuda": 512}  # texts; the CPU's is from benchmarks/encode_speed.py
 LINE_EVERY_S = 10.0
 BLOCK_ROWS = 65_536  # rows read at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What is encoded. Batches are stretches of `order`, longest texts first: what needs most memory fails at once.
+    """One encoding job. Batches are slices of `order`, longest texts first, so that memory runs out early or never.
 
-    texts: [V] in reading order. folder: where the work lies until the corpus is whole.
+    texts: [V] in reading order. folder: holds the vectors until the corpus is complete.
     """
 
     texts: list[str]
@@ -52,33 +52,33 @@ class Job:
 
 
 def encode_all(job: Job, say: Callable[[str], None]) -> np.ndarray:
-    """Return all vectors, [V, D] float16, encoding only the batches that no earlier run has finished."""
+    """Return all vectors, [V, D] float16, encoding only the batches that no earlier run finished."""
     vectors = _open_work(job)
-    there = finished_rows(vectors)
-    missing = [batch for batch in range(job.num_batches) if not there[job.rows(batch)].all()]
+    finished = finished_rows(vectors)
+    missing = [batch for batch in range(job.num_batches) if not finished[job.rows(batch)].all()]
     if len(missing) < job.num_batches:
-        say(f"going on after {job.num_batches - len(missing):,} of {job.num_batches:,} batches")
+        say(f"resuming after {job.num_batches - len(missing):,} of {job.num_batches:,} batches")
     progress = Progress(job, missing, say)
     for done, batch in enumerate(missing, 1):
         rows = job.rows(batch)
         vectors[rows] = job.encoder.encode([job.texts[row] for row in rows]).astype(np.float16)
-        progress.tell(done)
+        progress.report(done)
     vectors.flush()
     return vectors
 
 
 def finished_rows(vectors: np.ndarray) -> np.ndarray:
-    """Tell which rows hold a unit vector. [V] bool.
+    """Return which rows hold a unit vector. [V] bool.
 
-    The vectors themselves say what is finished: a mapped file outlives a killed process without being forced to the
-    disk after every batch, and what a power cut took away reads as zeros.
+    The vectors themselves mark what is finished: a mapped file survives a killed process without a sync after every
+    batch, and rows lost in a power cut read as zeros.
     """
     blocks = (vectors[start : start + BLOCK_ROWS].astype(np.float32) for start in range(0, len(vectors), BLOCK_ROWS))
     return np.concatenate([np.abs(np.linalg.norm(block, axis=1) - 1) < 0.01 for block in blocks])
 
 
 def _open_work(job: Job) -> np.memmap:
-    """Return the vectors so far; work of another job is begun afresh."""
+    """Open the vectors so far; those of another job are discarded."""
     shape, path, key = (len(job.texts), job.encoder.dim), job.folder / "vectors.npy", job.folder / "key"
     if key.is_file() and key.read_text() == job.key:  # written last, so the vectors are there
         return np.lib.format.open_memmap(path, mode="r+")
@@ -91,7 +91,7 @@ def _open_work(job: Job) -> np.memmap:
 
 
 class Progress:
-    """Says how far it is, how fast, and how long it will take; cost is characters, padding counted."""
+    """Reports progress, speed and time left; cost is counted in characters, including padding."""
 
     def __init__(self, job: Job, missing: list[int], say: Callable[[str], None]):
         self.say, self.num_chunks = say, len(job.texts)
@@ -101,8 +101,8 @@ class Progress:
         self.before = self.num_chunks - self.chunks[-1]
         self.started = self.last_line = time.monotonic()
 
-    def tell(self, done: int) -> None:
-        """Print a line after the last batch, and where ten seconds have passed since the last one."""
+    def report(self, done: int) -> None:
+        """Print a line every ten seconds and after the last batch."""
         now = time.monotonic()
         if now - self.last_line < LINE_EVERY_S and done < len(self.chunks) - 1:
             return

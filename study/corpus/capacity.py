@@ -1,4 +1,4 @@
-"""Tell which contexts and how many training sequences a corpus can fill, by the rules of a study."""
+"""Compute the context lengths and training sequences that a corpus can fill, by the rules of a study."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from lvm_core.errors import InputError
 
 @dataclass(frozen=True)
 class Capacity:
-    """num_sequences: the most there are for training. num_queries: what both held-out parts have, at most 2,000."""
+    """num_sequences: the maximum for training. num_queries: per held-out part, at most 2,000."""
 
     context_length: int
     num_sequences: int
@@ -19,7 +19,7 @@ class Capacity:
 
 
 def capacities(corpus: Corpus, seed: int) -> tuple[list[Capacity], str | None]:
-    """Return the contexts 1, 2, 4, … that a study of this corpus could use, and why the next one cannot be."""
+    """Return the contexts 1, 2, 4, … that a study of this corpus could use, and why the next one is infeasible."""
     found, longest = [], int(np.diff(corpus.chain_starts).max())
     for context in (1 << power for power in range(longest.bit_length())):
         try:

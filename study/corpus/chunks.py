@@ -1,7 +1,7 @@
-"""Cut a document in chunks of about a sentence: 8 to 40 words, each a character range of the document.
+"""Cut a document into chunks of about a sentence: 8 to 40 words, each a character range of the document.
 
-Sentences come from sentencex (Wikimedia, about 300 languages). Words are what stands between blanks, so a language
-that writes none between words (Chinese, Japanese, Thai) is not served by these rules.
+Sentences come from sentencex (Wikimedia, about 300 languages). Words are separated by whitespace, so
+languages without it (Chinese, Japanese, Thai) are not supported.
 """
 
 import itertools
@@ -14,13 +14,13 @@ from lvm_core.errors import InputError
 MIN_WORDS, MAX_WORDS = 8, 40
 WORD = re.compile(r"\S+")
 LANGUAGE = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*")
-PAUSES = ".!?;:,)—–…”\"'"  # a word that ends in one is a good place to cut after
-RULES = f"sentencex sentences, {MIN_WORDS} to {MAX_WORDS} words, version 1"  # raise it when a cut would fall elsewhere
+PAUSES = ".!?;:,)—–…”\"'"  # good places to cut are after words that end in one
+RULES = f"sentencex sentences, {MIN_WORDS} to {MAX_WORDS} words, version 1"  # raise the version when cuts move
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """start, end: the character range in the document. text: its words with one blank between."""
+    """start, end: the character range in the document. text: its words, separated by single spaces."""
 
     start: int
     end: int
@@ -31,9 +31,9 @@ def cut(text: str, language: str = "en") -> list[Chunk]:
     """Return the chunks of a document in reading order; together they hold every word of it.
 
     A sentence over 40 words is halved at the pause nearest its middle, again if needed. A piece under 8 words is joined
-    to what follows it, the last one to what stands before it; what grows over 40 words thereby is halved again. Only a
+    to the next one, the last piece to the previous one; a piece that grows over 40 words is halved again. Only a
     document of fewer than 8 words has a shorter chunk.
-    Raises: InputError for a language that is no code of one.
+    Raises: InputError for a malformed language code.
     """
     if not LANGUAGE.fullmatch(language):
         raise InputError(f"a language must be a code such as en or pt-BR, but got {language[:40]!r}. Give --language.")
@@ -46,7 +46,7 @@ def cut(text: str, language: str = "en") -> list[Chunk]:
 
 
 def _sentences(text: str, words: list[tuple[int, int]], language: str) -> list[tuple[int, int]]:
-    """Return sentences as ranges of word numbers; a boundary inside a word is none."""
+    """Return sentences as ranges of word numbers; boundaries inside a word are ignored."""
     starts = [start for start, _ in words]
     ends = {bisect_left(starts, sentence["end_index"]) for sentence in _segmenter()(language, text)}
     edges = sorted({0, len(words)} | {number for number in ends if number < len(words)})
@@ -54,7 +54,7 @@ def _sentences(text: str, words: list[tuple[int, int]], language: str) -> list[t
 
 
 def _halve(piece: tuple[int, int], pauses: set[int]) -> list[tuple[int, int]]:
-    """Halve a range of words until none is over the maximum. No half is under the minimum."""
+    """Halve a range of words until none exceeds the maximum; no half falls below the minimum."""
     first, last = piece
     if last - first <= MAX_WORDS:
         return [piece]
@@ -65,7 +65,7 @@ def _halve(piece: tuple[int, int], pauses: set[int]) -> list[tuple[int, int]]:
 
 
 def _join_short(pieces: list[tuple[int, int]], pauses: set[int]) -> list[tuple[int, int]]:
-    """Join what is under the minimum to what follows, the last to what is before."""
+    """Join a piece under the minimum to the next one, the last to the previous one."""
     joined: list[tuple[int, int]] = []
     begun: int | None = None
     for first, last in pieces:

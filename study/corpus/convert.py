@@ -1,4 +1,4 @@
-"""Write a corpus in another format: `.npz`, a folder with a `.npy` pair, Parquet or Arrow. Values stay as they are."""
+"""Write a corpus in another format: `.npz`, a folder with a `.npy` pair, Parquet or Arrow. Values do not change."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +18,9 @@ ROWS_PER_GROUP = 65_536
 
 
 def convert_corpus(source: str, target: Path, say: Callable[[str], None]) -> None:
-    """Read any format and write the one that the target's ending names; no ending is a folder of `.npy`.
+    """Read any format and write the one that the target's ending names; no ending means a folder of `.npy`.
 
-    Raises: InputError for a source that is no corpus, an unknown ending, or a target that exists.
+    Raises: InputError for a source that is not a corpus, an unknown ending, or a target that exists.
     """
     writers = {".npz": write_npz, "": _write_pair, ".parquet": _write_parquet, ".arrow": _write_arrow}
     if target.suffix not in writers:
@@ -34,7 +34,8 @@ def convert_corpus(source: str, target: Path, say: Callable[[str], None]) -> Non
     say(f"wrote {target}: {len(vectors):,} vectors of {vectors.shape[1]} {vectors.dtype}")
     if source != EMBEDDED and index_path(source).is_file():
         say(
-            f"its text stays in {index_path(source)}; copy that to {index_path(target)} to show text with {target.name}"
+            f"its text index stays at {index_path(source)}; to show text with {target.name}, copy it to "
+            f"{index_path(target)}"
         )
 
 
@@ -42,31 +43,35 @@ def _read(source: str) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
     if source == EMBEDDED:
         corpus = open_corpus(EMBEDDED)
         return corpus.vectors, corpus.chain_ids, None
-    open_corpus(source)  # refuses whatever a study would refuse
+    open_corpus(source)  # refuses what a study would refuse
     vectors, chain_ids, titles = corpus_files.read(corpus_files.locate(source))
     check_chain_ids(chain_ids, len(vectors), source)
-    if chain_ids.dtype.kind == "O":  # names out of a table; an array of objects would need pickle
+    if chain_ids.dtype.kind == "O":  # names from a table; an object array would need pickle
         chain_ids = chain_ids.astype(np.str_)
     return vectors, chain_ids, titles
 
 
 def _write_pair(target: Path, vectors: np.ndarray, chain_ids: np.ndarray, titles: list[str] | None) -> None:
-    with appearing(target) as part:
-        part.mkdir()
-        np.save(part / "vectors.npy", vectors, allow_pickle=False)
-        np.save(part / "chain_ids.npy", chain_ids, allow_pickle=False)
+    with appearing(target) as staged:
+        staged.mkdir()
+        np.save(staged / "vectors.npy", vectors, allow_pickle=False)
+        np.save(staged / "chain_ids.npy", chain_ids, allow_pickle=False)
         if titles is not None:
-            np.save(part / corpus_files.TITLES, np.array(titles, np.str_), allow_pickle=False)
+            np.save(staged / corpus_files.TITLES, np.array(titles, np.str_), allow_pickle=False)
 
 
 def _write_parquet(target: Path, vectors: np.ndarray, chain_ids: np.ndarray, titles: list[str] | None) -> None:
-    with appearing(target) as part:
-        pq.write_table(_table(vectors, chain_ids, titles), part, row_group_size=ROWS_PER_GROUP)
+    with appearing(target) as staged:
+        pq.write_table(_table(vectors, chain_ids, titles), staged, row_group_size=ROWS_PER_GROUP)
 
 
 def _write_arrow(target: Path, vectors: np.ndarray, chain_ids: np.ndarray, titles: list[str] | None) -> None:
     table = _table(vectors, chain_ids, titles)
-    with appearing(target) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+    with (
+        appearing(target) as staged,
+        pa.OSFile(str(staged), "wb") as file,
+        pa.ipc.new_file(file, table.schema) as writer,
+    ):
         writer.write_table(table, max_chunksize=ROWS_PER_GROUP)
 
 
@@ -86,6 +91,6 @@ def _text(names: list[str]) -> pa.Array:
         return pa.array(names)
     except UnicodeEncodeError as error:
         raise InputError(
-            f"names and titles in Parquet and Arrow must be text that UTF-8 can write, but one is {error.object!r}, "
-            "with half of a character. Mend it, or convert to .npz or a folder."
+            f"names and titles in Parquet and Arrow must be valid Unicode, but {error.object!r} contains an "
+            "unpaired UTF-16 surrogate. Fix it, or convert to .npz or a folder."
         ) from error

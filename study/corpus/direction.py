@@ -1,7 +1,7 @@
-"""Measure whether the order of a text can be read from its vectors: a ridge predictor with the order kept, and lost.
+"""Measure whether vectors carry the order of their text: a ridge predictor with the order kept, and with it lost.
 
-Cosine cannot tell: averaged over one document, the next vector is exactly as near as the previous one. What a predictor
-makes of the order can. All predictors are judged on the same targets against the same pool.
+Cosine cannot show it: averaged over a document, the next vector is exactly as near as the previous one. A predictor
+can. All predictors are judged on the same targets against the same pool.
 """
 
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from lvm_core.windows import Stream
 from study.analysis.intervals import Resampler, interval
 
 LAGS = 4  # vectors on each side of a target
-FEW_CHAINS = 20  # of test; fewer say little of how documents differ, and one says nothing: stretches are resampled
-STRETCH = 50  # chunks of one document that are resampled together; neighbours are not independent
-MAX_TRAIN = 4000  # windows that the ridge is fitted on; a system of so many equations takes seconds
+FEW_DOCUMENTS = 20  # test documents; with fewer, stretches are resampled, since so few do not show how documents differ
+STRETCH = 50  # chunks of a document resampled together, since neighbours are not independent
+MAX_TRAIN = 4000  # windows to fit the ridge on; that many take seconds
 FORWARD, SHUFFLED, REVERSED, BACKWARD = "in order", "shuffled", "reversed", "backward"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Hit@5 of one way to read, and how much it differs from reading in order, with a 95 % interval."""
+    """Hit@5 of one reading order, and its difference from reading in order, with a 95 % interval."""
 
     name: str
     hit_at_5: float
@@ -41,7 +41,7 @@ class Sides:
     """Targets with enough vectors on both sides in their own document.
 
     before, after: [Q, LAGS, D], both with the vector nearest to the target last. targets: [Q, D]. chain_ids: [Q].
-    stretch_ids: [Q] the stretch of 50 chunks of the part that each target stands in.
+    stretch_ids: [Q], each target's stretch of 50 chunks of its part.
     """
 
     before: np.ndarray
@@ -52,17 +52,17 @@ class Sides:
 
     @property
     def clusters(self) -> tuple[str, np.ndarray]:
-        """Return what is resampled, by name and by the number of each query's: chains, or stretches of few chains."""
-        num_chains = len(np.unique(self.chain_ids))
-        if num_chains >= FEW_CHAINS:
-            return f"{num_chains} chains", self.chain_ids
+        """Return a label and each query's cluster to resample: its document, or its stretch if documents are few."""
+        num_documents = len(np.unique(self.chain_ids))
+        if num_documents >= FEW_DOCUMENTS:
+            return f"{num_documents} documents", self.chain_ids
         count = len(np.unique(self.stretch_ids))
-        return f"{count} stretches of {STRETCH} chunks (test chains: {num_chains})", self.stretch_ids
+        return f"{count} stretches of {STRETCH} chunks (test documents: {num_documents})", self.stretch_ids
 
 
 @dataclass(frozen=True)
 class Direction:
-    """All findings, the number of queries (the pool too), and what the intervals resample."""
+    """All findings, the number of queries (and pool size), and what the intervals resample."""
 
     findings: list[Finding]
     num_queries: int
@@ -70,11 +70,11 @@ class Direction:
 
 
 def measure_direction(dataset: Dataset, seed: int) -> Direction | None:
-    """Return the findings, or None where no part has targets with both sides.
+    """Return the findings, or None if a part has too few targets with both sides.
 
-    in order: the context before the target, oldest vector first. shuffled: the same contexts, each in an order of its
-    own, in training and in queries. reversed: the ridge of `in order`, asked with every context the wrong way round.
-    backward: the target predicted from what follows it.
+    in order: the context before the target, oldest vector first. shuffled: each context in its own random order, in
+    training and in queries. reversed: the ridge of `in order`, queried with every context reversed. backward: the
+    target predicted from the vectors after it.
     """
     parts = {part: _sides(dataset, part, seed) for part in ("train", "validation", "test")}
     if min(len(sides.targets) for sides in parts.values()) < 2:
@@ -93,7 +93,7 @@ def measure_direction(dataset: Dataset, seed: int) -> Direction | None:
 
 
 def _shuffled(contexts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return contexts with the vectors of each in an order of its own. [Q, LAGS, D]."""
+    """Shuffle the vectors of each context independently. [Q, LAGS, D]."""
     order = rng.permuted(np.tile(np.arange(LAGS), (len(contexts), 1)), axis=1)
     return np.take_along_axis(contexts, order[:, :, None], axis=1)
 
@@ -109,10 +109,10 @@ def _compare(hits: dict[str, np.ndarray], clusters: np.ndarray) -> list[Finding]
 
 
 def _ridge_hits(contexts: dict[str, np.ndarray], parts: dict[str, Sides]) -> np.ndarray:
-    """Fit on train, choose the penalty on validation, return test Hit@5 a query. [Q].
+    """Fit on train, choose the penalty on validation, return test Hit@5 per query. [Q].
 
-    The ridge predicts the change against the mean of the context, which knows no order, so that a heavy penalty shrinks
-    towards that and not towards nothing.
+    The ridge predicts the difference from the context's mean, which ignores order, so that a heavy penalty shrinks
+    towards the mean and not towards zero.
     """
     means = {part: values.mean(axis=1) for part, values in contexts.items()}
     features = {part: values.reshape(len(values), -1) for part, values in contexts.items()}

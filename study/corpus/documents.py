@@ -11,16 +11,16 @@ from lvm_core.errors import InputError
 from study.corpus.markdown import blank_markup
 
 PLAIN, MARKDOWN = ".txt", ".md"
-HALF = re.compile("[\ud800-\udfff]")  # half of a surrogate pair: JSON may hold one, no text file can
+SURROGATE = re.compile("[\ud800-\udfff]")  # an unpaired surrogate: JSON can contain one, UTF-8 cannot
 FORMATS = "a folder of .txt and .md, one such file, a .jsonl with `id` and `text`, or a Parquet with a text column"
 
 
 @dataclass(frozen=True)
 class Document:
-    """One document in reading order. `problem` says why it cannot be used, as rule and finding; its text is then "".
+    """One document in reading order. `problem`: why it cannot be used (rule and finding); its text is then "".
 
-    text: characters as they stand in the source, no newline changed, so that a character range finds its place again.
-    readable: the same characters, with the markup of Markdown blanked out.
+    text: the source's characters, newlines unchanged, so that character ranges apply to the source.
+    readable: the same characters with Markdown markup blanked out.
     """
 
     document_id: str
@@ -36,16 +36,16 @@ class Document:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a source holds: its documents in order, and the files that are of another kind."""
+    """The documents of a source, in order, and the files of other kinds."""
 
     documents: list[Document]
     ignored: list[str]
 
 
 def read_documents(source: str, text_column: str = "text") -> Reading:
-    """Read all documents of a source; a folder's come in the order of their paths.
+    """Read all documents of a source; those of a folder in the order of their paths.
 
-    Raises: InputError for a source that is missing, damaged, of another kind, empty, or that has an id twice.
+    Raises: InputError for a source that is missing, damaged, of another kind or empty, or for a repeated id.
     """
     path = Path(source)
     ignored: list[str] = []
@@ -63,7 +63,7 @@ def read_documents(source: str, text_column: str = "text") -> Reading:
         found = f"{path} ends in '{path.suffix}'" if path.exists() else f"{path} is not there"
         raise InputError(f"documents must be {FORMATS}, but {found}.")
     if not documents:
-        raise InputError(f"a source must hold at least one document, but {path} has none. Give {FORMATS}.")
+        raise InputError(f"a source must contain at least one document, but {path} has none. Give {FORMATS}.")
     _refuse_repeated_ids(documents, path)
     return Reading(documents, ignored)
 
@@ -73,13 +73,13 @@ def decode(data: bytes) -> tuple[str, str | None]:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "", "must be UTF-8 text, but is UTF-16 (convert it: iconv -f UTF-16 -t UTF-8)"
     if b"\0" in data:
-        return "", f"must be UTF-8 text, but has a NUL at byte {data.index(0):,}, so it is binary"
+        return "", f"must be UTF-8 text, but has a NUL at byte {data.index(0):,} and is binary"
     try:
         return data.decode("utf-8-sig"), None
     except UnicodeDecodeError as error:
         line, byte = data.count(b"\n", 0, error.start) + 1, data[error.start]
         return "", (
-            f"must be UTF-8 throughout, but line {line:,} has the byte 0x{byte:02x} of another encoding "
+            f"must be UTF-8 throughout, but line {line:,} has the byte 0x{byte:02x} in another encoding "
             "(convert it, e.g.: iconv -f WINDOWS-1252 -t UTF-8)"
         )
 
@@ -102,8 +102,9 @@ def _document(
 ) -> Document:
     if problem is None and not isinstance(text, str):
         problem = f"must be text, but is {type(text).__name__}"
-    if problem is None and (half := HALF.search(text + title + document_id)):
-        problem = f"must be Unicode text, but it, its title or its id has half a character, {ascii(half[0])[1:-1]}"
+    if problem is None and (found := SURROGATE.search(text + title + document_id)):
+        escape = ascii(found[0])[1:-1]
+        problem = f"must be valid Unicode, but its text, title or id contains an unpaired UTF-16 surrogate, {escape}"
     if problem is None and not text.strip():
         problem = "must have text, but is empty"
     return Document(document_id, title, "" if problem else text, problem, is_markdown)
@@ -129,7 +130,7 @@ def _read_jsonl(path: Path, text_column: str) -> Iterator[Document]:
 
 
 def _read_parquet(path: Path, text_column: str) -> Iterator[Document]:
-    import pyarrow as pa  # 30 MB that the other formats never need
+    import pyarrow as pa  # 30 MB that the other formats do not need
     import pyarrow.parquet as pq
 
     try:
@@ -155,5 +156,5 @@ def _refuse_repeated_ids(documents: list[Document], path: Path) -> None:
     name, count = Counter(document.document_id for document in documents).most_common(1)[0]
     if count > 1:
         raise InputError(
-            f"every document must have an id of its own, but {path} has '{name}' {count} times. Rename them."
+            f"every document must have a unique id, but {path} has '{name}' {count} times. Rename the repeated ones."
         )

@@ -16,8 +16,8 @@ from study.corpus.encoder import DEFAULT, Encoder, open_encoder
 from study.corpus.output import check_new, write_npz
 from study.corpus.text_index import IndexFacts, index_columns, index_path, write_index
 
-MIN_CHUNKS = 2  # of a document: with one there is nothing to predict
-SHOWN = 3  # names listed in a sentence
+MIN_CHUNKS = 2  # per document: with one there is nothing to predict
+SHOWN = 3  # file names listed in a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class EncodeRequest:
 
 @dataclass(frozen=True, eq=False)
 class CutDocuments:
-    """Documents that are used, with their chunks side by side. chain_of_chunk: [V] int32."""
+    """The usable documents and all their chunks in order. chain_of_chunk: [V] int32."""
 
     documents: list[Document]
     chunks: list[Chunk]
@@ -43,9 +43,9 @@ class CutDocuments:
 
 
 def encode_corpus(request: EncodeRequest, say: Callable[[str], None]) -> None:
-    """Write `out` and its text index, the corpus last: where it is, all is there.
+    """Write `out` and its text index. The corpus is written last, so its presence means that both are complete.
 
-    Raises: InputError, before anything is encoded, for an output that exists and for documents that cannot be used.
+    Raises: InputError, before anything is encoded, if an output exists or a document cannot be used.
     """
     if request.out.suffix != ".npz":
         raise InputError(f"--out must end in .npz, but got {request.out}. `convert` writes the other formats.")
@@ -56,16 +56,16 @@ def encode_corpus(request: EncodeRequest, say: Callable[[str], None]) -> None:
     texts = [chunk.text for chunk in material.chunks]
     say(f"{len(material.documents):,} documents, {len(texts):,} chunks; encoder {encoder.name}, D {encoder.dim}")
     if truncated := encoder.num_truncated(texts):
-        say(f"note: {truncated:,} chunks lose their end: the encoder reads {encoder.model.max_seq_length} tokens")
+        say(f"note: {truncated:,} chunks are truncated: the encoder reads {encoder.model.max_seq_length} tokens")
     work = request.out.with_name(f".{request.out.name}.work")
     job = Job(texts, encoder, BATCH_SIZE[encoder.model.device.type], work)
     _write(request, material, encoder, encode_all(job, say))
     shutil.rmtree(work)
-    say(f"wrote {request.out} and {index_path(request.out)} (the text; keep it back where only vectors may be shared)")
+    say(f"wrote {request.out} and {index_path(request.out)} (the text; keep it private if only vectors may be shared)")
 
 
 def cut_documents(request: EncodeRequest, say: Callable[[str], None]) -> CutDocuments:
-    """Read and cut all documents; those that cannot be used are refused, or left out and named.
+    """Read and cut all documents; those that cannot be used are refused, or skipped with a note.
 
     Raises: InputError naming the first document that cannot be used, and how many there are.
     """
@@ -74,33 +74,33 @@ def cut_documents(request: EncodeRequest, say: Callable[[str], None]) -> CutDocu
         say(f"note: ignored {_listed(reading.ignored)}: neither .txt nor .md")
     cuts = [cut(document.readable, request.language) for document in reading.documents]
     problems = {
-        document.document_id: document.problem or f"must have {MIN_CHUNKS} chunks or more, but has {len(chunks)}"
+        document.document_id: document.problem or f"must have at least {MIN_CHUNKS} chunks, but has {len(chunks)}"
         for document, chunks in zip(reading.documents, cuts, strict=True)
         if document.problem or len(chunks) < MIN_CHUNKS
     }
-    _refuse_or_tell(problems, len(reading.documents), request, say)
+    _refuse_or_note(problems, len(reading.documents), request, say)
     used = [pair for pair in zip(reading.documents, cuts, strict=True) if pair[0].document_id not in problems]
     lengths = [len(chunks) for _, chunks in used]
     chain_of_chunk = np.repeat(np.arange(len(used), dtype=np.int32), lengths)
     return CutDocuments([document for document, _ in used], [c for _, chunks in used for c in chunks], chain_of_chunk)
 
 
-def _refuse_or_tell(problems: dict[str, str], num_documents: int, request: EncodeRequest, say) -> None:
+def _refuse_or_note(problems: dict[str, str], num_documents: int, request: EncodeRequest, say) -> None:
     if not problems:
         return
     name, problem = next(iter(problems.items()))
     if not request.skip_bad or len(problems) == num_documents:
-        way_out = " or leave such documents out with --skip-bad" if len(problems) < num_documents else ""
+        way_out = ", or skip such documents with --skip-bad" if len(problems) < num_documents else ""
         raise InputError(
             f"a document {problem}: {name} in {request.source} ({len(problems):,} of {num_documents:,} documents "
-            f"cannot be used). Mend or remove them{way_out}."
+            f"cannot be used). Fix or remove them{way_out}."
         )
     for name, problem in problems.items():
-        say(f"note: left out {name}: a document {problem}")
+        say(f"note: skipped {name}: a document {problem}")
 
 
 def _write(request: EncodeRequest, material: CutDocuments, encoder: Encoder, vectors: np.ndarray) -> None:
-    """Write the index, then the corpus. A corpus that is refused when it is opened is not kept."""
+    """Write the index, then the corpus. A corpus that cannot be opened is not kept."""
     titles = [document.title for document in material.documents]
     names = [document.document_id for document in material.documents]
     staged = request.out.with_name(f".{request.out.name}.work") / "corpus.npz"

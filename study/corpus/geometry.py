@@ -1,4 +1,4 @@
-"""Describe the vectors of a corpus: lengths of chains, norms, and the cosine at a distance of so many chunks."""
+"""Describe the vectors of a corpus: document lengths, norms, and cosines by distance in chunks."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from lvm_core.corpus import Corpus
 from lvm_core.seeds import child_generator
 
 LAGS = (1, 2, 5, 10)
-SAMPLE = 20_000  # pairs looked at for each mean
+SAMPLE = 20_000  # pairs per mean
 QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 
 
 @dataclass(frozen=True)
 class MeanCosine:
-    """A mean over sampled pairs; None where the corpus has no such pair."""
+    """A mean over sampled pairs; None if the corpus has no such pair."""
 
     name: str
     value: float | None
@@ -22,19 +22,19 @@ class MeanCosine:
 
 
 def length_quantiles(corpus: Corpus) -> list[int]:
-    """Return chain lengths at QUANTILES per cent."""
+    """Return document lengths in vectors, at QUANTILES per cent."""
     return [int(value) for value in np.percentile(np.diff(corpus.chain_starts), QUANTILES)]
 
 
 def norm_quantiles(vectors: np.ndarray, seed: int) -> tuple[float, float, float]:
-    """Return least, median and most length of the vectors as the file has them, of a sample where there are many."""
+    """Return minimum, median and maximum norm of the vectors as stored, from a sample if there are many."""
     rows = np.sort(child_generator(seed, "norms").permutation(len(vectors))[:SAMPLE])
     norms = np.linalg.norm(vectors[rows].astype(np.float64), axis=1)
     return float(norms.min()), float(np.median(norms)), float(norms.max())
 
 
 def mean_cosines(corpus: Corpus, seed: int) -> list[MeanCosine]:
-    """Return mean cosines: to the next chunk, the previous, 2, 5, 10 on, random ones of the same and other chains."""
+    """Return mean cosines: next, previous, 2, 5 and 10 ahead, random in the same document, random in others."""
     rng = child_generator(seed, "cosines")
     rows, index = np.arange(corpus.num_vectors), corpus.chain_index
     inside = (rows > corpus.chain_starts[index]) & (rows < corpus.chain_starts[index + 1] - 1)
@@ -43,13 +43,13 @@ def mean_cosines(corpus: Corpus, seed: int) -> list[MeanCosine]:
     for lag in LAGS[1:]:
         first = rows[:-lag][index[:-lag] == index[lag:]]
         first = rng.permutation(first)[:SAMPLE]
-        found.append(_mean(f"{lag} on", corpus, first, first + lag))
+        found.append(_mean(f"{lag} ahead", corpus, first, first + lag))
     one = rng.integers(corpus.num_vectors, size=SAMPLE)
     start, stop = corpus.chain_starts[index[one]], corpus.chain_starts[index[one] + 1]
     same, other = rng.integers(start, stop), rng.integers(corpus.num_vectors, size=SAMPLE)
-    found.append(_mean("random, same chain", corpus, one[same != one], same[same != one]))
+    found.append(_mean("random, same document", corpus, one[same != one], same[same != one]))
     apart = index[other] != index[one]
-    return [*found, _mean("random, other chains", corpus, one[apart], other[apart])]
+    return [*found, _mean("random, other document", corpus, one[apart], other[apart])]
 
 
 def _mean(name: str, corpus: Corpus, one: np.ndarray, other: np.ndarray) -> MeanCosine:

@@ -1,4 +1,4 @@
-"""Print what a person must know of a corpus before a study."""
+"""Print what to know about a corpus before a study."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,10 @@ from study.corpus.direction import BACKWARD, LAGS, REVERSED, SHUFFLED, Finding, 
 from study.corpus.geometry import QUANTILES, length_quantiles, mean_cosines, norm_quantiles
 from study.corpus.text_index import index_path
 
-CONTEXT = 8  # the baselines' context, where the corpus fills it
+CONTEXT = 8  # for the baselines, if the corpus fills it
 LABELS = {
-    SHUFFLED: "each context shuffled, in training too",
-    REVERSED: "asked with the context reversed",
+    SHUFFLED: "contexts shuffled, in training too",
+    REVERSED: "queried with contexts reversed",
     BACKWARD: "from the vectors after the target",
 }
 Say = Callable[[str], None]
@@ -26,47 +26,47 @@ Say = Callable[[str], None]
 def inspect_corpus(source: str, seed: int, say: Say) -> None:
     """Print sizes, geometry, capacity, near-copies, baselines and direction of a corpus."""
     corpus = open_corpus(source)
-    _say_sizes(corpus, source, seed, say)
-    _say_cosines(corpus, seed, say)
+    _print_sizes(corpus, source, seed, say)
+    _print_cosines(corpus, seed, say)
     capacity, limit = capacities(corpus, seed)
-    _say_capacity(capacity, limit, say)
+    _print_capacity(capacity, limit, say)
     if not capacity:
         return
     dataset = dataset_for(corpus, capacity, CONTEXT, seed)
-    _say_near_copies(dataset, say)
-    _say_baselines(dataset, say)
-    _say_direction(dataset, seed, say)
+    _print_near_copies(dataset, say)
+    _print_baselines(dataset, say)
+    _print_direction(dataset, seed, say)
 
 
-def _say_sizes(corpus: Corpus, source: str, seed: int, say: Say) -> None:
-    say(f"{corpus.name}: V {corpus.num_vectors:,} vectors, D {corpus.dim}, {corpus.num_chains:,} chains")
+def _print_sizes(corpus: Corpus, source: str, seed: int, say: Say) -> None:
+    say(f"{corpus.name}: V {corpus.num_vectors:,} vectors, D {corpus.dim}, {corpus.num_chains:,} documents")
     quantiles = " / ".join(f"{value:,}" for value in length_quantiles(corpus))
     names = " / ".join(f"{value} %" for value in QUANTILES)
-    say(f"chain length at {names}: {quantiles}")
+    say(f"document length in vectors at {names}: {quantiles}")
     if source != EMBEDDED:
         low, median, high = norm_quantiles(corpus_files.read(corpus_files.locate(source))[0], seed)
-        say(f"vector length in the file: least {low:.4f}, median {median:.4f}, most {high:.4f} (a study makes it 1)")
+        say(f"vector norm in the file: min {low:.4f}, median {median:.4f}, max {high:.4f} (a study normalises it to 1)")
         path = index_path(source)
-        say(f"text index: {path}" if path.is_file() else "text index: none beside it")
+        say(f"text index: {path}" if path.is_file() else "text index: none")
 
 
-def _say_cosines(corpus: Corpus, seed: int, say: Say) -> None:
+def _print_cosines(corpus: Corpus, seed: int, say: Say) -> None:
     say("mean cosine to the chunk")
     for mean in mean_cosines(corpus, seed):
         value = "no such pair" if mean.value is None else f"{mean.value:.3f}"
-        say(f"  {mean.name:22} {value}  ({mean.num_pairs:,} pairs)")
+        say(f"  {mean.name:23} {value}  ({mean.num_pairs:,} pairs)")
 
 
-def _say_capacity(capacity: list[Capacity], limit: str | None, say: Say) -> None:
-    say("what a study can use (C: context length, N: training sequences, queries: of validation and of test each)")
+def _print_capacity(capacity: list[Capacity], limit: str | None, say: Say) -> None:
+    say("capacity (C: context length, N: training sequences, queries: in each of validation and test)")
     for entry in capacity:
-        few = "  few: wide intervals" if entry.num_queries < FEW_QUERIES else ""
+        few = "  (few: wide intervals)" if entry.num_queries < FEW_QUERIES else ""
         say(f"  C={entry.context_length:<5} N up to {entry.num_sequences:<9,} {entry.num_queries:,} queries{few}")
     if limit is not None:
-        say(f"  no longer C: {limit}")
+        say(f"  a longer C is infeasible: {limit}")
 
 
-def _say_near_copies(dataset: Dataset, say: Say) -> None:
+def _print_near_copies(dataset: Dataset, say: Say) -> None:
     copies = find_near_copies(dataset.corpus, dataset.split)
     say(
         f"near-copies (cosine above {NEAR_COPY_COSINE}) of training vectors: {copies.num_validation:,} in validation, "
@@ -74,11 +74,11 @@ def _say_near_copies(dataset: Dataset, say: Say) -> None:
     )
 
 
-def _say_baselines(dataset: Dataset, say: Say) -> None:
+def _print_baselines(dataset: Dataset, say: Say) -> None:
     pool, context = len(dataset.queries["test"].pool_rows), dataset.config.max_context
     chance = chance_hit_at_k(5, pool)
     num_queries = len(dataset.queries["test"].positions)
-    say(f"test Hit@5 of what trains nothing, C={context}, {num_queries:,} queries, pool {pool:,} (chance {chance:.4f})")
+    say(f"test Hit@5 without training, C={context}, {num_queries:,} queries, pool {pool:,} (chance {chance:.4f})")
     task = BaselineTask(dataset, context)
     for name in baseline_names(trains=False):
         result = measure_baseline(name, task)
@@ -86,16 +86,16 @@ def _say_baselines(dataset: Dataset, say: Say) -> None:
         say(f"  {name:14} {result.test.hit_at(5):.3f}" + (f"  ({setting})" if setting else ""))
 
 
-def _say_direction(dataset: Dataset, seed: int, say: Say) -> None:
+def _print_direction(dataset: Dataset, seed: int, say: Say) -> None:
     if dataset.config.max_context < LAGS:
-        say(f"direction: not measured, it needs contexts of {LAGS}")
+        say(f"direction: not measured (needs contexts of at least {LAGS})")
         return
     measured = measure_direction(dataset, seed)
     if measured is None:
-        say(f"direction: not measured, no targets have {LAGS} vectors on both sides")
+        say(f"direction: not measured (too few targets have {LAGS} vectors on both sides)")
         return
     findings, count = measured.findings, measured.num_queries
-    say(f"direction: test Hit@5 of a ridge on {LAGS} vectors, {count:,} queries, the pool too")
+    say(f"direction: test Hit@5 of a ridge on {LAGS} vectors, {count:,} queries, pool {count:,}")
     say(f"  {'in order, before the target':40} {findings[0].hit_at_5:.3f}")
     for finding in findings[1:]:
         change = f"{finding.difference:+.3f} [{finding.low:+.3f}, {finding.high:+.3f}]"
@@ -105,15 +105,15 @@ def _say_direction(dataset: Dataset, seed: int, say: Say) -> None:
 
 
 def verdict(findings: list[Finding]) -> str:
-    """Say in a sentence whether order and direction can be seen; an interval that holds 0 shows nothing."""
+    """State whether order and direction matter; an interval that contains 0 shows nothing."""
     by_name = {finding.name: finding for finding in findings}
-    order, turned = by_name[SHUFFLED], by_name[BACKWARD]
+    order, backward = by_name[SHUFFLED], by_name[BACKWARD]
     first = (
-        "the order inside a context is of use" if order.high < 0 else "no use of the order inside a context is shown"
+        "the order within a context helps" if order.high < 0 else "no benefit of the order within a context is shown"
     )
     second = "no difference between forward and backward is shown"
-    if turned.high < 0:
+    if backward.high < 0:
         second = "forward is easier to predict than backward"
-    elif turned.low > 0:
+    elif backward.low > 0:
         second = "backward is easier to predict than forward"
     return f"{first}; {second}"

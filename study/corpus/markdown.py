@@ -1,4 +1,4 @@
-"""Blank out the markup of Markdown, character by character, so that what is left keeps its place."""
+"""Blank out Markdown markup character by character, so that the prose keeps its position."""
 
 import re
 
@@ -13,9 +13,9 @@ MARKUP = (FRONT_MATTER, FENCED, COMMENT, TABLE_ROW, LINK_TARGET, LINE_MARK, INLI
 
 
 def blank_markup(text: str) -> str:
-    """Return text of the same length in which code blocks, tables, link targets and marks are blanks.
+    """Return text of the same length with code blocks, tables, link targets and marks blanked out.
 
-    Newlines stay, so paragraphs stay. Prose is kept as written; this is no Markdown parser.
+    Newlines stay, and so do paragraphs. Prose is kept as written; this is not a Markdown parser.
     """
     for pattern in MARKUP:
         text = pattern.sub(lambda match: re.sub(r"[^\r\n]", " ", match[0]), text)

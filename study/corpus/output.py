@@ -12,30 +12,30 @@ from lvm_core.errors import InputError
 
 
 def check_new(path: Path) -> None:
-    """Refuse an output that is there already, or whose folder is not."""
+    """Refuse an output that exists, or whose folder does not."""
     if path.exists():
         raise InputError(f"the output must not exist yet, but {path} does. Remove it, or give another name.")
     if not path.absolute().parent.is_dir():
-        raise InputError(f"the output's folder must exist, but {path.absolute().parent} is not there. Make it first.")
+        raise InputError(f"the output's folder must exist, but {path.absolute().parent} is not there. Create it first.")
 
 
 @contextlib.contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """Hand out a name beside `path` to write to, a file or a folder, and rename it into place at the end."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    """Yield a temporary name beside `path` for a file or folder, and rename it into place at the end."""
+    staged = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        yield part
-        part.rename(path)
+        yield staged
+        staged.rename(path)
     finally:
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
-        part.unlink(missing_ok=True)
+        if staged.is_dir():
+            shutil.rmtree(staged, ignore_errors=True)
+        staged.unlink(missing_ok=True)
 
 
 def write_npz(path: Path, vectors: np.ndarray, chain_ids: np.ndarray, titles: list[str] | None) -> None:
-    """Write a corpus as .npz; vectors do not compress, so it is stored plainly."""
+    """Write a corpus as .npz, uncompressed: vectors do not compress."""
     arrays = {"vectors": vectors, "chain_ids": chain_ids}
     if titles is not None:
         arrays["chain_titles"] = np.array(titles, dtype=np.str_)
-    with appearing(path) as part, part.open("wb") as file:
+    with appearing(path) as staged, staged.open("wb") as file:
         np.savez(file, **arrays, allow_pickle=False)

@@ -1,6 +1,6 @@
-"""The text index beside a corpus: which document, which character range and which words each vector stands for.
+"""The text index beside a corpus: the document, the character range and the words of each vector.
 
-It is a Parquet file of its own, so that the vectors can be given away without the text.
+It is a separate Parquet file, so that the vectors can be shared without the text.
 """
 
 import json
@@ -20,7 +20,7 @@ SCHEMA = pa.schema(
     [
         ("chunk", pa.int64()),  # the row of the vector
         ("chain_id", pa.int32()),
-        ("document", pa.string()),  # path in the folder, or id
+        ("document", pa.string()),  # path within the folder, or id
         ("start", pa.int64()),  # character range in the document
         ("end", pa.int64()),
         ("text", pa.string()),
@@ -30,7 +30,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, kw_only=True)
 class IndexFacts:
-    """How the vectors were made, and a fingerprint of them, so that an index of other vectors is noticed."""
+    """How the vectors were made, and their fingerprint, to detect an index of other vectors."""
 
     encoder: str
     encoder_fingerprint: str
@@ -58,20 +58,20 @@ class TextIndex:
 
 
 def index_path(corpus: str | Path) -> Path:
-    """Return where the text index of a corpus file stands: my.npz -> my.chunks.parquet."""
+    """Return the path of a corpus's text index: my.npz -> my.chunks.parquet."""
     path = Path(corpus)
     return path / "chunks.parquet" if path.is_dir() else path.with_name(f"{path.stem}.chunks.parquet")
 
 
 def write_index(path: Path, columns: dict[str, object], facts: IndexFacts) -> None:
-    """Write the index whole or not at all."""
+    """Write the index atomically."""
     schema = SCHEMA.with_metadata({FACTS: json.dumps(asdict(facts)).encode()})
-    with appearing(path) as part:
-        pq.write_table(pa.table(columns, schema=schema), part, compression="zstd")
+    with appearing(path) as staged:
+        pq.write_table(pa.table(columns, schema=schema), staged, compression="zstd")
 
 
 def open_index(corpus: Corpus, source: str) -> TextIndex:
-    """Open the text index beside a corpus. Raises: InputError where it is missing, damaged or of other vectors."""
+    """Open the text index beside a corpus. Raises: InputError if it is missing, damaged or of other vectors."""
     path = index_path(source)
     if not path.is_file():
         raise InputError(
@@ -83,17 +83,17 @@ def open_index(corpus: Corpus, source: str) -> TextIndex:
         facts = IndexFacts(**json.loads(table.schema.metadata[FACTS]))
         table = table.select(SCHEMA.names).cast(SCHEMA)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"a text index must be a Parquet that this tool wrote, but {path} is not: {error}") from error
+        raise InputError(f"a text index must be a file that this tool wrote, but {path} is not: {error}") from error
     if table.num_rows != corpus.num_vectors or facts.vectors_fingerprint != corpus.fingerprint:
         raise InputError(
-            f"a text index must be of the vectors beside it, but {path} was made for others ({table.num_rows:,} rows, "
-            f"{corpus.num_vectors:,} vectors). Encode the documents again."
+            f"a text index must belong to the vectors beside it, but {path} was made for others ("
+            f"{table.num_rows:,} rows, {corpus.num_vectors:,} vectors). Encode the documents again."
         )
     return TextIndex(facts, table)
 
 
 def index_columns(chain_of_chunk: np.ndarray, documents: list[str], chunks: list) -> dict[str, object]:
-    """Return the index's columns. chain_of_chunk: [V]; documents: an id a chain; chunks: [V] Chunk."""
+    """Return the index's columns. chain_of_chunk: [V]; documents: ids by chain; chunks: [V] Chunk."""
     return {
         "chunk": np.arange(len(chunks)),
         "chain_id": chain_of_chunk,

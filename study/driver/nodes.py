@@ -1,4 +1,4 @@
-"""Ask every node of a cluster, before the first trial, whether it can run the study's trials."""
+"""Check, before the first trial, that every node of a cluster can run the study's trials."""
 
 import time
 import uuid
@@ -14,13 +14,13 @@ from study.host.code import code_fingerprint
 from study.host.machine import versions
 from study.plan.plan import Plan
 
-LIMIT_S = 600.0  # a corpus may have to be fetched and converted first; a node that dies is noticed sooner, by Ray
-SAME_EVERYWHERE = ("python", "ray", "torch", "numpy", "faiss-cpu")  # a trial's last digits depend on them
+LIMIT_S = 600.0  # enough to fetch and convert a corpus; Ray notices a dead node sooner
+SAME_EVERYWHERE = ("python", "ray", "torch", "numpy", "faiss-cpu")  # they change a trial's last digits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What a node must have. All values are plain data, so that they reach a node without this code too."""
+    """What a node must have, as plain data, so that a node without this code can read it."""
 
     code_fingerprint: str
     versions: dict[str, str | None]
@@ -30,9 +30,9 @@ class Needs:
 
 
 def check_nodes(plan: Plan, store_uri: str, options: RunOptions) -> None:
-    """Refuse a cluster in which a node with CPUs cannot run the study. A node that joins later is met by its trials.
+    """Refuse a cluster if a node with CPUs cannot run the study. Trials check nodes that join later.
 
-    Raises: InputError that tells every problem of every node.
+    Raises: InputError that lists every problem of every node.
     """
     if options.address is None:
         return
@@ -46,30 +46,30 @@ def check_nodes(plan: Plan, store_uri: str, options: RunOptions) -> None:
     found = problems_of_nodes(needs)
     if found:
         raise InputError(
-            "every node must be able to run the study's trials, but before the first trial it was found: "
+            "every node must be able to run the study's trials, but the check before the first trial found: "
             + " ".join(f"[{node}] {problem}" for node, problems in found.items() for problem in problems)
         )
 
 
 def problems_of_nodes(needs: Needs, limit_s: float = LIMIT_S) -> dict[str, list[str]]:
-    """Return what each node with CPUs lacks, by the node's name; nothing of a node that died meanwhile."""
+    """Return the problems of each node with CPUs, by its name; nodes that died meanwhile are left out."""
     probe = ray.remote(num_cpus=0, max_retries=0)(node_probe())
     nodes = _alive()
-    asked = {
+    answers = {
         node_id: probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)).remote(
             vars(needs)
         )
         for node_id in nodes
     }
     deadline, found = time.monotonic() + limit_s, {}
-    for node_id, answer in asked.items():
+    for node_id, answer in answers.items():
         try:
             problems = ray.get(answer, timeout=max(0.0, deadline - time.monotonic()))
         except ray.exceptions.GetTimeoutError:
-            problems = [f"it must answer within {limit_s:g} s, but did not. Mend it or take it out of the cluster."]
+            problems = [f"it must answer within {limit_s:g} s, but did not. Fix it or remove it from the cluster."]
         except ray.exceptions.RayError as error:
             reason = " ".join(str(error).split())[-300:]
-            problems = [f"it must run a task, but did not: {reason} Mend it or take it out of the cluster."]
+            problems = [f"it must run a task, but did not: {reason} Fix it or remove it from the cluster."]
         if problems and node_id in _alive():
             found[nodes[node_id]] = problems
     return found
@@ -85,9 +85,9 @@ def _alive() -> dict[str, str]:
 
 
 def node_probe() -> Callable[[dict], list[str]]:
-    """Return the function that a node runs: its problems, as sentences.
+    """Return the function that a node runs; it returns the node's problems, as sentences.
 
-    It is defined inside, so that it travels by value: the node may have other code than this, or none.
+    It is a nested function so that Ray pickles it by value: the node's code may differ, or be missing.
     """
 
     def problems(needs: dict) -> list[str]:
@@ -107,7 +107,7 @@ def node_probe() -> Callable[[dict], list[str]]:
             if other:
                 raise InputError(
                     f"every node must have the same versions, but this one has {'; '.join(other)}. Install "
-                    "the same Python, and packages by constraints.txt, on all nodes."
+                    "the same Python and the packages of constraints.txt on all nodes."
                 )
 
         def writes() -> None:

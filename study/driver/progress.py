@@ -14,23 +14,23 @@ from study.messages.durations import duration
 from study.plan.trial_spec import TrialSpec
 from study.trial.update import TrialUpdate
 
-LINE_EVERY_S = 10.0  # between plain lines where no terminal is there to update
-BASELINE_SHARE = 0.05  # of the cost of a trained model
-FIXED_WORK = 8.0  # a trial's cost that does not grow with the context, in context lengths; only for the time left
+LINE_EVERY_S = 10.0  # between plain lines, without a terminal
+BASELINE_SHARE = 0.05  # relative to the cost of a trained model
+FIXED_WORK = 8.0  # a trial's cost apart from its context, in context lengths; used for the time left only
 
 log = logging.getLogger("study")
 
 
 def work_of(stage: str, context_length: int) -> float:
-    """Return a trial's expected cost in arbitrary units, to weigh what is left."""
+    """Return a trial's expected cost in arbitrary units, to estimate the time left."""
     return (BASELINE_SHARE if stage == "baseline" else 1.0) * (context_length + FIXED_WORK)
 
 
 @dataclass
 class Progress:
-    """Counts trials and tells where the study is. expected: the work of every trial of the whole study.
+    """Counts trials and shows the study's progress. expected: the work of every trial of the whole study.
 
-    num_before, work_before: what earlier runs have recorded.
+    num_before, work_before: trials and work recorded by earlier runs.
     """
 
     console: Console
@@ -50,7 +50,7 @@ class Progress:
     def shown(self) -> Iterator[None]:
         """Show progress from the first to the last trial."""
         self._started = self._last_line = time.monotonic()
-        log.info("%d trials expected, %d recorded before", len(self.expected), self.num_before)
+        log.info("%d trials expected, %d already recorded", len(self.expected), self.num_before)
         if not self.console.is_terminal:
             yield
             self._line()
@@ -64,13 +64,13 @@ class Progress:
                 self._bar = None
 
     def started(self, row: dict) -> None:
-        """Count a trial that begins."""
+        """Count a started trial."""
         self.running.add(row["trial_id"])
         log.info("started %s %s %s %s", row["stage"], row["cell_id"], row["model"], row["trial_id"])
         self._show()
 
     def reported(self, update: TrialUpdate, row: dict | None) -> None:
-        """Take in a report; `row` is set when the trial ended with it."""
+        """Count a trial that ended; `row` is None while it still runs."""
         if row is None:
             return
         self.running.discard(row["trial_id"])
@@ -86,13 +86,13 @@ class Progress:
         if row.get("error"):
             log.error("%s %s: %s", row["cell_id"], row["trial_id"], row["error"])
         if self._bar is not None:
-            self._show()  # elsewhere a line is due when the next trial has begun
+            self._show()  # without a terminal, the line follows when the next trial starts
 
     def lost(self, spec: TrialSpec, row: dict | None) -> None:
-        """Count a trial whose worker was lost, or ended for running too long. row: None where it is tried again."""
+        """Count a trial that lost its worker or timed out. row: None if it will be retried."""
         self.running.discard(spec.trial_id)
         if row is None:
-            log.warning("worker lost, to be tried again: %s %s %s", spec.stage, spec.cell_id, spec.trial_id)
+            log.warning("worker lost, will retry: %s %s %s", spec.stage, spec.cell_id, spec.trial_id)
             return
         self.num_done += 1
         log.error("%s (%s): %s %s", row["status"], row["stop_reason"], spec.cell_id, spec.trial_id)
@@ -109,12 +109,12 @@ class Progress:
         self.console.print(f"{done}/{len(self.expected)} trials done, {self.note()}", highlight=False)
 
     def note(self) -> str:
-        """Return running trials, the best so far and the time left."""
-        parts = [f"{len(self.running)} running"]
+        """Return the running trials, the best so far and the time left."""
+        facts = [f"{len(self.running)} running"]
         if self.best is not None:
-            parts.append(f"best {self.best['val_hit_at_5']:.3f} at {self.best['cell_id']} (validation Hit@5)")
+            facts.append(f"best {self.best['val_hit_at_5']:.3f} at {self.best['cell_id']} (validation Hit@5)")
         total = sum(self.expected)
         left = total - self.work_before - self.done_work
         if self.done_work > 0.05 * total and left > 0:
-            parts.append(f"about {duration((time.monotonic() - self._started) * left / self.done_work)} left")
-        return ", ".join(parts)
+            facts.append(f"about {duration((time.monotonic() - self._started) * left / self.done_work)} left")
+        return ", ".join(facts)

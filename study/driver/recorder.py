@@ -1,4 +1,4 @@
-"""Write records as results arrive, end trials that run past their time limit, give up those that kill their workers."""
+"""Write records as results arrive; end overdue trials, and those that have lost too many workers."""
 
 import contextlib
 import time
@@ -17,15 +17,15 @@ from study.search.asha import CellASHA
 from study.trial.ledger import Ledger
 from study.trial.update import TrialUpdate
 
-MAX_ATTEMPTS = 3  # a trial that has begun so often, and lost its worker each time, is given up
-UNBEGUN, UNBEGUN_S = 10, 60.0  # workers lost in a row before any trial began, and for how long, until the study stops
+MAX_ATTEMPTS = 3  # a trial that loses its worker this often is recorded as failed
+UNBEGUN, UNBEGUN_S = 10, 60.0  # the study stops after so many workers in a row, over so long, lost before a trial began
 
 
 class Recorder(tune.Callback):
     """Writes records as results arrive. A callback must not raise, so a failed write stops the study through `stop`.
 
-    A lost worker counts against the trial that ran on it. One that is lost before its trial began was lost to its
-    machine: it counts against no trial, but where no worker comes up at all the study stops.
+    A lost worker costs the trial that ran on it an attempt. A worker lost before its trial began was lost to its
+    machine and costs no attempt, but if no worker starts at all, the study stops.
     """
 
     def __init__(self, ledger: Ledger, scheduler: CellASHA, progress: Progress, limit_s: float | None = None):
@@ -39,11 +39,11 @@ class Recorder(tune.Callback):
         return {}
 
     def has_recorded(self, spec: TrialSpec) -> bool:
-        """Return whether a trial has ended, in whatever way."""
+        """Return whether a trial has ended, however it did."""
         return spec.trial_id in self._ledger.recorded
 
     def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
-        """Take a report out of Tune's result, so that Tune does not keep it, and record what has ended."""
+        """Remove the report from Tune's result, so that Tune does not keep it, and record a trial that ended."""
         update, refusal = result.pop("update", None), result.pop("refusal", None)
         if self.failure is not None:
             return
@@ -63,7 +63,7 @@ class Recorder(tune.Callback):
                 self._clocks.ended(trial.trial_id)
 
     def on_step_end(self, iteration, trials, **info) -> None:
-        """End what is overdue. Tune calls this several times a second, also while no trial reports anything."""
+        """End overdue trials. Tune calls this several times a second, even while no trial reports."""
         if self.failure is not None:
             return
         with self._caught():
@@ -75,7 +75,7 @@ class Recorder(tune.Callback):
         self._jobs.pop(trial.trial_id, None)
 
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
-        """Take in that a job was lost with its worker. The dealer deals again what is not recorded by then."""
+        """Handle a job whose worker was lost. The dealer then deals its unrecorded trials again."""
         if self.failure is not None:
             return
         with self._caught():
@@ -85,7 +85,7 @@ class Recorder(tune.Callback):
             if not has_begun:
                 self._lose_unbegun(cause)
             elif began is None:
-                pass  # it was ended for its time limit, or was lost between two of its trials
+                pass  # its trial timed out, or it was lost between two trials
             elif self._ledger.attempts(began) >= MAX_ATTEMPTS:
                 spec = _spec_of(trial, began)
                 row = self._ledger.fail(spec, cause or "its worker died", lost_to(cause))
@@ -94,7 +94,7 @@ class Recorder(tune.Callback):
                 self._progress.lost(_spec_of(trial, began), None)
 
     def has_failed(self) -> bool:
-        """Return whether everything must stop: a record could not be written, or a signal came."""
+        """Return whether the study must stop: a record could not be written, or a signal arrived."""
         return self.failure is not None
 
     def _begin(self, trial, update: TrialUpdate) -> None:
@@ -109,12 +109,12 @@ class Recorder(tune.Callback):
         self._unbegun.append(time.monotonic())
         if len(self._unbegun) >= UNBEGUN and self._unbegun[-1] - self._unbegun[0] > UNBEGUN_S:
             raise InputError(
-                f"workers must start, but {len(self._unbegun)} in a row were lost before a trial began, the last one "
-                f"to: {cause or 'a cause that Ray did not tell'}. Look at the machines, and run it again with --resume."
+                f"workers must start, but {len(self._unbegun)} in a row were lost before a trial began (the last: "
+                f"{cause or 'Ray reported no cause'}). Check the machines, and run again with --resume."
             )
 
     def _expire(self, trial, trial_id: str) -> None:
-        """Record a trial as timed out and kill its worker: a hung one answers to nothing else."""
+        """Record a trial as timed out and kill its worker: a hung one cannot be stopped otherwise."""
         spec = _spec_of(trial, trial_id)
         row = self._ledger.expire(spec, self._clocks.limit_s)
         self._progress.lost(spec, row)

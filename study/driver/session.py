@@ -1,4 +1,4 @@
-"""Start a local Ray or join a cluster, quietly, and give it back at the end."""
+"""Start a local Ray or join a cluster, without Ray's output, and shut it down or leave it at the end."""
 
 import contextlib
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
-# Read by Ray when it is imported or started. Its chatter stays out of the way, and Ctrl-C reaches us.
+# Ray reads these when it is imported or started: less output, and Ctrl-C left to us.
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_AUTH_MODE": "disabled",
@@ -17,11 +17,11 @@ QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # Tune's own state is disposable
-    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # a stopped trial may take a while to unwind
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # Tune's own state is never restored
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # a stopped trial may take a while to exit
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "MALLOC_ARENA_MAX": "2",  # every trial has a thread of its own; each would keep a heap, 1 GB in all after 20 trials
+    "MALLOC_ARENA_MAX": "2",  # each trial has its own thread, whose heap would stay: 1 GB after 20 trials
 }
 for _name, _value in QUIET.items():
     os.environ.setdefault(_name, _value)
@@ -33,18 +33,18 @@ from ray._private import utils as ray_utils  # noqa: E402
 from lvm_core.errors import InputError  # noqa: E402
 from study.host.signals import deferred_signals  # noqa: E402
 
-# a lost worker is a row and a line in study.log; Ray would print its traceback
+# a lost worker becomes a row and a line in study.log; Ray would also print its traceback
 for _name in ("ray.tune", "ray.train", "ray.air"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
-OBJECT_STORE_BYTES = 100 << 20  # trials share the corpus as a mapped file; only small reports pass through
+OBJECT_STORE_BYTES = 100 << 20  # trials map the corpus from its file; only small reports pass through Ray
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run, none of which changes a number.
+    """How to run; no option changes a number.
 
-    budget_s: seconds after which no new trial starts. rerun_timeouts: repeat them, as failed trials are anyway.
+    budget_s: no new trial starts after so many seconds. rerun_timeouts: repeat timed-out trials, not only failed ones.
     """
 
     address: str | None = None
@@ -61,9 +61,9 @@ class RunOptions:
 @contextlib.contextmanager
 def ray_session(options: RunOptions) -> Iterator[int]:
     """Start a local Ray, or join the cluster at `address`; yield the number of trials to run at a time."""
-    if options.address == "local":  # to Ray, a new cluster, and one that others can reach
-        raise InputError("--address must name a cluster that runs, but got 'local'. Leave it out for a local Ray.")
-    # a local Ray has our environment; told it again, Ray would not use the two workers that it has started already
+    if options.address == "local":  # Ray would start a new cluster, reachable from outside
+        raise InputError("--address must name a running cluster, but got 'local'. Leave it out for a local Ray.")
+    # a local Ray has our environment; given a runtime_env, it would not use the workers that it has already started
     local = {"num_cpus": options.num_workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
     joined = {"address": options.address, "runtime_env": {"env_vars": QUIET}}
     where = joined if options.address else {"address": "local", **local}
@@ -85,15 +85,15 @@ def ray_session(options: RunOptions) -> Iterator[int]:
 
 
 def _loopback() -> contextlib.AbstractContextManager[None]:
-    """Have all processes of a Ray that starts meanwhile listen on 127.0.0.1 alone, as Ray itself does on a Mac.
+    """Make a Ray started inside the block listen on 127.0.0.1 only, as Ray itself does on macOS.
 
-    Ray replaces a loopback address that it is given by one that others can reach, unless this constant is false.
+    Ray replaces a loopback address by one reachable from outside unless this constant is false.
     """
     return _replaced(ray_constants, "ENABLE_RAY_CLUSTER", False)
 
 
 def _own_signals() -> contextlib.AbstractContextManager[None]:
-    """Keep Ray from answering SIGTERM: it would kill its processes under a driver that is connecting to them."""
+    """Keep Ray from handling SIGTERM: it would kill its processes while the driver connects to them."""
     return _replaced(ray_utils, "set_sigterm_handler", lambda handler: None)
 
 
@@ -108,17 +108,17 @@ def _replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
 
 
 def _check_reachable(address: str | None) -> None:
-    """Knock at HOST:PORT first: Ray tries an address where nobody answers for minutes. Raises: OSError."""
+    """Try to connect to HOST:PORT first: Ray itself retries a dead address for minutes. Raises: OSError."""
     host, colon, port = (address or "").rpartition(":")
     if colon and port.isdigit() and "/" not in host:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _all_cpus() -> int:
-    """Return the CPUs of the cluster. Raises: InputError where it has none yet, since nobody could say how many."""
+    """Return the CPUs of the cluster. Raises: InputError if it has none yet."""
     count = int(ray.cluster_resources().get("CPU", 0))
     if count < 1:
         raise InputError(
-            "--workers must be given where the cluster has no CPU yet and grows on demand. Add --workers N."
+            "--workers must be given while the cluster has no CPUs yet and scales up on demand. Add --workers N."
         )
     return count

@@ -12,7 +12,7 @@ import ray
 from ray import tune
 from ray.tune.search import Searcher
 
-from study.driver.lost_workers import StopOnFailure, told_as_lost_workers
+from study.driver.lost_workers import StopOnFailure, lost_workers_reported_alike
 from study.driver.nodes import check_nodes
 from study.driver.progress import Progress
 from study.driver.recorder import Recorder
@@ -27,14 +27,14 @@ from study.search.queue import StudyTrials, confirmed_params
 from study.trial.ledger import Ledger
 from study.trial.outcome import Outcome, recorded_outcomes
 
-SEARCH_SHARE = 0.5  # of a budget; the rest measures the winners
+SEARCH_SHARE = 0.5  # of the budget; the rest is for confirm trials
 
 
 class Dealer(Searcher):
     """Hands the study's trials to Tune until all have ended or the deadline has passed.
 
-    A job whose worker was lost is dealt again, without the trials that the recorder has written by then. Tune's own
-    retries are not used: they count a dying machine, which takes worker after worker, against the trial.
+    A job whose worker was lost is dealt again, without the trials recorded by then. Tune's own retries are not used:
+    they would charge the trial for a dying machine that loses one worker after another.
     """
 
     def __init__(self, source: StudyTrials, recorder: Recorder, deadline: float | None):
@@ -44,7 +44,7 @@ class Dealer(Searcher):
         self._lost: list[list[TrialSpec]] = []
 
     def __getstate__(self) -> dict:
-        return {}  # Tune pickles its searcher; nothing here is needed again
+        return {}  # Tune pickles its searcher, but never restores it here
 
     def suggest(self, trial_id: str) -> dict | str | None:
         """Return the next job as a Tune config, None to wait, FINISHED at the end."""
@@ -58,7 +58,7 @@ class Dealer(Searcher):
         return {"specs": [spec.as_dict() for spec in specs], "trial_ids": [spec.trial_id for spec in specs]}
 
     def _next_lost(self) -> list[TrialSpec] | None:
-        """Return what is left to do of a lost job."""
+        """Return the unrecorded trials of a lost job."""
         while self._lost:
             specs = self._lost.pop(0)
             if rest := [spec for spec in specs if not self._recorder.has_recorded(spec)]:
@@ -67,12 +67,12 @@ class Dealer(Searcher):
         return None
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
-        """Tell the source how a job ended, unless the study stops because a record could not be written."""
+        """Pass the end of a job on to the source, unless the study is stopping."""
         if self._recorder.failure is not None:
             return
         specs = self._running.pop(trial_id)
         if error:
-            self._lost.append(specs)  # Tune tells the recorder after this
+            self._lost.append(specs)  # Tune calls the recorder after this
         else:
             self._source.ended(specs)
 
@@ -80,15 +80,15 @@ class Dealer(Searcher):
         """Keep nothing: the records are the state."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing was kept."""
+        """Restore nothing."""
 
 
 def trainable_for(store_uri: str, fingerprint: str) -> Callable[[dict], None]:
-    """Return the function that a worker runs: a job's trials one after the other, beginning and updates reported.
+    """Return the function that a worker runs: a job's trials one after the other, reporting starts and updates.
 
-    It is defined inside and imports inside, so that it travels by value: a node with other code than the driver's can
-    read it, and says so in a refusal. Tune stops a pruned trial inside `tune.report`, by SystemExit: what counts has
-    been reported before.
+    It is a nested function with its own imports so that Ray pickles it by value: a node with other code than the
+    driver's can still load it and report a refusal. Tune stops a pruned trial inside `tune.report` by SystemExit,
+    after the report has been sent.
     """
 
     def run_job(config: dict) -> None:
@@ -136,10 +136,10 @@ def run_study(
     progress: Progress,
     searched_since: dict[str, datetime] | None = None,
 ) -> int:
-    """Run what the records lack and return the number of trials recorded.
+    """Run the trials missing from the records and return the number of trials recorded.
 
-    searched_since: by cell id, when its search was opened again; see study.lifecycle.resume.
-    Raises: KeyboardInterrupt on Ctrl-C or SIGTERM; the error that kept a record from being written.
+    searched_since: by cell id, when its search was reopened; see study.lifecycle.resume.
+    Raises: KeyboardInterrupt on Ctrl-C or SIGTERM; the error that prevented a record from being written.
     """
     started = time.monotonic()
     trials = store.read("trials")
@@ -155,7 +155,7 @@ def run_study(
         with (
             stopped_by_signals(recorder),
             ray_session(options) as num_workers,
-            told_as_lost_workers(),
+            lost_workers_reported_alike(),
             progress.shown(),
         ):
             check_nodes(plan, store_uri, options)
@@ -173,7 +173,7 @@ def race_for(plan: Plan, known: dict[str, Outcome]) -> CellASHA:
     racing = plan.space.racing
     scheduler = CellASHA(plan.num_evaluations, racing.grace_period, racing.reduction_factor)
     for trial_id, outcome in known.items():
-        scheduler.show_recorded(outcome.cell_id, trial_id, outcome.reported)
+        scheduler.fill_rungs(outcome.cell_id, trial_id, outcome.reported)
     return scheduler
 
 
@@ -185,7 +185,7 @@ def fit(
     resources: dict[str, float],
     num_workers: int,
 ) -> None:
-    """Run all that the dealer deals as one Tune experiment, in a scratch folder that is removed."""
+    """Run the dealer's jobs as one Tune experiment, in a temporary folder."""
     scratch = tempfile.mkdtemp(prefix="lvm-tune-")
     try:
         tune.Tuner(
@@ -208,7 +208,7 @@ def fit(
             ),
         ).fit()
     except Exception as error:
-        raise recorder.failure or error from None  # a signal also reaches Ray's own processes, which then fail loudly
+        raise recorder.failure or error from None  # after a signal, Ray's own processes fail as well
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if recorder.failure is not None:
@@ -217,7 +217,7 @@ def fit(
 
 @contextlib.contextmanager
 def stopped_by_signals(recorder: Recorder) -> Iterator[None]:
-    """Stop the study on SIGINT and SIGTERM, also where the exception is lost inside Ray: what is noted here counts."""
+    """Stop the study on SIGINT and SIGTERM, even if Ray swallows the exception: `recorder.failure` counts."""
 
     def interrupt(signum: int, frame: object) -> None:
         recorder.failure = KeyboardInterrupt()
@@ -228,7 +228,7 @@ def stopped_by_signals(recorder: Recorder) -> Iterator[None]:
 
 
 def _resources(device: str, num_workers: int) -> dict[str, float]:
-    """Return one CPU a trial, and its share of the GPUs where they are used."""
+    """Return one CPU per trial, and its share of the GPUs if they are used."""
     if device != "cuda":
         return {"cpu": 1}
     return {"cpu": 1, "gpu": min(1.0, ray.cluster_resources().get("GPU", 0) / num_workers)}

@@ -1,1 +1,1 @@
-"""Records and models for other tools: model folder, MLflow, TensorBoard, TREC, Optuna."""
+"""Export records and models: model folder, MLflow, TensorBoard, TREC, Optuna."""

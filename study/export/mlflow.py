@@ -1,4 +1,4 @@
-"""Write every trial as an MLflow run: its configuration, its figures, its curve."""
+"""Write every trial as an MLflow run: its configuration, figures and curve."""
 
 import json
 
@@ -21,13 +21,13 @@ TAGS = (
     "code_version",
 )
 ENDS = {"completed": "FINISHED", "pruned": "KILLED"}  # every other status: FAILED
-BATCH = 1000  # metrics a call, MLflow's limit
+BATCH = 1000  # metrics per call, MLflow's limit
 
 
 def write_mlflow(study: StudyRecords, uri: str) -> int:
-    """Write one experiment of the study's name; return how many runs. Runs already there are not written again.
+    """Write the study as one experiment and return the number of new runs. Existing runs are kept.
 
-    Raises: InputError without MLflow, or where the tracking store refuses.
+    Raises: InputError if MLflow is missing, or if the tracking store fails.
     """
     try:
         from mlflow.exceptions import MlflowException
@@ -47,11 +47,11 @@ def write_mlflow(study: StudyRecords, uri: str) -> int:
             _write(client, experiment, study, trial)
         return len(missing)
     except MlflowException as error:
-        raise InputError(f"--mlflow must name a tracking store that can be written, but {uri}: {error}") from error
+        raise InputError(f"--mlflow must name a writable tracking store, but got {uri}: {error}") from error
 
 
 def _known(client, experiment: str) -> set[str]:
-    """Return the ids of the trials that have a run."""
+    """Return the ids of the trials that already have a run."""
     known, token = set(), None
     while True:
         page = client.search_runs([experiment], page_token=token)

@@ -13,11 +13,11 @@ from study.messages.validation import nearest
 from study.records.store import RecordStore
 from study.trial.node import one_thread
 
-CARD = "README.md"  # where people and model hubs look for it
+CARD = "README.md"  # the name that model hubs expect
 
 
 def export_model(findings: Findings, folder: str, cell_id: str | None = None) -> str:
-    """Write the model of the best cell, or of a given one, and return a sentence about it.
+    """Write the model of the best cell, or of a given one, and return a summary sentence.
 
     The model is loaded and timed before anything is written.
     Raises: InputError for an unknown cell, a folder in use, or a checkpoint that is missing, damaged or truncated.
@@ -29,7 +29,7 @@ def export_model(findings: Findings, folder: str, cell_id: str | None = None) ->
         checkpoint = Path(place) / entry["trial_id"]
         _fetch_checkpoint(findings.study.location, entry["trial_id"], checkpoint)
         predictor = Predictor.load(checkpoint)
-        one_thread()  # as the trials were timed; two threads wait for each other longer than so small a model takes
+        one_thread()  # as for the trials; a second thread costs more than it saves on such a small model
         latencies = measure_latency(predictor, context_lengths(predictor.context_length))
         tensors, facts = read_folder(checkpoint)
     facts |= _origin(findings, entry, latencies)
@@ -42,13 +42,13 @@ def export_model(findings: Findings, folder: str, cell_id: str | None = None) ->
 
 
 def context_lengths(trained: int) -> list[int]:
-    """Return the context lengths that are timed: powers of 4 up to the trained one, and that."""
+    """Return the context lengths to time: powers of 4 below the trained one, and the trained one."""
     return sorted({1, trained, *(4**power for power in range(1, 8) if 4**power < trained)})
 
 
 def _check_free(target: Path) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"--export must name a new or empty folder, but {target} is in use. Give another one.")
+        raise InputError(f"--export must name a new or empty folder, but {target} is not empty. Give another one.")
 
 
 def _entry(findings: Findings, cell_id: str | None) -> dict:
@@ -61,7 +61,7 @@ def _entry(findings: Findings, cell_id: str | None) -> dict:
 
 
 def _fetch_checkpoint(location: str, trial_id: str, folder: Path) -> None:
-    """Copy a trial's checkpoint from the study, wherever that is."""
+    """Copy a trial's checkpoint from the study's store."""
     store = RecordStore.at(location)
     folder.mkdir()
     for name in (WEIGHTS, CONFIG):

@@ -1,4 +1,4 @@
-"""Write the model card of an exported model, in Markdown, from the records alone."""
+"""Write the model card of an exported model, in Markdown, from the records."""
 
 import json
 
@@ -10,14 +10,14 @@ from study.analysis.findings import Findings
 from study.host.machine import hardware
 from study.messages.escaping import in_markdown
 
-LICENCE = "**To be filled in by a person who knows**: the licence of the texts, of the vectors, and of these weights."
+LICENCE = "**To be filled in by the publisher**: the licences of the texts, the vectors and these weights."
 
 
 def model_card(findings: Findings, entry: dict, facts: dict, latencies: list[Latency]) -> str:
-    """Return the card: what it is, figures with counts and intervals, baselines, data, recipe, latency, limits."""
+    """Return the card: summary, figures with counts and intervals, baselines, data, recipe, latency, limits."""
     cell = findings.cells.set_index("cell_id").loc[entry["cell_id"]]
     trial = findings.study.trials.set_index("trial_id").loc[entry["trial_id"]]
-    parts = [
+    sections = [
         f"# {facts['model']['model']}, C={entry['context_length']}, N={entry['num_sequences']:,}, of "
         f"{in_markdown(facts['study'])}",
         f"Predicts the next vector of a text from its last {entry['context_length']} vectors "
@@ -36,12 +36,12 @@ def model_card(findings: Findings, entry: dict, facts: dict, latencies: list[Lat
         "## Use",
         _use(entry),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(sections) + "\n"
 
 
 def _standing(entry: dict) -> str:
     if entry.get("beats_best_baseline") is None:
-        return "No baseline was measured, so nothing is known of its worth."
+        return "No baseline was measured to compare it with."
     name, lift = entry["best_baseline"], f"{entry['lift']:+.3f} [{entry['lift_low']:+.3f}, {entry['lift_high']:+.3f}]"
     if entry["beats_best_baseline"]:
         return f"It beats the best baseline, {name}: lift in test Hit@5 {lift}."
@@ -56,9 +56,9 @@ def _figures(cell: pd.Series, trial: pd.Series, entry: dict) -> list[str]:
     gates = ", ".join(f"{name} {'holds' if holds else 'fails'}" for name, holds in entry["gates"].items())
     return [
         f"On test: {int(cell.num_queries):,} queries in {_documents(cell)}, one pool of "
-        f"{int(cell.pool_size):,} candidates (chance Hit@5 {cell.chance_hit_at_5:.4f}). The cell is "
-        f"{int(cell.num_replicates)} replicates; of them this model is the one that validation prefers. Intervals: "
-        "95 %, from a bootstrap over documents and replicates. Never compare figures of different pools.",
+        f"{int(cell.pool_size):,} candidates (chance Hit@5 {cell.chance_hit_at_5:.4f}). The cell has "
+        f"{int(cell.num_replicates)} replicates; this model has the best validation Hit@5 of them. Intervals: "
+        "95 %, from a bootstrap over documents and replicates. Do not compare figures across pools.",
         _table(["test", "cell, mean and 95 % interval", "this model"], rows),
         f"Production gates at this pool: {gates}.",
     ]
@@ -66,7 +66,7 @@ def _figures(cell: pd.Series, trial: pd.Series, entry: dict) -> list[str]:
 
 def _documents(cell: pd.Series) -> str:
     if cell.num_chains == 1:
-        return "1 document (so no interval tells how documents differ)"
+        return "1 document (so no interval covers differences between documents)"
     return f"{int(cell.num_chains):,} documents"
 
 
@@ -107,8 +107,8 @@ def _use(entry: dict) -> str:
         "```python\nfrom lvm_core.corpus import open_corpus\nfrom lvm_core.predict import Predictor\n\n"
         'predictor = Predictor.load("THIS_FOLDER").over(open_corpus("my.npz"))\n'
         "cosines, rows = predictor.search(context, k=5)  # context: [C, D] vectors of the corpus's encoder\n```\n\n"
-        f"Of a context longer than {context} vectors the last {context} count. A shorter one is read as it is; "
-        "its quality was not measured. Vectors of another encoder mean something else, also with the same dimension."
+        f"Only the last {context} vectors of a longer context are used. Shorter contexts work, but their quality was "
+        "not measured. Vectors of another encoder do not fit, even with the same dimension."
     )
 
 

@@ -12,21 +12,21 @@ from study.records.manifest import RecordedDomain
 
 
 def optuna_journal(study: StudyRecords) -> bytes | None:
-    """Return the journal, rebuilt from the records; None where nothing was searched.
+    """Return the journal, rebuilt from the records; None if nothing was searched.
 
-    One Optuna study a cell, named `<study>/<cell>`. Raced-out trials are pruned, diverged and failed ones failed;
-    intermediate values are validation Hit@5 by evaluation.
+    One Optuna study per cell, named `<study>/<cell>`. Pruned trials stay pruned; diverged and failed ones are failed.
+    Intermediate values are validation Hit@5 by evaluation.
     """
     search = study.trials[(study.trials.stage == "search") & (study.trials.status != "infeasible")]
     domains = study.manifest.space.search
     if search.empty or not domains:
         return None
-    import optuna  # a second that nothing else of the report needs
+    import optuna  # takes a second, which only this export needs
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that journals are experimental
+        warnings.simplefilter("ignore")  # journals are experimental
         path = Path(folder) / "journal.log"
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
         for cell, trials in search.sort_values(["started_at", "trial_id"]).groupby("cell_id"):
@@ -39,7 +39,7 @@ def optuna_journal(study: StudyRecords) -> bytes | None:
 
 
 def _trial(study: StudyRecords, row, domains: dict[str, RecordedDomain]):
-    """Return one recorded trial as Optuna keeps it."""
+    """Return a recorded trial as an Optuna trial."""
     from optuna.trial import TrialState, create_trial
 
     state = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}.get(row.status, TrialState.FAIL)
@@ -67,7 +67,7 @@ def _distribution(domain: RecordedDomain):
 
 
 def _local(moment: pd.Timestamp):
-    """Return a time as Optuna keeps times: local, without a zone."""
+    """Return a time as Optuna stores it: local, without a time zone."""
     return moment.to_pydatetime().astimezone().replace(tzinfo=None)
 
 

@@ -1,4 +1,4 @@
-"""Write the curves of all trials as TensorBoard scalars, one run a trial."""
+"""Write the curves of all trials as TensorBoard scalars, one run per trial."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ SKIPPED = ("trial_id", "eval_index", "step")
 
 
 def write_tensorboard(study: StudyRecords, folder: str) -> int:
-    """Write `folder/<cell>/<stage>-<trial>`; return how many trials. Raises: InputError without tensorboardX."""
+    """Write `folder/<cell>/<stage>-<trial>`; return the number of trials. Raises: InputError without tensorboardX."""
     try:
         from tensorboardX import SummaryWriter
     except ImportError as error:
@@ -23,6 +23,6 @@ def write_tensorboard(study: StudyRecords, folder: str) -> int:
         with SummaryWriter(str(Path(folder) / trial.cell_id / f"{trial.stage}-{trial.trial_id}")) as writer:
             for row in study.curve(trial.trial_id).to_dict("records"):
                 for name in names:
-                    if row[name] == row[name]:  # null is "not measured", and no scalar
+                    if row[name] == row[name]:  # null: not measured
                         writer.add_scalar(name, row[name], int(row["step"]))
     return len(recorded)

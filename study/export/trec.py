@@ -1,19 +1,19 @@
-"""Write a trial's ranks as a TREC run and its qrels, which retrieval evaluators read to the same Hit@K."""
+"""Write a trial's ranks as a TREC run and qrels, for which retrieval evaluators compute the same Hit@K."""
 
 from lvm_core.errors import InputError
 from study.analysis.load import StudyRecords
 
-DEPTH = 1000  # lines a query at most, as TREC runs have
+DEPTH = 1000  # maximum lines per query, as usual for TREC runs
 
 
 def trec_files(study: StudyRecords, trial_id: str) -> tuple[bytes, bytes, int]:
     """Return (run, qrels, queries with ties) of a trial's test ranks.
 
-    Records keep ranks, not candidates: in the run, made-up documents stand before the target, which stands at its rank;
-    nothing stands behind it, and a target beyond DEPTH is left out. Scores are distinct. A target with ties stands last
-    among them, so that an evaluator's Hit@K there is the least possible, while this tool's breaks ties at random.
+    Records keep ranks, not candidates, so the run lists placeholder documents up to the target at its rank, and none
+    after it; a target beyond DEPTH is omitted. Scores are distinct. A tied target comes last among its ties, so that an
+    evaluator's Hit@K is a lower bound, while this tool breaks ties at random.
 
-    Raises: InputError where the trial has no test ranks.
+    Raises: InputError if the trial has no test ranks.
     """
     ranks = study.ranks[(study.ranks.trial_id == trial_id) & (study.ranks.split == "test")]
     if ranks.empty:
@@ -30,7 +30,7 @@ def trec_files(study: StudyRecords, trial_id: str) -> tuple[bytes, bytes, int]:
 
 
 def _lines(row, trial_id: str) -> str:
-    """Return one query's lines, best first. Documents d… are rows of the corpus, x… made-up nearer ones."""
+    """Return one query's lines, best first. Documents d… are rows of the corpus, x… placeholders for nearer ones."""
     place = int(row.rank + row.num_ties)
     names = [f"x{i}" for i in range(1, min(place, DEPTH + 1))]
     names += [f"d{row.query_id}"] if place <= DEPTH else []

@@ -1,4 +1,4 @@
-"""Which code this process runs: a fingerprint that every node of a cluster must share."""
+"""Fingerprint the code of this process; every node of a cluster must have the same."""
 
 import hashlib
 import importlib.util
@@ -15,8 +15,8 @@ PACKAGES = ("lvm_core", "study")
 def code_fingerprint() -> str:
     """Return 12 hex digits over every source file of `lvm_core` and `study`.
 
-    Nodes compare it, since trials and reports travel between them as objects. It is no part of a trial's id: that has
-    the trainer's version, which changes with the numbers alone.
+    Nodes compare it because they exchange trials and reports as objects. It is not in a trial's id, which contains
+    the trainer's version instead: that changes only when numbers do.
     """
     digest = hashlib.sha256()
     for package in PACKAGES:
@@ -28,7 +28,7 @@ def code_fingerprint() -> str:
 
 
 def check_code(fingerprint: str) -> None:
-    """Refuse a node with other code than the driver's. Raises: InputError."""
+    """Refuse a node whose code differs from the driver's. Raises: InputError."""
     if fingerprint != code_fingerprint():
         raise InputError(
             f"every node must have the same lvm_core/ and study/, but {socket.gethostname()} has code "

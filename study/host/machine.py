@@ -1,4 +1,4 @@
-"""Ask this machine what it is and what a process uses."""
+"""Describe this machine, and measure a process's memory."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ def code_version() -> str:
 
 
 def versions() -> dict[str, str | None]:
-    """Return versions of Python and of the packages that numbers depend on."""
+    """Return versions of Python and of the packages that affect numbers."""
     return {"python": platform.python_version(), **{name: _package_version(name) for name in PACKAGES}}
 
 
@@ -43,7 +43,7 @@ def hardware() -> dict[str, object]:
 
 
 def num_cpus() -> int:
-    """Return the cores that this process may use."""
+    """Return the number of cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -57,13 +57,13 @@ def _processor() -> str:
 
 
 def reset_peak_rss() -> None:
-    """Begin a new peak, where the kernel lets us; a process serves many trials."""
+    """Reset the peak if the kernel allows it; one process runs many trials."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_rss_bytes() -> int:
-    """Return the peak resident memory since `reset_peak_rss`, or of the process where it cannot be reset."""
+    """Return the peak resident memory since `reset_peak_rss`, or of the whole process if it cannot be reset."""
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text().splitlines():

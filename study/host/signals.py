@@ -1,4 +1,4 @@
-"""Handle signals for a while; SIGTERM ends a command as Ctrl-C does."""
+"""Handle or defer signals within a block; SIGTERM ends a command as Ctrl-C does."""
 
 import contextlib
 import signal
@@ -10,7 +10,7 @@ Handler = Callable | signal.Handlers | None
 
 @contextlib.contextmanager
 def handled(handlers: dict[int, Handler]) -> Iterator[None]:
-    """Handle signals so, by number, and as before afterwards; nothing outside the main thread, where Python cannot."""
+    """Set signal handlers by number, and restore the old ones afterwards. Does nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -29,21 +29,21 @@ def ended_by_sigterm() -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Hear SIGINT and SIGTERM when the block has ended, for what must not be cut short; a second one is heard at once.
+    """Defer SIGINT and SIGTERM until the block ends; a second one interrupts it at once.
 
-    Raises: KeyboardInterrupt at the end, where one came meanwhile.
+    Raises: KeyboardInterrupt at the end, if a signal arrived.
     """
-    heard = []
+    received = []
 
     def note(signum: int, frame: object) -> None:
-        signal.alarm(0)  # Ray's C++ hears SIGTERM first while it starts, and would abort the process 3 s later
-        heard.append(signum)
-        if len(heard) > 1:
+        signal.alarm(0)  # while Ray starts, its C++ handler runs first and sets an alarm that aborts after 3 s
+        received.append(signum)
+        if len(received) > 1:
             raise KeyboardInterrupt
 
     try:
         with handled({signal.SIGINT: note, signal.SIGTERM: note}):
             yield
     finally:
-        if heard:
+        if received:
             raise KeyboardInterrupt

@@ -1,1 +1,1 @@
-"""Sentences that people read: escaping, suggestions, validation errors, durations."""
+"""Text for people: escaping, suggestions, validation errors, durations."""

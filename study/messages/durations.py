@@ -1,4 +1,4 @@
-"""Read and write times as people do: `90s`, `30m`, `1h30m`; 40 s, 12 min, 3 h 05 min."""
+"""Parse durations (`90s`, `30m`, `1h30m`) and format them (40 s, 12 min, 3 h 05 min)."""
 
 import re
 
@@ -8,7 +8,7 @@ FORM = re.compile(r"(?:(\d{1,9}(?:\.\d+)?)h)?(?:(\d{1,9}(?:\.\d+)?)m)?(?:(\d{1,9
 
 
 def parse_duration(text: str, what: str = "--budget") -> float:
-    """Return seconds. Raises: InputError that names `what` the time is for."""
+    """Return seconds. Raises: InputError that names `what`, the option."""
     match = FORM.fullmatch(text)
     parts = match.groups() if match else ()
     seconds = sum(float(part or 0) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
@@ -18,7 +18,7 @@ def parse_duration(text: str, what: str = "--budget") -> float:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it: 40 s, 12 min, 3 h 05 min."""
+    """Format seconds: 40 s, 12 min, 3 h 05 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""Turn validation errors into one sentence that a person can act on."""
+"""Turn validation errors into one actionable sentence."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from study.messages.suggestions import did_you_mean
 
 
 def nearest(key: object, known: Iterable[str]) -> str:
-    """Return ` (did you mean X?)`, or the known names where none is near."""
+    """Return ` (did you mean X?)`, or the known names if none is close."""
     return did_you_mean(key, known) or f" (known: {', '.join(sorted(known))})"
 
 
@@ -30,7 +30,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
 
 
 def _fields(model: type[BaseModel], loc: tuple) -> Iterable[str]:
-    """Return the field names at the place of an error, as deep as they can be followed."""
+    """Return the field names of the model at an error's place, or of its nearest parent."""
     for part in loc[:-1]:
         annotation = model.model_fields[part].annotation if part in model.model_fields else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):

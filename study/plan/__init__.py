@@ -1,1 +1,1 @@
-"""From a search space and a corpus to cells and trials."""
+"""Turn a search space and a corpus into cells and trials."""

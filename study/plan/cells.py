@@ -1,4 +1,4 @@
-"""Find the cells that a corpus can fill, on shared data or on their own, and say what the others would need."""
+"""Find the cells that a corpus can fill, on shared or separate data, and what the others would need."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from study.space.variants import Setting
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell, with one value of each arm, in one variant and row: what is searched, raced and confirmed by itself."""
+    """A cell, with one value of each arm, in one variant and row; searched, raced and confirmed separately."""
 
     context_length: int
     num_sequences: int
@@ -32,7 +32,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Infeasible:
-    """A cell that the corpus cannot fill. `num_vectors_needed` is None where no number of them would do."""
+    """A cell that the corpus cannot fill. num_vectors_needed: None if unknown, or if no number would be enough."""
 
     context_length: int
     num_sequences: int
@@ -48,16 +48,16 @@ class Infeasible:
 
 @dataclass(frozen=True, eq=False)
 class PlannedSetting:
-    """A setting of the study: its space, and the data of each of its contexts that the corpus serves."""
+    """A setting of the study: its space, and its data by feasible context length."""
 
     space: Space
     datasets: dict[int, Dataset]
 
 
 def fill_settings(settings: list[Setting], corpus: Corpus) -> tuple[dict, list[Cell], list[Infeasible]]:
-    """Return the planned settings by (variant, row), the cells that the corpus fills, and those that it does not.
+    """Return the planned settings by (variant, row), the feasible cells, and the infeasible ones.
 
-    Settings with shared queries share them: the longest context of them all is C_max.
+    All settings with shared queries use the same C_max, their longest context.
     """
     shared = [setting.space for setting in settings if setting.space.data.shared_queries]
     contexts = sorted({context for space in shared for context in space.cells.context_length})
@@ -70,7 +70,7 @@ def fill_settings(settings: list[Setting], corpus: Corpus) -> tuple[dict, list[C
         except InputError as error:
             if len(settings) == 1:
                 raise
-            datasets, refusals = {}, dict.fromkeys(setting.space.cells.context_length, (str(error), _nobody_knows))
+            datasets, refusals = {}, dict.fromkeys(setting.space.cells.context_length, (str(error), _unknown_need))
         planned[setting.variant, setting.row] = PlannedSetting(setting.space, datasets)
         filled, missing = _fill(setting, datasets, refusals)
         cells += filled
@@ -81,7 +81,7 @@ def fill_settings(settings: list[Setting], corpus: Corpus) -> tuple[dict, list[C
 
 
 def _data_of(space: Space, corpus: Corpus, contexts: list[int], smallest: int, built: dict) -> tuple[dict, dict]:
-    """Return the data of each context, and why the others have none."""
+    """Return the data by feasible context, and the refusals of the others."""
     if space.data.shared_queries:
         key = (data_config(space, max(contexts)), smallest)
         if key not in built:
@@ -93,7 +93,7 @@ def _data_of(space: Space, corpus: Corpus, contexts: list[int], smallest: int, b
         try:
             datasets[context] = build_dataset(corpus, data_config(space, context))
         except InputError as error:
-            refusals[context] = (str(error), _nobody_knows)
+            refusals[context] = (str(error), _unknown_need)
     if not datasets:
         raise InputError(next(iter(refusals.values()))[0])
     return datasets, refusals
@@ -115,18 +115,18 @@ def _fill(setting: Setting, datasets: dict[int, Dataset], refusals: dict) -> tup
 
 
 def data_config(space: Space, max_context: int) -> DataConfig:
-    """Return a setting's data as the trainer wants it."""
+    """Return a setting's data options as the trainer's config."""
     values = space.data.model_dump(exclude={"shared_queries"})
     values["num_queries"] = None if values["num_queries"] == "all" else values["num_queries"]
     return DataConfig(seed=space.seed, max_context=max_context, **values)
 
 
-def _nobody_knows(size: int) -> None:
-    """Stand for a number of vectors that cannot be estimated."""
+def _unknown_need(size: int) -> None:
+    """Return None: the number of vectors needed cannot be estimated."""
 
 
 def _longest_feasible(space: Space, corpus: Corpus, contexts: list[int], smallest: int) -> tuple[Dataset, dict]:
-    """Return the data of the longest context that any cell can use, and why longer ones cannot be."""
+    """Return the data of the longest feasible context, and the refusals of longer ones."""
     refusals = {}
     for context in reversed(contexts):
         config = data_config(space, context)
@@ -149,7 +149,7 @@ def _longest_feasible(space: Space, corpus: Corpus, contexts: list[int], smalles
 
 
 def gate_note(dataset: Dataset) -> str:
-    """Say how much the coherence gate removed, empty where there is none."""
+    """Return a note on how much the coherence gate removed, empty without a gate."""
     if dataset.config.min_coherence is None:
         return ""
     total = len(dataset.train_positions) + dataset.num_incoherent
@@ -157,12 +157,12 @@ def gate_note(dataset: Dataset) -> str:
 
 
 def _too_few_targets(dataset: Dataset, num_sequences: int):
-    """Return (reason, vectors needed for N) where the training part has too few targets, else None."""
+    """Return (reason, function from N to vectors needed) if the training part has too few targets, else None."""
     available, corpus = len(dataset.train_positions), dataset.corpus
     if available >= num_sequences:
         return None
     context = dataset.config.max_context
-    reason = f"{available} training targets have {context} vectors before them, {num_sequences} are asked for"
+    reason = f"{available} training targets have {context} vectors before them, but {num_sequences} are needed"
     reason += gate_note(dataset)
 
     def needed(size: int) -> int | None:
@@ -172,14 +172,14 @@ def _too_few_targets(dataset: Dataset, num_sequences: int):
 
 
 def _vectors_for(corpus: Corpus, space: Space, context: int):
-    """Estimate the vectors that a corpus of such chains needs for N training targets and the fewest queries."""
+    """Estimate the vectors that such a corpus needs for N training targets and the minimum of queries."""
     lengths = np.diff(corpus.chain_starts)
-    context = min(context, int(lengths.max()))  # a number asked for may be larger than an array can hold
-    usable = np.clip(lengths - context, 0, None).sum() / corpus.num_vectors  # targets a vector
+    context = min(context, int(lengths.max()))  # a requested number may exceed an array's range
+    usable = np.clip(lengths - context, 0, None).sum() / corpus.num_vectors  # targets per vector
     train, validation, test = space.data.fractions
 
     def needed(size: int) -> int | None:
-        if not usable or size > 1e15:  # no corpus has so many
+        if not usable or size > 1e15:  # beyond any corpus
             return None
         return math.ceil(max(size / train, MIN_QUERIES / min(validation, test)) / usable)
 
@@ -187,7 +187,7 @@ def _vectors_for(corpus: Corpus, space: Space, context: int):
 
 
 def _arm_values(space: Space) -> list[tuple[tuple[str, Any], ...]]:
-    """Return every combination of the arms' values; one empty one where there is no arm."""
+    """Return every combination of the arms' values; one empty combination without arms."""
     combined: list[tuple[tuple[str, Any], ...]] = [()]
     for key, values in space.arms.items():
         combined = [(*arm, (key, value)) for arm in combined for value in values]
@@ -195,14 +195,14 @@ def _arm_values(space: Space) -> list[tuple[tuple[str, Any], ...]]:
 
 
 def _check_negatives(space: Space, smallest: int) -> None:
-    """Refuse a number of negatives that some batch of the smallest cell would not have."""
+    """Refuse more negatives than every batch of the smallest cell has."""
     recipe = space.recipe({})
     if recipe.negatives_from == "micro_batch":
-        return  # as published: as many as a micro-batch happens to have
+        return  # as published: as many as the micro-batch has
     most = max_num_negatives(recipe.batch_size, smallest)
     if recipe.num_negatives > most:
         raise InputError(
-            f"num_negatives <= batch_size - ceil(batch_size / smallest num_sequences) - 1 = {most} must hold, so "
-            f"that every cell has the same number, but got {recipe.num_negatives} (batch_size {recipe.batch_size}, "
+            f"num_negatives <= batch_size - ceil(batch_size / smallest num_sequences) - 1 = {most} must hold for "
+            f"every cell to have the same number, but got {recipe.num_negatives} (batch_size {recipe.batch_size}, "
             f"num_sequences {smallest}). Lower fixed.num_negatives or raise fixed.batch_size."
         )

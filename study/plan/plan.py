@@ -1,4 +1,4 @@
-"""Plan a study: the trials of every stage, on the data that its cells share."""
+"""Plan a study: the trials of every stage, on data shared by its cells."""
 
 import math
 from dataclasses import asdict, dataclass, field, replace
@@ -17,15 +17,15 @@ from study.space.recipe import Recipe
 from study.space.space import Space
 from study.space.variants import scaled, settings_of
 
-SEARCH_REPLICATE = 0  # the search has a draw of its own; confirm replicates are 1, 2, …
+SEARCH_REPLICATE = 0  # of the search; confirm replicates are 1, 2, …
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that is settled before a trial runs.
+    """Everything decided before a trial runs.
 
-    settings: by (variant, row). cell_of: of every feasible cell, the first one that equals it in all that determines
-    numbers. trainer_version: part of every trial's id.
+    settings: by (variant, row). cell_of: for each feasible cell, the first cell whose numbers are the same.
+    trainer_version: contained in every trial's id.
     """
 
     study: str
@@ -46,7 +46,7 @@ class Plan:
 
     @property
     def dataset(self) -> Dataset:
-        """The data of the first cell; of every cell where queries are shared and there are no variants."""
+        """The data of the first cell; of all cells if queries are shared and there are no variants."""
         return self.dataset_of(self.cells[0])
 
     @property
@@ -57,11 +57,11 @@ class Plan:
         return self.settings[cell.variant, cell.row]
 
     def dataset_of(self, cell: Cell) -> Dataset:
-        """Return a cell's data; for a cell without any (infeasible), the first cell's."""
+        """Return a cell's data; for an infeasible cell, the first cell's."""
         return self.setting_of(cell).datasets.get(cell.context_length) or self.dataset
 
     def recipe(self, cell: Cell, params: dict[str, Any]) -> Recipe:
-        """Return a cell's whole recipe, with what the cell itself settles."""
+        """Return a cell's complete recipe, including the values that follow from the cell."""
         made = self.setting_of(cell).space.recipe({**dict(cell.arm), **params})
         made = made.model_copy(update={"device": self.device, "precision": self.precision})
         return made.for_cell(cell.context_length, cell.num_sequences, self.corpus.dim)
@@ -81,7 +81,7 @@ class Plan:
         """Return the baselines as jobs, costliest first: each cell's, then the training-free ones of a context."""
         by_cell = sorted(self.cells, key=lambda cell: (-cell.context_length, -cell.num_sequences))
         jobs = [self._trained_baselines(cell) for cell in by_cell] + [self._free_baselines(g) for g in by_cell]
-        return list({job[0].trial_id: job for job in jobs}.values())  # cells of one data and size share theirs
+        return list({job[0].trial_id: job for job in jobs}.values())  # cells with the same data and size share theirs
 
     def _trained_baselines(self, cell: Cell) -> list[TrialSpec]:
         cell_id = f"C{cell.context_length}_N{cell.num_sequences}"
@@ -125,7 +125,7 @@ class Plan:
         )
 
     def warnings(self) -> list[str]:
-        """Return what a reader of the map must know before trusting it."""
+        """Return caveats for readers of the map."""
         found = []
         for dataset, asked in self._asked_queries().values():
             num_queries = len(dataset.queries["test"].positions)
@@ -136,14 +136,14 @@ class Plan:
                 found.append(f"only {num_queries} queries{where}: {wide}")
             elif asked != "all" and num_queries < asked:
                 longest = dataset.config.max_context
-                found.append(f"{num_queries} queries, not {asked}: no more have {longest} vectors before them")
+                found.append(f"{num_queries} queries, not {asked}: no more targets have {longest} vectors before them")
         for cell in self.infeasible:
             name = f" ({', '.join(n for n in (cell.row, cell.variant) if n)})" if cell.row or cell.variant else ""
             found.append(f"infeasible: C={cell.context_length} N={cell.num_sequences}{name}: {cell.reason}")
         return found
 
     def _asked_queries(self) -> dict[str, tuple[Dataset, int | str]]:
-        """Return each distinct data of the study with the number of queries asked of it, by fingerprint."""
+        """Return each distinct dataset of the study with its requested number of queries, by fingerprint."""
         found: dict[str, tuple[Dataset, int | str]] = {}
         for cell in self.cells:
             dataset = self.dataset_of(cell)
@@ -152,7 +152,7 @@ class Plan:
 
     @property
     def datasets(self) -> list[tuple[str, Dataset]]:
-        """The distinct data of the study, in the order of the cells, each with its protocol."""
+        """The distinct datasets of the study in cell order, each with its protocol."""
         found = {}
         for cell in self.cells:
             dataset = self.dataset_of(cell)
@@ -165,9 +165,9 @@ class Plan:
 
 
 def make_plan(study: str, space: Space, corpus: Corpus) -> Plan:
-    """Settle the contexts that the corpus serves, the data of every setting, and the cells that it fills.
+    """Determine the feasible contexts, the data of every setting, and the feasible cells.
 
-    Raises: InputError where the corpus fills no cell, or the negatives asked for cannot be had.
+    Raises: InputError if the corpus fills no cell, or has too few negatives.
     """
     space = scaled(space, corpus.num_vectors)
     settings = settings_of(space)

@@ -1,4 +1,4 @@
-"""Say what a trial is: everything that determines its numbers, and the id that follows from it."""
+"""Define a trial by everything that determines its numbers, and derive its id."""
 
 import hashlib
 import json
@@ -33,10 +33,10 @@ HASHED_KEYS = (  # frozen: a key that Recipe gets later is hashed only where it 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialSpec:
-    """One trial, ready to be sent to a worker. All values are plain data.
+    """One trial, to be sent to a worker. All values are plain data.
 
     `recipe` holds every resolved value of study.space.recipe.Recipe, or the name of a baseline as `model`.
-    `code_fingerprint` is that of the driver, which a worker must share; it is no part of the identity.
+    `code_fingerprint` is the driver's; a worker must have the same. It does not enter the id.
     """
 
     study: str
@@ -59,7 +59,7 @@ class TrialSpec:
 
     @property
     def trial_id(self) -> str:
-        """16 hex digits over all that determines the result; the study's name and paths do not."""
+        """16 hex digits over everything that determines the result, so not the study's name or paths."""
         defaults = {key: field.default for key, field in Recipe.model_fields.items()}
         identity = {key: getattr(self, key) for key in IDENTITY}
         identity["recipe"] = identifying(self.recipe, HASHED_KEYS, defaults)
@@ -71,7 +71,7 @@ class TrialSpec:
         return child_seed(self.seed, "replicate", self.replicate or 0)
 
     def data_config(self) -> DataConfig:
-        """Return the data part as the trainer wants it."""
+        """Return the data options as the trainer's config."""
         return DataConfig(**{**self.data, "fractions": tuple(self.data["fractions"])})
 
     def as_dict(self) -> dict[str, Any]:

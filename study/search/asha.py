@@ -9,13 +9,13 @@ METRIC, TIME = "val_hit_at_5", "eval_index"
 
 @dataclass(frozen=True)
 class Racer:
-    """What ASHA sees of a trial: the id of its content, which a second attempt shares with the first."""
+    """A trial as ASHA sees it: identified by its content, so that a retry is the same racer."""
 
     trial_id: str
 
 
 class CellASHA(FIFOScheduler):
-    """Routes every trial to the ASHA of its cell. Trials without a race (baseline, confirm) run to their end.
+    """Routes every trial to the ASHA of its cell. Baseline and confirm trials are not raced.
 
     `pruned` holds Tune's ids of the trials that ASHA stopped before their last evaluation.
     """
@@ -36,18 +36,18 @@ class CellASHA(FIFOScheduler):
         self.pruned: set[str] = set()
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: object) -> bool:
-        """Accept Tune's announcement; metric and mode are fixed here."""
+        """Accept Tune's call; metric and mode are fixed here."""
         return True
 
-    def show_recorded(self, cell_id: str, trial_id: str, reported: tuple[tuple[int, float], ...]) -> None:
-        """Fill the rungs with what a recorded trial reported, as if it arrived now. Call it in recorded order."""
+    def fill_rungs(self, cell_id: str, trial_id: str, reported: tuple[tuple[int, float], ...]) -> None:
+        """Replay a recorded trial's reports into the rungs. Call it in recorded order."""
         race, trial = self._race(cell_id), Racer(trial_id)
         race.on_trial_add(None, trial)
         for index, value in reported:
             race.on_trial_result(None, trial, {TIME: index, METRIC: value})
 
     def on_trial_add(self, tune_controller, trial) -> None:
-        """Enter a trial into its race, once: a lost worker's trial comes again."""
+        """Add a trial to its race once; a retried trial is already there."""
         cell_id, racer = _race_of(trial)
         if cell_id is not None and racer not in self._added:
             self._added.add(racer)
@@ -59,17 +59,17 @@ class CellASHA(FIFOScheduler):
         if cell_id is None:
             return TrialScheduler.CONTINUE
         decision = self._race(cell_id).on_trial_result(tune_controller, racer, result)
-        if result["final"]:  # it ended by itself: its result fills the rung, the decision comes too late
+        if result["final"]:  # it has ended: its result fills the rung, but it cannot be stopped
             return TrialScheduler.CONTINUE
         if decision == TrialScheduler.STOP:
             self.pruned.add(trial.trial_id)
         return decision
 
     def on_trial_complete(self, tune_controller, trial, result: dict) -> None:
-        """Nothing to do: the last result was already seen by `on_trial_result`."""
+        """Do nothing: `on_trial_result` has handled the last result."""
 
     def on_trial_remove(self, tune_controller, trial) -> None:
-        """Nothing to do: a removed trial leaves its rungs as they are."""
+        """Do nothing: a removed trial stays in its rungs."""
 
     def _race(self, cell_id: str) -> ASHAScheduler:
         if cell_id not in self._cells:
@@ -78,6 +78,6 @@ class CellASHA(FIFOScheduler):
 
 
 def _race_of(trial) -> tuple[str | None, Racer]:
-    """Return the cell that a Tune trial races in, or None, and what the race knows it by."""
+    """Return the cell that a Tune trial races in, or None, and its racer."""
     first, trial_id = trial.config["specs"][0], trial.config["trial_ids"][0]
     return first["cell_id"] if first["stage"] == "search" else None, Racer(trial_id)

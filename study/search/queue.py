@@ -1,4 +1,4 @@
-"""Order a study's trials: search first, then baselines, then the confirm trials of every cell whose search is over."""
+"""Order a study's trials: search first, then baselines, then the confirm trials of each cell whose search is over."""
 
 import json
 import time
@@ -15,10 +15,10 @@ from study.trial.outcome import Outcome
 
 
 def choose_winner(plan: Plan, cell: Cell, outcomes: dict[str, Outcome]) -> dict[str, Any]:
-    """Return the searched values that a cell confirms: validation alone decides.
+    """Return the searched values that a cell confirms, chosen on validation only.
 
-    The winner is the completed search trial with the highest validation Hit@5 (the first of equals by id). A cell
-    without one is confirmed with the first point to evaluate, which is the published recipe.
+    The winner is the completed search trial with the highest validation Hit@5 (ties: the first id). A cell without
+    one is confirmed with the first point to evaluate, which is the published recipe.
     """
     if not plan.searches:
         return {}
@@ -35,7 +35,7 @@ def confirmed_params(
 ) -> dict[str, dict[str, Any]]:
     """Return the searched values of the recorded confirm trials, by cell id.
 
-    searched_since: by cell id, when its search was opened again; a confirm trial before that closes it no longer.
+    searched_since: by cell id, when its search was reopened; confirm trials before that are ignored.
     """
     confirm = trials[trials.stage == "confirm"].sort_values("started_at").drop_duplicates("cell_id", keep="last")
     opened = searched_since or {}
@@ -46,10 +46,10 @@ def confirmed_params(
 
 
 class StudyTrials:
-    """Deals what the records lack. Any free worker gets the next trial of the first kind that has one to give.
+    """Deals the trials missing from the records. A free worker gets the next trial of the first kind that has one.
 
-    confirmed: searched values by cell id where a confirm trial is recorded; such a cell's search is over, or two
-    configurations would meet in one cell. search_deadline: time.monotonic() after which no search trial begins.
+    confirmed: searched values by cell id, if a confirm trial is recorded; such a cell's search is over, or the cell
+    would mix two configurations. search_deadline: time.monotonic() after which no search trial begins.
     """
 
     def __init__(
@@ -57,17 +57,17 @@ class StudyTrials:
     ):
         self.plan, self.ledger, self.search_deadline = plan, ledger, search_deadline
         self.sampler = CellSampler(plan, ledger.outcomes)
-        lacking = [[s for s in job if s.trial_id not in ledger.recorded] for job in plan.baseline_jobs()]
-        self._baselines = [job for job in lacking if job]
+        missing = [[s for s in job if s.trial_id not in ledger.recorded] for job in plan.baseline_jobs()]
+        self._baselines = [job for job in missing if job]
         costly_first = sorted(plan.cells, key=lambda cell: -cell.context_length)
-        # replicate by replicate, so that a study that is cut short has a whole map
+        # replicate by replicate, so that an interrupted study has a complete map
         self._to_confirm = [(cell, replicate) for replicate in plan.confirm_replicates for cell in costly_first]
         self._winners = dict(confirmed)
         self.sampler.close(confirmed)
         self._first: list[TrialSpec] | None = None
 
     def has_work(self) -> bool:
-        """Whether the records lack anything; called once, before workers are started."""
+        """Whether any trial is missing from the records; called once, before workers start."""
         self._first = self.next()
         return self._first is not None
 
@@ -77,7 +77,7 @@ class StudyTrials:
         return self.sampler.finished and not self._baselines and not self._to_confirm
 
     def next(self) -> list[TrialSpec] | None:
-        """Return a list of trials to run one after the other, or None where a worker has to wait."""
+        """Return a list of trials to run one after the other, or None if a worker has to wait."""
         if self._first is not None:
             first, self._first = self._first, None
             return first
@@ -88,13 +88,13 @@ class StudyTrials:
         return self._baselines.pop(0) if self._baselines else self._next_confirm()
 
     def ended(self, specs: list[TrialSpec]) -> None:
-        """Tell the search how its trials ended."""
+        """Pass the outcomes of search trials on to the search."""
         for spec in specs:
             if spec.stage == "search":
                 self.sampler.tell(spec, self.ledger.outcome(spec))
 
     def _next_confirm(self) -> list[TrialSpec] | None:
-        """Return the first confirm trial without a record, of the cells whose search is over."""
+        """Return the first unrecorded confirm trial of the cells whose search is over."""
         for cell, replicate in list(self._to_confirm):
             if self.sampler.is_over(cell.cell_id):
                 self._to_confirm.remove((cell, replicate))

@@ -1,4 +1,4 @@
-"""Find the cells of search trials whose rows are gone, by asking their searches again."""
+"""Find the cells of search trials whose rows are lost, by replaying their searches."""
 
 from itertools import islice
 
@@ -11,9 +11,9 @@ from study.trial.outcome import recorded_outcomes
 def searched_after_lost(plan: Plan, store: RecordStore, lost: set[str]) -> dict[str, list[str]]:
     """Return the recorded search trials that began after a lost one, by the id of each cell that lost one.
 
-    A cell's k-th suggestion follows from k and from what was recorded before: asked again after none, one, two, … of
-    the recorded trials, a search suggests the lost one where it once began. Where several trials of a cell are in
-    flight, or a failed one was repeated later, the order of before is not known, and a lost trial may not be found.
+    A cell's k-th suggestion depends on k and on the trials recorded before it. Replayed after none, one, two, … of the
+    recorded trials, a search suggests the lost trial at its original place. If several trials of a cell were in
+    flight, or a failed one was repeated later, the original order is unknown, and a lost trial may not be found.
     """
     if not plan.searches:
         return {}

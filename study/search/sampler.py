@@ -1,4 +1,4 @@
-"""Suggest configurations: one Optuna study per cell, so that no cell's results steer another's."""
+"""Suggest configurations: one Optuna study per cell, so that no cell's results affect another's."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from study.space.recipe import Recipe
 from study.space.sections import Domain
 from study.trial.outcome import Outcome
 
-MAX_REPEATS = 20  # suggestions of known configurations in a row before a cell's space counts as used up
+MAX_REPEATS = 20  # known configurations suggested in a row until a cell's space counts as exhausted
 STATES = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}  # every other status: FAIL
 
 logging.getLogger("optuna").setLevel(logging.WARNING)
@@ -25,7 +25,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def distribution(key: str, domain: Domain) -> BaseDistribution:
-    """Return Optuna's form of a domain; a value that the recipe keeps as an integer is drawn as one."""
+    """Return a domain as an Optuna distribution; values that are integers in the recipe are drawn as integers."""
     if domain.choices is not None:
         return CategoricalDistribution(domain.choices)
     if Recipe.model_fields[key].annotation is int:
@@ -35,13 +35,13 @@ def distribution(key: str, domain: Domain) -> BaseDistribution:
 
 @dataclass
 class CellStudy:
-    """The search of one cell. Its k-th suggestion depends on k and on the outcomes told before, nothing else."""
+    """The search of one cell. Its k-th suggestion depends only on k and on the outcomes before it."""
 
     cell: Cell
     plan: Plan
     known: dict[str, Outcome]
     study: optuna.Study = field(init=False)
-    used_up: bool = False
+    closed: bool = False
     running: dict[str, optuna.trial.Trial] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
 
@@ -53,16 +53,16 @@ class CellStudy:
         self.again = [o for o in own.values() if o.status == "failed"]
         for outcome in own.values():
             if outcome.status != "failed":
-                self.study.add_trial(self._as_told(outcome))
+                self.study.add_trial(self._frozen(outcome))
 
     @property
     def is_open(self) -> bool:
-        """Whether this cell has a trial to begin, now or once others have ended."""
-        to_come = not self.used_up and len(self.seen) < self.plan.space.racing.num_samples
+        """Whether this cell has a trial to start, now or after others have ended."""
+        to_come = not self.closed and len(self.seen) < self.plan.space.racing.num_samples
         return self.plan.searches and bool(self.again or to_come)
 
     def next(self) -> TrialSpec | None:
-        """Return a failed trial to run again, or the next new configuration; None where there is none."""
+        """Return a failed trial to rerun, or the next new configuration, or None."""
         if self.again:
             return self._begin(self._ask_for(self._params(self.again.pop(0))))
         repeats = 0
@@ -71,9 +71,9 @@ class CellStudy:
             spec = self.plan.spec(self.cell, "search", SEARCH_REPLICATE, trial.params)
             if spec.trial_id not in self.seen:
                 return self._begin(trial)
-            self.study.tell(trial, state=TrialState.FAIL)  # known already: TPE passes over it
+            self.study.tell(trial, state=TrialState.FAIL)  # already known: TPE ignores failed trials
             repeats += 1
-            self.used_up = repeats >= MAX_REPEATS
+            self.closed = repeats >= MAX_REPEATS
         return None
 
     def _begin(self, trial: optuna.trial.Trial) -> TrialSpec:
@@ -83,7 +83,7 @@ class CellStudy:
         return spec
 
     def tell(self, trial_id: str, outcome: Outcome) -> None:
-        """Tell Optuna how a running trial ended, pruned trials as pruned."""
+        """Pass a trial's outcome to Optuna; pruned trials stay pruned."""
         trial = self.running.pop(trial_id)
         for step, value in outcome.curve:
             trial.report(value, step)
@@ -91,7 +91,7 @@ class CellStudy:
         self.study.tell(trial, outcome.value if state == TrialState.COMPLETE else None, state=state)
 
     def _suggest(self, number: int) -> optuna.trial.Trial:
-        """Ask with a sampler seeded for this suggestion; the points to evaluate come first."""
+        """Ask a sampler seeded for this suggestion; the points to evaluate come first."""
         seed = child_seed(self.plan.space.seed, "search", self.cell.cell_id, number) % 2**32
         self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=5, constant_liar=True)
         if number < len(self.plan.space.points_to_evaluate):
@@ -106,8 +106,8 @@ class CellStudy:
         config = json.loads(outcome.config)
         return {key: config[key] for key in self.space}
 
-    def _as_told(self, outcome: Outcome) -> optuna.trial.FrozenTrial:
-        """Return a recorded trial as Optuna would have it, had it been told live."""
+    def _frozen(self, outcome: Outcome) -> optuna.trial.FrozenTrial:
+        """Return a recorded trial as Optuna would have stored it live."""
         state = STATES.get(outcome.status, TrialState.FAIL)
         return optuna.trial.create_trial(
             state=state,
@@ -119,10 +119,10 @@ class CellStudy:
 
 
 class CellSampler:
-    """Deals search trials of all cells in turn, longest contexts first, a limited number of each at a time.
+    """Deals search trials of all cells in turn, longest contexts first, with a limit per cell.
 
-    With one in flight a cell (the default), a cell's suggestions and races follow in one fixed order: the set of
-    trials does not depend on the number of workers, nor on interruptions.
+    With one trial in flight per cell (the default), its suggestions and races have a fixed order: the set of trials
+    depends neither on the number of workers nor on interruptions.
     """
 
     def __init__(self, plan: Plan, recorded: dict[str, Outcome]):
@@ -131,7 +131,7 @@ class CellSampler:
         self.limit = plan.space.racing.in_flight_per_cell
 
     def next(self) -> TrialSpec | None:
-        """Return the next trial to run, or None where every cell is busy or done."""
+        """Return the next trial to run, or None if every cell is busy or done."""
         free = [cell for cell in self.cells.values() if cell.is_open and len(cell.running) < self.limit]
         for cell in sorted(free, key=lambda cell: len(cell.seen)):
             if spec := cell.next():
@@ -148,9 +148,9 @@ class CellSampler:
         return not cell.is_open and not cell.running
 
     def close(self, cell_ids: Iterable[str]) -> None:
-        """Begin no further search trial in these cells."""
+        """Start no further search trials in these cells."""
         for cell_id in cell_ids:
-            self.cells[cell_id].used_up = True
+            self.cells[cell_id].closed = True
             self.cells[cell_id].again.clear()
 
     def tell(self, spec: TrialSpec, outcome: Outcome) -> None:

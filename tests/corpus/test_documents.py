@@ -1,4 +1,4 @@
-"""Documents come in as they are, in order; what cannot be used is said with its place; chunks keep every word."""
+"""Documents are read unchanged and in order; problems are reported with their place; chunks keep every word."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from study.corpus.documents import decode, read_documents
 from study.corpus.markdown import blank_markup
 
 
-def test_a_folder_is_read_in_the_order_of_its_paths_and_names_what_it_ignores(tmp_path):
+def test_a_folder_is_read_in_the_order_of_its_paths_and_ignored_files_are_named(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "one.md").write_text("Some text.")
     (tmp_path / "c.txt").write_text("More text.")
@@ -45,16 +45,16 @@ def test_jsonl_and_parquet_give_the_same_documents(tmp_path):
 
 
 PROBLEMS = {
-    "binary": (b"abc\0def", "has a NUL at byte 3, so it is binary"),
+    "binary": (b"abc\0def", "has a NUL at byte 3 and is binary"),
     "UTF-16": ("Hello".encode("utf-16"), "is UTF-16"),
-    "mixed encodings": ("naïve\n".encode() + "café".encode("latin-1"), "line 2 has the byte 0xe9 of another encoding"),
+    "mixed encodings": ("naïve\n".encode() + "café".encode("latin-1"), "line 2 has the byte 0xe9 in another encoding"),
 }
 
 
-@pytest.mark.parametrize(("data", "said"), PROBLEMS.values(), ids=PROBLEMS.keys())
-def test_bytes_that_are_no_utf8_text_are_told_by_place(data, said):
+@pytest.mark.parametrize(("data", "message"), PROBLEMS.values(), ids=PROBLEMS.keys())
+def test_bytes_that_are_not_utf8_text_are_reported_with_their_place(data, message):
     text, problem = decode(data)
-    assert text == "" and said in problem
+    assert text == "" and message in problem
 
 
 WRONG = {
@@ -63,16 +63,16 @@ WRONG = {
     "no JSON": ("a.jsonl", b'{"id": 1, "text": "x"}\nnot json\n', "line 2 is not"),
     "no text key": ("a.jsonl", b'{"id": 1, "body": "x"}\n', "must have the keys id and text, but line 1"),
     "an id twice": ("a.jsonl", b'{"id": 1, "text": "x"}\n{"id": "1", "text": "y"}\n', "has '1' 2 times"),
-    "no lines": ("a.jsonl", b"\n", "must hold at least one document"),
+    "no lines": ("a.jsonl", b"\n", "must contain at least one document"),
     "no Parquet": ("a.parquet", b"PAR1 of sorts", "must be a readable Parquet"),
 }
 
 
-@pytest.mark.parametrize(("name", "data", "said"), WRONG.values(), ids=WRONG.keys())
-def test_a_source_that_is_wrong_as_a_whole_is_refused(tmp_path, name, data, said):
+@pytest.mark.parametrize(("name", "data", "message"), WRONG.values(), ids=WRONG.keys())
+def test_an_unreadable_source_is_refused(tmp_path, name, data, message):
     if data is not None:
         (tmp_path / name).write_bytes(data)
-    with pytest.raises(InputError, match=re.escape(said)):
+    with pytest.raises(InputError, match=re.escape(message)):
         read_documents(str(tmp_path / name))
 
 
@@ -86,7 +86,7 @@ def test_markdown_keeps_its_prose_in_place_and_loses_code_tables_and_links():
 
 
 def made_document(rng: np.random.Generator) -> str:
-    """Sentences of 1 to 120 words, some with commas, in paragraphs, with odd blanks and wide characters."""
+    """Sentences of 1 to 120 words, some with commas, in paragraphs, with odd whitespace and wide characters."""
     sentences = []
     for length in rng.integers(1, 120, size=rng.integers(1, 12)):
         words = [f"w{'é😀'[: rng.integers(0, 3)]}{number}" for number in range(length)]
@@ -96,7 +96,7 @@ def made_document(rng: np.random.Generator) -> str:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_chunks_hold_every_word_once_in_order_and_8_to_40_of_them(seed):
+def test_chunks_keep_every_word_once_in_order_and_have_8_to_40_words(seed):
     text = made_document(np.random.default_rng(seed))
     chunks = cut(text)
     assert " ".join(chunk.text for chunk in chunks).split() == text.split()
@@ -106,12 +106,12 @@ def test_chunks_hold_every_word_once_in_order_and_8_to_40_of_them(seed):
     assert min(sizes) >= min(MIN_WORDS, len(text.split()))
 
 
-def test_sentences_become_chunks_and_abbreviations_do_not_cut_them():
+def test_sentences_become_chunks_and_abbreviations_do_not_end_them():
     text = "Mr. Smith went to Washington on a very cold Monday. He came back by train on the following Friday night."
     assert [chunk.text for chunk in cut(text)] == [text[:51], text[52:]]
 
 
-def test_a_short_sentence_is_joined_to_what_follows_and_the_last_to_what_is_before():
+def test_a_short_sentence_is_joined_to_the_next_and_the_last_to_the_previous():
     middle = "This sentence has more than eight words in it."
     assert [chunk.text for chunk in cut(f"Yes. {middle} No, thanks.")] == [f"Yes. {middle} No, thanks."]
     assert [chunk.text for chunk in cut(f"{middle} Well, well.\n\n{middle}")] == [middle, f"Well, well. {middle}"]
@@ -124,6 +124,6 @@ def test_a_long_sentence_is_halved_at_the_pause_nearest_its_middle():
     assert [len(chunk.text.split()) for chunk in cut(" ".join(words) + ".")] == [28, 22]
 
 
-def test_few_words_are_one_chunk_and_none_are_none():
+def test_few_words_make_one_chunk_and_no_words_make_none():
     assert [chunk.text for chunk in cut("  Only three words. ")] == ["Only three words."]
     assert cut(" \n ") == []

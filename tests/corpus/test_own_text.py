@@ -1,4 +1,4 @@
-"""Own text in, with a real encoder: what is written, what a kill costs, what is refused, what comes next."""
+"""Encoding text with a real encoder: what is written, what a kill costs, what is refused, and predictions on it."""
 
 import os
 import signal
@@ -65,7 +65,7 @@ def encoded(docs, tmp_path_factory) -> Path:
     return out
 
 
-def test_every_vector_is_the_encoders_own_of_the_text_at_its_character_range(encoded, docs, encoder):
+def test_every_vector_encodes_the_text_at_its_character_range(encoded, docs, encoder):
     corpus, raw = open_corpus(str(encoded)), np.load(encoded, allow_pickle=False)
     assert raw["vectors"].dtype == np.float16 and raw["vectors"].shape == (160, 384)
     assert raw["chain_ids"].tolist() == np.repeat(range(4), 40).tolist()
@@ -76,10 +76,10 @@ def test_every_vector_is_the_encoders_own_of_the_text_at_its_character_range(enc
         text = " ".join((docs / index.document(row)).read_text()[start:end].split())
         assert text == index.text(row)
         assert encoder.encode([text])[0] @ corpus.vectors[row] > 0.9999
-    assert not list(encoded.parent.glob(".*"))  # no work is left behind
+    assert not list(encoded.parent.glob(".*"))  # no temporary files are left
 
 
-def test_a_killed_run_goes_on_where_it_was_and_ends_in_the_same_bits(encoded, docs, tmp_path):
+def test_a_killed_run_resumes_and_ends_in_the_same_bits(encoded, docs, tmp_path):
     out = tmp_path / "killed.npz"
     key, begun = tmp_path / ".killed.npz.work" / "key", tmp_path / ".killed.npz.work" / "vectors.npy"
     line = [sys.executable, "-m", "study.corpus", "encode", str(docs), "--out", str(out), "--device", "cpu"]
@@ -92,26 +92,26 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_in_the_same_bits(encoded, do
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not out.exists() and not index_path(out).exists()
-    said: list[str] = []
-    encode_corpus(EncodeRequest(source=str(docs), out=out, device="cpu"), said.append)
-    assert any(line.startswith("going on after ") for line in said), said
+    printed: list[str] = []
+    encode_corpus(EncodeRequest(source=str(docs), out=out, device="cpu"), printed.append)
+    assert any(line.startswith("resuming after ") for line in printed), printed
     assert out.read_bytes() == encoded.read_bytes()
     assert pq.read_table(index_path(out)).equals(pq.read_table(index_path(encoded)), check_metadata=True)
 
 
 class CountingEncoder:
-    """An encoder of made-up vectors that counts what it is asked, to see what a second run repeats."""
+    """A fake encoder that records its calls, to see what a second run repeats."""
 
     dim, fingerprint = 4, "made up"
 
     def __init__(self, fail_after: int | None = None):
-        self.asked: list[str] = []
+        self.encoded: list[str] = []
         self.fail_after = fail_after
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        if self.fail_after is not None and len(self.asked) >= self.fail_after:
+        if self.fail_after is not None and len(self.encoded) >= self.fail_after:
             raise KeyboardInterrupt
-        self.asked += texts
+        self.encoded += texts
         angles = [len(text) / 10 for text in texts]
         return np.array([[np.cos(angle), np.sin(angle), 0, 0] for angle in angles], np.float32)
 
@@ -122,38 +122,38 @@ def test_finished_batches_are_not_encoded_again_and_those_of_other_texts_are_not
     with pytest.raises(KeyboardInterrupt):
         encode_all(Job(texts, first, 2, tmp_path / "work"), print)
     vectors = encode_all(Job(texts, second, 2, tmp_path / "work"), print)
-    assert [len(text) for text in first.asked] == [9, 8, 7, 5]
-    assert [len(text) for text in second.asked] == [3, 2, 1]
+    assert [len(text) for text in first.encoded] == [9, 8, 7, 5]
+    assert [len(text) for text in second.encoded] == [3, 2, 1]
     expected = [len(text) / 10 for text in texts]
     np.testing.assert_allclose(np.arctan2(vectors[:, 1], vectors[:, 0]), expected, atol=1e-3)
     encode_all(Job([*texts, "y"], third, 2, tmp_path / "work"), print)
-    assert len(third.asked) == 8
+    assert len(third.encoded) == 8
 
 
 BAD_DOCUMENTS = {
     "binary": (b"\x00\x01", "must be UTF-8 text"),
     "empty": (b" \n", "must have text, but is empty"),
-    "one chunk": (b"One sentence only.", "must have 2 chunks or more, but has 1"),
+    "one chunk": (b"One sentence only.", "must have at least 2 chunks, but has 1"),
     "mixed encodings": ("Déjà vu.\n".encode() + b"caf\xe9", "line 2 has the byte 0xe9"),
 }
 
 
-@pytest.mark.parametrize(("data", "said"), BAD_DOCUMENTS.values(), ids=BAD_DOCUMENTS.keys())
-def test_a_document_that_cannot_be_used_stops_the_encoding_with_one_sentence(tmp_path, data, said, capsys):
+@pytest.mark.parametrize(("data", "message"), BAD_DOCUMENTS.values(), ids=BAD_DOCUMENTS.keys())
+def test_a_document_that_cannot_be_used_stops_the_encoding_with_one_sentence(tmp_path, data, message, capsys):
     (tmp_path / "a.txt").write_text(story(0, 5))
     (tmp_path / "bad.txt").write_bytes(data)
     assert command.main(["encode", str(tmp_path), "--out", str(tmp_path / "o.npz")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: a document ") and error.count("\n") == 1
-    assert said in error and "bad.txt" in error and "1 of 2" in error and "--skip-bad" in error
+    assert message in error and "bad.txt" in error and "1 of 2" in error and "--skip-bad" in error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "bad.txt"]
 
 
-def test_skip_bad_leaves_them_out_and_names_them(tmp_path, capsys):
+def test_skip_bad_skips_such_documents_and_names_them(tmp_path, capsys):
     (tmp_path / "a.txt").write_text(story(0, 5))
     (tmp_path / "bad.txt").write_bytes(b"")
     assert command.main(["encode", str(tmp_path), "--out", str(tmp_path / "o.npz"), "--skip-bad"]) == 0
-    assert "note: left out bad.txt: a document must have text, but is empty" in capsys.readouterr().out
+    assert "note: skipped bad.txt: a document must have text, but is empty" in capsys.readouterr().out
     assert open_corpus(str(tmp_path / "o.npz")).titles == ("a",)
 
 
@@ -167,19 +167,19 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "said"), WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_command_gets_one_sentence_and_leaves_nothing(docs, tmp_path, arguments, said, capsys):
+@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_command_is_refused_in_one_sentence_and_leaves_nothing(docs, tmp_path, arguments, message, capsys):
     (tmp_path / "there.npz").write_bytes(b"")
     arguments = [part.replace("{dir}", str(tmp_path)) for part in arguments]
     assert command.main(["encode", str(docs), "--out", str(tmp_path / "o.npz"), *arguments]) == 2
     error = capsys.readouterr().err
-    assert said in error and error.count("\n") == 1
+    assert message in error and error.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["there.npz"]
 
 
 @pytest.mark.parametrize("package", ["sentence_transformers", "sentencex"])
 def test_a_missing_extra_is_named_with_the_command_that_installs_it(docs, tmp_path, package, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, package, None)  # what an import finds where it is not installed
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
     assert command.main(["encode", str(docs), "--out", str(tmp_path / "o.npz")]) == 2
     assert "pip install 'lvm-study[text]'" in capsys.readouterr().err
 
@@ -191,20 +191,20 @@ def write_model(folder: Path, dim: int, context_length: int, fingerprint: str) -
     return folder
 
 
-def test_the_next_chunks_of_a_passage_are_shown_with_scores_and_place(encoded, docs, tmp_path, capsys):
+def test_the_predicted_chunks_of_a_passage_are_shown_with_scores_and_places(encoded, docs, tmp_path, capsys):
     fingerprint = open_corpus(str(encoded)).fingerprint
     models = [str(write_model(tmp_path / str(c), 384, c, fingerprint)) for c in (1, 4)]
     index = open_index(open_corpus(str(encoded)), str(encoded))
     passage = tmp_path / "passage.txt"
-    passage.write_text(" ".join(index.text(row) for row in range(6)) + " And then")  # ends in a piece of its own
+    passage.write_text(" ".join(index.text(row) for row in range(6)) + " And then")  # ends in a short piece
     assert predict.main([*models, "--corpus", str(encoded), "--file", str(passage), "-k", "3"]) == 0
-    said = capsys.readouterr().out
-    assert "passage of 6 chunks; the model trained on C=4 read the last 4" in said
-    assert [line[:2] for line in said.splitlines() if line[0].isdigit()] == ["1.", "2.", "3."]
-    assert "story-" in said and not any(index.text(row) in said for row in range(6))
+    output = capsys.readouterr().out
+    assert "passage of 6 chunks; the model trained on C=4 read the last 4" in output
+    assert [line[:2] for line in output.splitlines() if line[0].isdigit()] == ["1.", "2.", "3."]
+    assert "story-" in output and not any(index.text(row) in output for row in range(6))
 
 
-def test_questions_that_cannot_be_answered_get_one_sentence(encoded, tmp_path, small_file, capsys):
+def test_a_wrong_prediction_request_is_refused_in_one_sentence(encoded, tmp_path, small_file, capsys):
     fingerprint = open_corpus(str(encoded)).fingerprint
     fits, narrow = write_model(tmp_path / "a", 384, 4, fingerprint), write_model(tmp_path / "b", 16, 4, "other")
     bare = tmp_path / "bare.npz"
@@ -217,17 +217,17 @@ def test_questions_that_cannot_be_answered_get_one_sentence(encoded, tmp_path, s
         "models that are used together": [str(fits), str(narrow), "--corpus", str(encoded), "--text", "Hello there."],
         "a checkpoint must have readable": [str(tmp_path), "--corpus", str(encoded), "--text", "Hello there."],
     }
-    for said, arguments in cases.items():
+    for message, arguments in cases.items():
         assert predict.main(arguments) == 2
         error = capsys.readouterr().err
-        assert said in error and error.count("\n") == 1, (said, error)
+        assert message in error and error.count("\n") == 1, (message, error)
 
 
 def test_a_text_index_of_other_vectors_is_refused(encoded, small_file, tmp_path):
     other = tmp_path / "other.npz"
     other.write_bytes(Path(small_file).read_bytes())
     index_path(other).write_bytes(index_path(encoded).read_bytes())
-    with pytest.raises(InputError, match="must be of the vectors beside it"):
+    with pytest.raises(InputError, match="must belong to the vectors beside it"):
         open_index(open_corpus(str(other)), str(other))
 
 

@@ -1,4 +1,4 @@
-"""What a lost worker costs: a retry of the trial that ran on it, and nothing where its machine was to blame."""
+"""A lost worker costs its trial an attempt, unless its machine was to blame."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,7 @@ import pytest
 from ray.exceptions import OutOfMemoryError, RayActorError
 
 from lvm_core.errors import InputError
-from study.driver.lost_workers import RayActorManager, lost_to, told_as_lost_workers
+from study.driver.lost_workers import RayActorManager, lost_to, lost_workers_reported_alike
 from study.driver.recorder import MAX_ATTEMPTS, UNBEGUN, UNBEGUN_S, Recorder
 from study.driver.tune_run import Dealer
 from study.plan.plan import make_plan
@@ -19,7 +19,7 @@ from study.trial.update import TrialUpdate
 
 
 class Job:
-    """What the recorder sees of a Tune trial."""
+    """A Tune trial as the recorder sees it."""
 
     def __init__(self, job_id, config, error_file=None):
         self.trial_id, self.config, self.error_file = job_id, config, error_file
@@ -52,8 +52,8 @@ def specs(tiny_space, small_corpus):
 @pytest.fixture
 def driver(specs, tmp_path):
     ledger = Ledger(RecordStore.at(tmp_path), TABLES["trials"].empty_table().to_pandas())
-    told = SimpleNamespace(started=lambda *_: None, reported=lambda *_: None, lost=lambda *_: None)
-    recorder = Recorder(ledger, SimpleNamespace(pruned=set()), told)
+    progress = SimpleNamespace(started=lambda *_: None, reported=lambda *_: None, lost=lambda *_: None)
+    recorder = Recorder(ledger, SimpleNamespace(pruned=set()), progress)
     (tmp_path / "error.txt").write_text("Failure # 1 (occurred at noon)\nits node died\n")
     source = Source(specs)
     dealer = Dealer(source, recorder, None)
@@ -92,11 +92,11 @@ def test_a_worker_lost_before_its_trial_began_costs_no_attempt(driver, specs):
     assert driver.source.have_ended == specs
 
 
-def test_a_trial_that_kills_its_worker_is_given_up_and_the_rest_of_its_job_runs(driver, specs):
+def test_a_trial_that_keeps_losing_its_worker_fails_and_the_rest_of_its_job_runs(driver, specs):
     for number in range(MAX_ATTEMPTS):
         job = deal(driver, number)
         begin(driver, job, specs[0])
-        assert driver.dealer.suggest("another") is None, "a job that runs may be lost yet"
+        assert driver.dealer.suggest("another") is None, "a running job may still be lost"
         lose(driver, job)
     job = deal(driver, 9)
     assert [values["replicate"] for values in job.config["specs"]] == [specs[1].replicate]
@@ -107,7 +107,7 @@ def test_a_trial_that_kills_its_worker_is_given_up_and_the_rest_of_its_job_runs(
     assert driver.ledger.rows[1]["status"] == "completed"
 
 
-def test_a_job_goes_on_where_its_worker_was_lost(driver, specs):
+def test_a_lost_job_resumes_at_the_trial_that_lost_its_worker(driver, specs):
     job = deal(driver, 1)
     finish(driver, job, specs[0])
     begin(driver, job, specs[1])
@@ -115,7 +115,7 @@ def test_a_job_goes_on_where_its_worker_was_lost(driver, specs):
     assert len(deal(driver, 2).config["specs"]) == 1
 
 
-def test_a_study_without_workers_that_come_up_stops_with_a_sentence(driver, monkeypatch):
+def test_a_study_whose_workers_never_start_stops_in_one_sentence(driver, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("study.driver.recorder.time.monotonic", lambda: now[0])
     for number in range(UNBEGUN + 1):
@@ -139,7 +139,7 @@ def test_an_overdue_trial_is_a_row_and_the_rest_of_its_job_runs(driver, specs):
     assert len(deal(driver, 2).config["specs"]) == 1
 
 
-def test_trials_that_all_run_past_their_limit_are_no_workers_that_do_not_come_up(driver, specs, monkeypatch):
+def test_timeouts_do_not_count_as_workers_that_never_start(driver, specs, monkeypatch):
     now = [0.0]
     driver.recorder._clocks.limit_s, driver.recorder._clocks.now = 5.0, lambda: now[0]
     monkeypatch.setattr("study.driver.recorder.time.monotonic", lambda: now[0])
@@ -157,11 +157,11 @@ def test_trials_that_all_run_past_their_limit_are_no_workers_that_do_not_come_up
     assert len(driver.ledger.rows) == UNBEGUN + 1
 
 
-def test_whatever_ray_loses_a_worker_to_reaches_tune_as_a_lost_worker():
-    told = []
+def test_tune_sees_a_lost_worker_whatever_ray_lost_it_to():
+    reported = []
     job = SimpleNamespace(_tracked_actor=SimpleNamespace(_on_error=None, actor_id=1), _on_error=None)
-    job._on_error = lambda actor, error: told.append(error)
-    with told_as_lost_workers():
+    job._on_error = lambda actor, error: reported.append(error)
+    with lost_workers_reported_alike():
         manager = RayActorManager(resource_manager=None)
         manager._cleanup_actor = lambda tracked_actor: None
         manager._actor_task_failed(
@@ -171,5 +171,5 @@ def test_whatever_ray_loses_a_worker_to_reaches_tune_as_a_lost_worker():
             manager._actor_task_failed(job, ValueError("a mistake of the driver"))
     with pytest.raises(RuntimeError, match="unexpected"):
         manager._actor_task_failed(job, OutOfMemoryError("no study runs"))
-    assert [type(error) for error in told] == [RayActorError]
-    assert lost_to(str(told[0])) == "oom"
+    assert [type(error) for error in reported] == [RayActorError]
+    assert lost_to(str(reported[0])) == "oom"

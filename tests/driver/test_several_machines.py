@@ -1,4 +1,4 @@
-"""Studies on several machines: Ray's own cluster on this host, and machines with a network and files of their own."""
+"""Studies on several machines: Ray's test cluster on this host, and machines with their own network and files."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from tests.lifecycle.test_faults import line, ranks, rows
 from tests.studies import ROOT
 
 MIB = 1 << 20
-# a node that falls silent is given up after 3 s: Ray's default is half a minute
+# a silent node counts as dead after 3 s; Ray's default is half a minute
 HEARTBEAT = {f"RAY_health_check_{name}_ms": "1000" for name in ("period", "timeout", "initial_delay")} | {
     "RAY_health_check_failure_threshold": "3"
 }
@@ -55,28 +55,28 @@ def needs(small_corpus, store: Path, **other: object) -> Needs:
 
 
 @pytest.mark.slow
-def test_every_node_that_trains_is_asked_and_those_that_fall_short_are_named(cluster, small_corpus, tmp_path):
+def test_every_training_node_is_checked_and_unfit_ones_are_named(cluster, small_corpus, tmp_path):
     with ray_session(RunOptions(address=cluster[0].address)):
         assert problems_of_nodes(needs(small_corpus, tmp_path)) == {}
         found = problems_of_nodes(needs(small_corpus, tmp_path, code_fingerprint="older"))
         late = problems_of_nodes(needs(small_corpus, tmp_path), limit_s=0)
-    assert len(found) == 1, "both nodes have one name here, and the head is not asked"
+    assert len(found) == 1, "both nodes have the same name here, and the head is not checked"
     assert "same lvm_core/ and study/" in next(iter(found.values()))[0]
     assert "must answer within 0 s" in next(iter(late.values()))[0]
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"], "no probe is left behind"
 
 
-def test_a_node_tells_all_its_problems_at_once(small_corpus, tmp_path):
+def test_a_node_reports_all_its_problems_at_once(small_corpus, tmp_path):
     wrong = {
         "code_fingerprint": "older",
         "versions": {"torch": "1.0"},
         "corpus": str(tmp_path / "none.npz"),
         "store_uri": str(tmp_path / "elsewhere"),
     }
-    told = node_probe()(vars(needs(small_corpus, tmp_path / "study", **wrong)))
-    assert len(told) == 4
+    found = node_probe()(vars(needs(small_corpus, tmp_path / "study", **wrong)))
+    assert len(found) == 4
     for sentence, rule in zip(
-        told, ("same lvm_core/ and study/", "torch .*, not 1.0", "is not there", "see the study's"), strict=True
+        found, ("same lvm_core/ and study/", "torch .*, not 1.0", "is not there", "see the study's"), strict=True
     ):
         assert pd.Series([sentence]).str.contains(rule).all(), sentence
     other = node_probe()(vars(needs(small_corpus, tmp_path / "study", corpus_fingerprint="0" * 16)))
@@ -96,12 +96,12 @@ def assert_ends_as(sound: Path, out: Path, driver: subprocess.Popen, fault) -> N
     try:
         wait_for_a_record(out / "s" / "trials", driver)
         fault()
-        assert driver.poll() is None, "the fault must come in mid-study"
-        said, _ = driver.communicate(timeout=240)
+        assert driver.poll() is None, "the fault must happen mid-study"
+        output, _ = driver.communicate(timeout=240)
     finally:
         driver.kill()
-    assert driver.returncode == 0, said
-    assert "Traceback" not in said
+    assert driver.returncode == 0, output
+    assert "Traceback" not in output
     assert set(rows(out).trial_id) == set(rows(sound).trial_id)
     assert set(rows(out).status) == {"completed"}
     pd.testing.assert_frame_equal(ranks(out), ranks(sound))
@@ -115,10 +115,10 @@ def wait_for_a_record(folder: Path, driver: subprocess.Popen) -> None:
 
 
 class Machines:
-    """Machines on this host: network namespaces joined by cables (veth pairs) to a switch, each with a Ray of its own.
+    """Machines on this host: network namespaces joined by cables (veth pairs) to a switch, each with its own Ray.
 
     Machine n is called machine<n> and has the address 10.77.0.n; the first is the head and trains nothing. A machine
-    may also have other files than this host, by mounts that nobody else sees.
+    may have other files than this host, through private mounts.
     """
 
     def __init__(self, folder: Path):
@@ -141,7 +141,7 @@ class Machines:
             self._ip("-n", name, "link", "set", device, "up")
 
     def cut(self, number: int) -> None:
-        """Pull the cable of a machine: nothing on it notices, nothing reaches it."""
+        """Unplug a machine: its processes run on, but are unreachable."""
         self._ip("-n", f"{self._tag}-0", "link", "set", f"port{number}", "down")
 
     def popen(self, number: int, command: list[str], mounts: str = "true", **options) -> subprocess.Popen:
@@ -151,7 +151,7 @@ class Machines:
         return subprocess.Popen(own, cwd=ROOT, **options)
 
     def start_ray(self, number: int, mounts: str = "true") -> None:
-        """Run `ray start --block` there, and wait until it says that it runs."""
+        """Run `ray start --block` there, and wait until it is up."""
         role = ["--head", "--port=6379", f"--temp-dir={self.folder}", "--num-cpus=0", "--include-dashboard=false"]
         if number > 1:
             role = ["--address=10.77.0.1:6379", "--num-cpus=1"]
@@ -174,7 +174,7 @@ class Machines:
             time.sleep(0.1)
 
     def end(self, number: int) -> None:
-        """Kill all that runs on a machine."""
+        """Kill all processes of a machine."""
         for pid in self._ip("netns", "pids", f"{self._tag}-{number}").split():
             os.kill(int(pid), signal.SIGKILL)
 
@@ -220,24 +220,24 @@ def test_a_machine_that_cannot_run_the_study_is_refused_before_any_trial(machine
     try:
         command = line(small, small_file, out, "--address", "10.77.0.1:6379")
         driver = machines.popen(1, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        _, said = driver.communicate(timeout=240)
+        _, error = driver.communicate(timeout=240)
     finally:
         machines.end(4)
-    assert driver.returncode == 2, said
-    assert said.count("[machine4, 10.77.0.4]") == 3, said
+    assert driver.returncode == 2, error
+    assert error.count("[machine4, 10.77.0.4]") == 3, error
     for problem in (
         "must have the same lvm_core/ and study/",
         "must be a readable file",
         "must see the study's folder",
     ):
-        assert problem in said
-    assert "machine2" not in said and "machine3" not in said, "sound machines are not named"
-    assert said.count("\n") == 1, "one error"
+        assert problem in error
+    assert "machine2" not in error and "machine3" not in error, "sound machines are not named"
+    assert error.count("\n") == 1, "one error"
     assert not (out / "s").exists(), "nothing is recorded"
 
 
 @pytest.mark.slow
-def test_a_study_goes_on_when_the_cable_of_a_machine_is_pulled(machines, small, small_file, sound, tmp_path):
+def test_a_study_continues_when_a_machine_is_unplugged(machines, small, small_file, sound, tmp_path):
     command = line(small, small_file, tmp_path, "--workers", "2", "--address", "10.77.0.1:6379")
     driver = machines.popen(1, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     cut = []
@@ -248,4 +248,4 @@ def test_a_study_goes_on_when_the_cable_of_a_machine_is_pulled(machines, small, 
 
     assert_ends_as(sound, tmp_path, driver, pull)
     after = rows(tmp_path).query("finished_at > @cut[0]")
-    assert set(after.host) == {"machine2"}, "nothing is recorded of a machine that is cut off"
+    assert set(after.host) == {"machine2"}, "an unplugged machine records nothing"

@@ -1,4 +1,4 @@
-"""The best confirmed model leaves its study whole, with a card that says what was measured, or not at all."""
+"""The best confirmed model is exported completely, with a card of what was measured, or not at all."""
 
 import json
 import re
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def recorded(small_file, tmp_path_factory) -> Path:
-    """A study of two cells: confirm trials and baselines really run, one after another."""
+    """A study of two cells: real confirm trials and baselines, run one after the other."""
     folder = tmp_path_factory.mktemp("recorded")
     space = TINY_SPACE | {"cells": {"context_length": [1, 4], "num_sequences": [60]}}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(space))
@@ -55,7 +55,7 @@ def exported(recorded, tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_exported_model_is_the_best_one_and_answers_in_a_fresh_process(recorded, exported, small_file):
+def test_the_exported_model_is_the_best_one_and_predicts_in_a_fresh_process(recorded, exported, small_file):
     entry = best_configs(load_study(str(recorded)))["overall"]
     facts = json.loads((exported / "config.json").read_text())
     assert (facts["trial_id"], facts["cell_id"]) == (entry["trial_id"], entry["cell_id"])
@@ -66,8 +66,8 @@ def test_the_exported_model_is_the_best_one_and_answers_in_a_fresh_process(recor
         f"corpus = open_corpus({small_file!r});"
         f"print(*Predictor.load({str(exported)!r}).over(corpus).search(corpus.vectors[:9], k=3)[1][0])"
     )
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert len(set(said.split())) == 3
+    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert len(set(output.split())) == 3
 
 
 def test_the_card_shows_figures_pool_intervals_baselines_fingerprint_and_a_blank_licence(recorded, exported):
@@ -95,7 +95,7 @@ def test_another_cell_can_be_exported_and_an_unknown_one_is_refused(recorded, tm
     assert not (tmp_path / "n").exists()
 
 
-def test_an_export_replaces_nothing(recorded, tmp_path, capsys):
+def test_an_export_overwrites_nothing(recorded, tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("precious")
     assert best.main([str(recorded), "--export", str(tmp_path)]) == 2
     assert "must name a new or empty folder" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Records handed to other tools: TREC run and qrels, Optuna's journal, TensorBoard, MLflow."""
+"""Exports of records to other tools: TREC run and qrels, Optuna's journal, TensorBoard, MLflow."""
 
 import sys
 
@@ -24,7 +24,7 @@ def study() -> StudyRecords:
 
 
 def some(study: StudyRecords, count: int) -> StudyRecords:
-    """Return a study of its first trials, so that writing takes a moment."""
+    """Return a study with only its first trials, which is fast to write."""
     return StudyRecords(study.location, study.manifest, study.trials.head(count), study.curves, study.ranks)
 
 
@@ -45,7 +45,7 @@ def test_a_trec_run_gives_the_same_hit_at_k_and_mrr(study, tmp_path):
     assert found[RR @ 1000] == pytest.approx(seen.mean())
 
 
-def test_a_tied_target_stands_last_among_its_ties_so_that_nothing_is_overstated(study, tmp_path):
+def test_a_tied_target_comes_last_among_its_ties_so_that_hit_at_k_is_not_overstated(study, tmp_path):
     ranks = study.ranks[study.ranks.trial_id == "t1"].head(3).assign(rank=[1, 4, 6], num_ties=[0, 2, 0])
     tied = StudyRecords("x", study.manifest, study.trials, study.curves, ranks)
     run, _, num_tied = trec_files(tied, "t1")
@@ -61,7 +61,7 @@ def test_a_trial_without_test_ranks_cannot_be_exported(study):
         trec_files(study, "nothing")
 
 
-def test_optuna_opens_a_study_of_every_cell_with_the_recorded_trials(study, tmp_path):
+def test_optuna_opens_one_study_per_cell_with_the_recorded_trials(study, tmp_path):
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
@@ -81,7 +81,7 @@ def test_optuna_opens_a_study_of_every_cell_with_the_recorded_trials(study, tmp_
     assert list(first.intermediate_values.values()) == pytest.approx(curve.val_hit_at_5.tolist())
 
 
-def test_a_study_that_searched_nothing_has_no_journal(study):
+def test_a_study_without_a_search_has_no_journal(study):
     confirm = study.trials[study.trials.stage == "confirm"]
     assert optuna_journal(StudyRecords("x", study.manifest, confirm, study.curves, study.ranks)) is None
 
@@ -95,8 +95,8 @@ def test_tensorboard_reads_a_trials_curve(study, tmp_path):
     assert all(b"val_hit_at_5" in path.read_bytes() for path in written)
 
 
-def test_mlflow_gets_a_run_a_trial_and_none_twice(study, tmp_path):
-    pytest.importorskip("mlflow", reason="mlflow-skinny is an extra that is not installed here")
+def test_mlflow_gets_one_run_per_trial_and_none_twice(study, tmp_path):
+    pytest.importorskip("mlflow", reason="mlflow-skinny is an optional extra")
     from mlflow.tracking import MlflowClient
 
     uri, few = f"sqlite:///{tmp_path / 'mlflow.db'}", some(study, 3)
@@ -112,14 +112,14 @@ def test_mlflow_gets_a_run_a_trial_and_none_twice(study, tmp_path):
 
 
 @pytest.mark.parametrize(("module", "write"), [("tensorboardX", write_tensorboard), ("mlflow.tracking", write_mlflow)])
-def test_a_tracker_that_is_not_installed_is_asked_for_in_one_sentence(study, tmp_path, monkeypatch, module, write):
+def test_a_missing_tracker_is_refused_with_the_command_that_installs_it(study, tmp_path, monkeypatch, module, write):
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, module.split(".")[0], None)
     with pytest.raises(InputError, match="pip install"):
         write(study, str(tmp_path))
 
 
-def test_scores_of_made_runs_fall_with_the_rank(study):
+def test_scores_in_a_trec_run_fall_with_the_rank(study):
     run, _, _ = trec_files(study, "t1")
     fields = [line.split() for line in run.decode().splitlines()]
     assert all(int(f[3]) + int(f[4]) == 1001 for f in fields)

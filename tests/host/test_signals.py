@@ -1,4 +1,4 @@
-"""SIGTERM ends a command as Ctrl-C does, and waits for a Ray that starts; Ray's own answer to it is kept out."""
+"""SIGTERM ends a command as Ctrl-C does, and is deferred while Ray starts; Ray's own handler is not installed."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from study.report import __main__ as report
 def terminated(*_) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(10)
-    pytest.fail("SIGTERM must be heard")
+    pytest.fail("SIGTERM must interrupt this")
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_sigterm_outside_the_trials_ends_a_command_with_status_130(module, argum
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_ray_starts_is_heard_when_it_has_started(number, monkeypatch):
+def test_a_signal_while_ray_starts_is_deferred_until_it_has_started(number, monkeypatch):
     began = []
 
     def begin(**_) -> None:
-        ray_utils.set_sigterm_handler(signal.SIG_IGN)  # what Ray does first
-        signal.alarm(60)  # and, having heard SIGTERM, in C++: an abort 3 s later
+        ray_utils.set_sigterm_handler(signal.SIG_IGN)  # as Ray does first
+        signal.alarm(60)  # as Ray's C++ does on SIGTERM, to abort 3 s later
         os.kill(os.getpid(), number)
         began.append(number)
 
@@ -58,7 +58,7 @@ def test_a_signal_while_ray_starts_is_heard_when_it_has_started(number, monkeypa
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_a_second_signal_is_heard_at_once():
+def test_a_second_signal_interrupts_at_once():
     with pytest.raises(KeyboardInterrupt), deferred_signals():
         os.kill(os.getpid(), signal.SIGINT)
         terminated()

@@ -287,7 +287,7 @@ def test_a_cluster_that_is_not_there_is_refused_and_leaves_no_study(space, small
 
 @pytest.mark.parametrize("address", ["local", "127.0.0.1:" + "9" * 30])
 def test_an_address_that_names_no_cluster_is_one_sentence(address):
-    said = r"^(--address must name a cluster|the study needs the cluster at 127)"
+    said = r"^(--address must name a running cluster|the study needs the cluster at 127)"
     with pytest.raises(InputError, match=said), ray_session(RunOptions(address)):
         pytest.fail("nothing must be started")
 

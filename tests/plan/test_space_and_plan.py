@@ -1,4 +1,4 @@
-"""Search spaces are checked where they enter; plans say which cells a corpus can fill."""
+"""Search spaces are validated on entry; plans list the cells that a corpus can fill."""
 
 import copy
 import json
@@ -33,7 +33,7 @@ def test_every_space_file_has_three_valid_presets_that_the_embedded_corpus_fills
     space = load_space(name, preset, [], {})
     plan = make_plan(name, space, open_corpus("kalman"))
     assert plan.cells
-    # only a quality gate may leave too little, and then says what it removed
+    # only a quality gate may make a cell infeasible, and the reason shows what it removed
     assert all("the coherence gate at" in cell.reason for cell in plan.infeasible)
 
 
@@ -46,7 +46,7 @@ def test_the_published_recipe_comes_first_in_every_space_that_searches():
             assert space.point_params(0)["alpha"] == 0.03
 
 
-def test_preset_command_line_and_set_are_laid_over_each_other_in_this_order():
+def test_preset_options_and_set_override_each_other_in_this_order():
     space = load_space("scaling", "quick", ["racing.num_samples=9", "cells.num_sequences=[10, 20]"], {"seed": 5})
     assert (space.racing.num_samples, space.racing.grace_period, space.seed) == (9, 2, 5)
     assert space.cells.num_sequences == (10, 20)
@@ -118,7 +118,7 @@ def test_unknown_studies_presets_and_malformed_settings_are_refused(tmp_path):
         load_space(str(broken), None, [], {})
 
 
-def test_a_new_study_is_a_new_file_and_no_code(tmp_path, small_corpus):
+def test_a_new_study_takes_a_new_file_and_no_code(tmp_path, small_corpus):
     content = yaml.safe_load((SPACES_DIR / "alpha.yaml").read_text())
     content["arms"] = {"temperature": [0.05, 0.1], "anchor": ["last", "ema"]}
     content["cells"] = {"context_length": [2, 4], "num_sequences": [150]}
@@ -130,14 +130,14 @@ def test_a_new_study_is_a_new_file_and_no_code(tmp_path, small_corpus):
     assert "C2_N150_temperature0.05_anchorema" in {cell.cell_id for cell in plan.cells}
 
 
-def test_cells_cross_fully_and_what_cannot_be_filled_is_reported_with_its_need(tmp_path, small_corpus):
+def test_cells_cross_fully_and_infeasible_ones_are_reported_with_the_vectors_they_need(tmp_path, small_corpus):
     cells = {"context_length": [1, 4, 30, 500], "num_sequences": [20, 60, 5000]}
     plan = planned(tmp_path, small_corpus, cells=cells)
     assert [cell.cell_id for cell in plan.cells] == [f"C{c}_N{n}" for c in (1, 4, 30) for n in (20, 60)]
     assert plan.max_context == 30
     needs = {(cell.context_length, cell.num_sequences): cell.num_vectors_needed for cell in plan.infeasible}
     assert set(needs) == {(c, 5000) for c in (1, 4, 30)} | {(500, n) for n in (20, 60, 5000)}
-    assert needs[500, 20] is None  # no number of chains of 40 vectors holds a context of 500
+    assert needs[500, 20] is None  # documents of 40 vectors never fill a context of 500
     available = len(plan.dataset.train_positions)
     assert needs[4, 5000] == pytest.approx(small_corpus.num_vectors * 5000 / available, abs=1)
 
@@ -165,7 +165,7 @@ def test_every_cell_shares_queries_pool_steps_batch_and_negatives(tmp_path, smal
     assert len({spec.replicate_seed for spec in specs}) == 1
 
 
-def test_a_trial_id_changes_with_all_that_determines_its_numbers_and_nothing_else(tmp_path, small_corpus):
+def test_a_trial_id_changes_with_everything_that_determines_its_numbers_and_nothing_else(tmp_path, small_corpus):
     plan = planned(tmp_path, small_corpus)
     cell = Cell(4, 60)
     spec = plan.spec(cell, "confirm", 1, {"alpha": 0.3})
@@ -217,7 +217,7 @@ def test_the_recipe_covers_every_value_of_model_and_training():
     assert (config.grad_clip, config.temperature) == (1.0, 0.07)
 
 
-def test_few_queries_are_warned_of_with_the_width_of_their_interval(tmp_path, small_corpus):
+def test_few_queries_cause_a_warning_with_the_width_of_their_interval(tmp_path, small_corpus):
     plan = planned(tmp_path, small_corpus)
     assert plan.warnings() == ["only 100 queries: a 95 % interval of Hit@5 is up to 20 points wide"]
     plan = planned(tmp_path, small_corpus, ["data.num_queries=2000"])

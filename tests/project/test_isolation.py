@@ -1,4 +1,4 @@
-"""What a study keeps to itself: it listens to nobody else, writes no secret down, and runs no code out of a file."""
+"""A study listens on loopback only, writes no secrets, and runs no code from data files."""
 
 import os
 import pickle
@@ -32,46 +32,46 @@ URIS = {
 
 
 def listening(driver: psutil.Process) -> set[tuple[str, str]]:
-    """Return (process, address) of every socket that a driver and what it started listen on."""
+    """Return (process, address) of every listening socket of a driver and its children."""
     found = set()
     for process in [driver, *driver.children(recursive=True)]:
         try:
             found |= {(process.name(), c.laddr.ip) for c in process.net_connections("inet") if c.status == "LISTEN"}
         except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue  # it ended meanwhile
+            continue  # it has ended
     return found
 
 
 @pytest.fixture(scope="module")
 def watched(small_file, tmp_path_factory) -> tuple[Path, set[tuple[str, str]]]:
-    """A study run with secrets in its environment: its output folder, and what it listened on meanwhile."""
+    """A study run with secrets in its environment: its output folder, and the addresses it listened on."""
     folder = tmp_path_factory.mktemp("watched")
     space = SMALL_SPACE | {"cells": {"context_length": [1], "num_sequences": [20]}}
     (folder / "s.yaml").write_text(yaml.safe_dump(space))
     out, found = folder / "out", set()
-    command = [part for part in line(str(folder / "s.yaml"), small_file, out) if part != "--no-report"]
-    with (folder / "said.txt").open("w") as said:
-        driver = subprocess.Popen(command, cwd=ROOT, env=os.environ | SECRETS, stdout=said, stderr=said)
+    command = [word for word in line(str(folder / "s.yaml"), small_file, out) if word != "--no-report"]
+    with (folder / "output.txt").open("w") as output:
+        driver = subprocess.Popen(command, cwd=ROOT, env=os.environ | SECRETS, stdout=output, stderr=output)
         while driver.poll() is None:
             try:
                 found |= listening(psutil.Process(driver.pid))
             except psutil.NoSuchProcess:
                 break
             time.sleep(0.3)
-    assert driver.wait(10) == 0, (folder / "said.txt").read_text()
+    assert driver.wait(10) == 0, (folder / "output.txt").read_text()
     return folder, found
 
 
 @pytest.mark.slow
-def test_a_local_study_listens_on_loopback_alone(watched):
+def test_a_local_study_listens_on_loopback_only(watched):
     found = watched[1]
-    assert {"gcs_server", "raylet"} <= {name for name, _ in found}, "Ray was seen"
+    assert {"gcs_server", "raylet"} <= {name for name, _ in found}, "Ray's processes were listed"
     outside = {pair for pair in found if pair[1].removeprefix("::ffff:") not in ("127.0.0.1", "::1")}
     assert not outside
 
 
 @pytest.mark.slow
-def test_no_secret_of_the_environment_is_written_down(watched):
+def test_no_secret_of_the_environment_is_written_to_a_file(watched):
     files = [path for path in watched[0].rglob("*") if path.is_file()]
     assert {"manifest.json", "study.log", "index.html", "report.md"} <= {path.name for path in files}
     for path in files:
@@ -79,10 +79,10 @@ def test_no_secret_of_the_environment_is_written_down(watched):
         assert not [secret for secret in SECRETS.values() if secret.encode() in content], path
 
 
-@pytest.mark.parametrize(("command", "kept"), URIS.items())
-def test_keys_in_a_location_do_not_reach_the_manifest(command, kept):
-    assert without_secrets(command) == kept
-    assert without_secrets(kept) == kept
+@pytest.mark.parametrize(("command", "redacted"), URIS.items())
+def test_keys_in_a_location_are_redacted_from_the_manifest(command, redacted):
+    assert without_secrets(command) == redacted
+    assert without_secrets(redacted) == redacted
 
 
 @pytest.mark.parametrize("option", ["--out", "--corpus"])
@@ -90,13 +90,13 @@ def test_keys_in_a_location_that_cannot_be_opened_are_not_printed(option, tiny_s
     uri = "nowhere://user:s3cr3t@host/x?secret_key=s3cr3t"
     arguments = {"--corpus": small_file, "--out": str(tmp_path / "o"), option: uri}
     assert run.main([tiny_space, *(word for pair in arguments.items() for word in pair)]) == 2
-    said = capsys.readouterr()
-    assert said.err.count("\n") == 1 and "s3cr3t" not in said.err + said.out
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1 and "s3cr3t" not in printed.err + printed.out
     assert not (tmp_path / "o").exists()
 
 
 class Bomb:
-    """A pickle of it makes a file when it is loaded."""
+    """An object whose pickle creates a file when it is loaded."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -107,7 +107,7 @@ class Bomb:
 
 @pytest.fixture
 def mark(tmp_path) -> Path:
-    """The file that code out of a file would make; the bomb is shown to work first."""
+    """The file that a bomb creates; the bomb is shown to work first."""
     path = tmp_path / "ran"
     pickle.loads(pickle.dumps(Bomb(path)))
     path.unlink()

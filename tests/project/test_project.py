@@ -1,4 +1,4 @@
-"""Promises of the project itself: import rules, cluster file, README."""
+"""Project-wide rules: imports, cluster files, README."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ def test_the_import_rules_hold():
         ("study/trial/run.py", "import study.analysis.cells"),
     ],
 )
-def test_a_broken_import_rule_is_found(tmp_path, module, line):
+def test_a_broken_import_rule_is_detected(tmp_path, module, line):
     for name in ("lvm_core", "study"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -57,7 +57,7 @@ def test_analysis_and_report_run_without_torch_and_ray():
 
 
 @pytest.mark.parametrize("name", ["cluster.yaml", "cluster-local.yaml"])
-def test_cluster_files_pass_rays_schema_and_rays_validator(name):
+def test_cluster_files_pass_rays_schema_and_validator(name):
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     config = yaml.safe_load((ROOT / name).read_text())

@@ -1,4 +1,4 @@
-"""What judges a tortured study sees each way in which it could have gone wrong."""
+"""The comparison after a torture run detects every way in which a study can differ."""
 
 import shutil
 from datetime import timedelta
@@ -12,21 +12,21 @@ from benchmarks.torture.compare import Count, Watch, differences
 
 @pytest.fixture
 def pair(sound: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """A finished study, to be spoilt, and the same one as it was."""
+    """A finished study to damage, and the original."""
     return shutil.copytree(sound / "s", tmp_path / "tortured"), sound / "s"
 
 
-def change(study: Path, part: str, column: str, value: object) -> None:
-    """Change one value of the first recorded part that has one."""
-    path = next(p for p in sorted((study / part).iterdir()) if pd.read_parquet(p)[column].notna().any())
-    table = pd.read_parquet(path)
-    table.loc[table.index[0], column] = value
-    table.to_parquet(path)
+def change(study: Path, table: str, column: str, value: object) -> None:
+    """Change one value in the first record file that has one."""
+    path = next(p for p in sorted((study / table).iterdir()) if pd.read_parquet(p)[column].notna().any())
+    rows = pd.read_parquet(path)
+    rows.loc[rows.index[0], column] = value
+    rows.to_parquet(path)
 
 
 def twice(study: Path) -> None:
-    part = next((study / "trials").iterdir())
-    shutil.copy(part, part.with_name("again.parquet"))
+    file = next((study / "trials").iterdir())
+    shutil.copy(file, file.with_name("again.parquet"))
 
 
 def missing(study: Path) -> None:
@@ -34,7 +34,7 @@ def missing(study: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("damage", "found"),
     [
         (lambda study: None, []),
         (twice, ["1 trials are recorded twice"]),
@@ -45,13 +45,13 @@ def missing(study: Path) -> None:
     ],
     ids=["untouched", "twice", "missing", "other-id", "figure", "rank"],
 )
-def test_a_study_that_ended_otherwise_is_told(pair, spoil, said):
+def test_a_study_that_ended_differently_is_detected(pair, damage, found):
     study, undisturbed = pair
-    spoil(study)
-    assert differences(study, undisturbed) == said
+    damage(study)
+    assert differences(study, undisturbed) == found
 
 
-def test_a_fault_is_charged_with_what_was_lost_or_ran_again_after_it(pair):
+def test_each_fault_is_charged_with_the_trials_lost_or_repeated_after_it(pair):
     study, _ = pair
     first, second = sorted((study / "trials").iterdir())[:2]
     counts = {"kill": Count(), "full disk": Count()}

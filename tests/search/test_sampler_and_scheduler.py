@@ -1,4 +1,4 @@
-"""Suggestions and races stay inside their cell, and follow from what was recorded."""
+"""Suggestions and races stay within their cell, and depend only on the records."""
 
 import json
 import random
@@ -21,12 +21,12 @@ def plan(tiny_space, small_corpus):
 
 
 def value_of(spec) -> float:
-    """A made objective: the best learning rate is 0.02."""
+    """A synthetic objective: the best learning rate is 0.02."""
     return 0.5 - abs(np.log10(spec.recipe["learning_rate"] / 0.02)) / 10
 
 
 def search(plan, recorded=None, stop_after=None, order=None) -> dict[str, Outcome]:
-    """Run a whole search in memory with up to three trials at a time; return outcomes by id in order of their start."""
+    """Run a whole search in memory with up to three trials at a time; return outcomes by id in order of their end."""
     sampler, outcomes, running = CellSampler(plan, dict(recorded or {})), dict(recorded or {}), []
     while not sampler.finished and (stop_after is None or len(outcomes) < stop_after):
         while len(running) < 3 and (spec := sampler.next()):
@@ -46,7 +46,7 @@ def test_the_default_recipe_is_tried_first_in_every_cell(plan):
     first = [sampler.next() for _ in plan.cells]
     assert {spec.cell_id for spec in first} == {cell.cell_id for cell in plan.cells}
     assert {(spec.recipe["learning_rate"], spec.recipe["alpha"]) for spec in first} == {(1e-2, 0.03)}
-    assert first[0].context_length == 4, "costly cells are dealt first"
+    assert first[0].context_length == 4, "costly cells come first"
 
 
 def test_one_trial_of_a_cell_runs_at_a_time(plan):
@@ -84,7 +84,7 @@ def test_with_several_in_flight_a_resumed_search_repeats_nothing_and_keeps_its_c
     assert CellSampler(plan, resumed).next() is None
 
 
-def test_a_failed_trial_is_run_again_with_its_own_configuration(plan):
+def test_a_failed_trial_is_rerun_with_its_own_configuration(plan):
     outcomes = search(plan)
     lost = next(trial_id for trial_id, outcome in outcomes.items() if outcome.cell_id == "C4_N60")
     outcomes[lost] = replace(outcomes[lost], status="failed", value=None)
@@ -102,7 +102,7 @@ def test_suggestions_learn_from_their_own_cell(tiny_space, small_corpus):
         assert np.mean(values[-10:]) > np.mean(values[1:6]), "later suggestions are better than the random first ones"
 
 
-def test_pruned_trials_are_told_as_pruned_and_failures_as_failed(plan):
+def test_optuna_gets_pruned_trials_as_pruned_and_failures_as_failed(plan):
     sampler = CellSampler(plan, {})
     for status in ("completed", "pruned", "diverged", "failed"):
         spec = next(s for s in iter(sampler.next, None) if s.cell_id == "C4_N60")
@@ -111,12 +111,12 @@ def test_pruned_trials_are_told_as_pruned_and_failures_as_failed(plan):
         for other in list(sampler.cells.values()):
             for trial_id in list(other.running):
                 other.tell(trial_id, Outcome(other.cell.cell_id, "completed", 0.1))
-    told = [trial.state.name for trial in sampler.cells["C4_N60"].study.trials[:4]]
-    assert told == ["COMPLETE", "PRUNED", "FAIL", "FAIL"]
+    states = [trial.state.name for trial in sampler.cells["C4_N60"].study.trials[:4]]
+    assert states == ["COMPLETE", "PRUNED", "FAIL", "FAIL"]
     assert sampler.cells["C4_N60"].study.trials[1].intermediate_values == {1: 0.3, 2: 0.4}
 
 
-def test_a_finite_space_that_is_used_up_ends_its_cell(tiny_space, small_corpus):
+def test_an_exhausted_finite_space_ends_its_cell(tiny_space, small_corpus):
     settings = ["search={learning_rate: null}", "start=[{alpha: 0.03}]", "fixed.learning_rate=0.01"]
     plan = make_plan("s", load_space(tiny_space, None, settings, {}), small_corpus)
     assert len(search(plan)) == 2 * len(plan.cells)
@@ -145,7 +145,7 @@ def scheduler() -> CellASHA:
     return CellASHA(max_evaluations=9, grace_period=2, reduction_factor=2)
 
 
-def test_a_weak_trial_is_stopped_by_its_own_cell_only():
+def test_a_weak_trial_is_pruned_by_its_own_cell_only():
     asha = scheduler()
     assert race(asha, FakeTrial("a", "C4_N4000"), [0.9] * 9) == "ran"
     assert race(asha, FakeTrial("b", "C1_N125"), [0.1] * 9) == "ran"
@@ -161,27 +161,27 @@ def test_confirm_and_baseline_trials_are_not_raced(stage):
     assert race(asha, FakeTrial("b", "C1_N125", stage), [0.0] * 9) == "ran"
 
 
-def test_recorded_curves_fill_the_rungs_as_if_they_had_just_arrived():
-    live, shown = scheduler(), scheduler()
+def test_recorded_curves_fill_the_rungs_as_live_ones_do():
+    live, replayed = scheduler(), scheduler()
     race(live, FakeTrial("a", "C1_N125"), [0.5, 0.6, 0.7, 0.8])
-    shown.show_recorded("C1_N125", "x", tuple(enumerate([0.5, 0.6, 0.7, 0.8], 1)))
+    replayed.fill_rungs("C1_N125", "x", tuple(enumerate([0.5, 0.6, 0.7, 0.8], 1)))
     for curve in ([0.5, 0.55, 0.56, 0.57], [0.7] * 9, [0.1] * 9):
         assert race(live, FakeTrial(str(curve), "C1_N125"), curve) == race(
-            shown, FakeTrial(str(curve), "C1_N125"), curve
+            replayed, FakeTrial(str(curve), "C1_N125"), curve
         )
 
 
-def test_a_recorded_curve_that_falls_fills_the_rungs_with_the_best_so_far_as_its_reports_did():
-    live, shown = scheduler(), scheduler()
+def test_a_falling_recorded_curve_fills_the_rungs_with_its_best_so_far_as_live_reports_do():
+    live, replayed = scheduler(), scheduler()
     race(live, FakeTrial("a", "C1_N125"), [0.5, 0.5, 0.5, 0.8, 0.8])  # a trial reports its best value so far
     curve = tuple(enumerate([0.5, 0.3, 0.35, 0.8, 0.2], 1))
-    shown.show_recorded("C1_N125", "a", best_so_far(curve, [1.0] * 5, "hit_at_5"))
-    for asha in (live, shown):
+    replayed.fill_rungs("C1_N125", "a", best_so_far(curve, [1.0] * 5, "hit_at_5"))
+    for asha in (live, replayed):
         assert race(asha, FakeTrial("b", "C1_N125"), [0.4] * 9) == "stopped at 2"
         assert race(asha, FakeTrial("c", "C1_N125"), [0.6] * 9) == "stopped at 4"
 
 
-def test_a_trial_that_ends_by_itself_is_not_pruned_on_its_last_result():
+def test_a_trial_that_has_ended_is_not_pruned_on_its_last_result():
     asha = scheduler()
     race(asha, FakeTrial("a", "C1_N125"), [0.9] * 9)
     trial = FakeTrial("b", "C1_N125")
@@ -191,7 +191,7 @@ def test_a_trial_that_ends_by_itself_is_not_pruned_on_its_last_result():
     assert not asha.pruned
 
 
-def test_adding_a_trial_again_after_a_retry_is_harmless():
+def test_a_retried_trial_can_be_added_again():
     asha = scheduler()
     trial = FakeTrial("a", "C1_N125")
     race(asha, trial, [0.5, 0.6])
@@ -200,7 +200,7 @@ def test_adding_a_trial_again_after_a_retry_is_harmless():
     asha.on_trial_remove(None, trial)
 
 
-def test_a_trial_that_selects_by_loss_reports_hit_at_5_of_its_lowest_loss():
+def test_a_trial_that_selects_by_loss_reports_hit_at_5_at_its_lowest_loss():
     curve = tuple(enumerate([0.5, 0.3, 0.35, 0.8, 0.2], 1))
     reported = best_so_far(curve, [3.0, 2.0, 2.0, 2.5, 1.0], "loss")
     assert [value for _, value in reported] == [0.5, 0.3, 0.3, 0.3, 0.2]

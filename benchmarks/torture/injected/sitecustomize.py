@@ -1,8 +1,8 @@
-"""Put on PYTHONPATH by benchmarks.torture.injection: makes a worker's training step fail for real, where it is told to.
+"""Put on PYTHONPATH by benchmarks.torture.injection: makes the training step of chosen trials fail for real.
 
-$LVM_FAULT is `kind:CELL/REPLICATE,…`: that confirm trial hangs, spins in C with the lock of the interpreter held, kills
-its process, asks for more memory than there is, takes more and more of it, or meets a weight that is NaN. Python
-imports this file before anything else.
+$LVM_FAULT is `kind:CELL/REPLICATE,…`: that confirm trial hangs, spins in C while holding the GIL, kills its process,
+requests more memory than there is, allocates ever more, or gets NaN weights. Python imports this file before anything
+else.
 """
 
 import importlib.abc
@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-FIRST_STEP = 3  # steps before it are honest
+FIRST_STEP = 3  # earlier steps are normal
 running = []  # the name of the trial in this process
 
 
@@ -36,7 +36,7 @@ def oom(trainer) -> None:
 
 def grow(trainer) -> None:
     held = []
-    while True:  # until Ray's memory monitor takes the process
+    while True:  # until Ray's memory monitor kills the process
         held.append(bytearray(os.urandom(1 << 20)) * 64)
         time.sleep(0.05)
 
@@ -47,7 +47,7 @@ def nan(trainer) -> None:
 
 
 class Injector(importlib.abc.MetaPathFinder):
-    """Changes study.trial as it is imported."""
+    """Patches study.trial.run when it is imported."""
 
     def find_spec(self, name, path, target=None):
         if name != "study.trial.run":
