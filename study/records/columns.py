@@ -1,4 +1,4 @@
-"""The columns of the record files. README's column dictionary is checked against this file."""
+"""The columns of the record files. The column dictionary in docs/records.md is checked against this file."""
 
 import re
 

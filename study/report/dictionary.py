@@ -1,4 +1,4 @@
-"""What every column of the record files means, said once: the page shows it, and README is checked against it."""
+"""What every column of the record files means, stated once for the page and for docs/records.md."""
 
 from lvm_core.loss_terms import LOSS_TERMS, recipe_weights, validation_terms
 
@@ -64,7 +64,7 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
 
 
 def markdown_tables() -> str:
-    """Return the tables as README has them."""
+    """Return the tables as docs/records.md has them."""
     return "\n".join(
         f"| column of `{table}` | meaning |\n|---|---|\n"
         + "".join(f"| {', '.join(f'`{name}`' for name in names)} | {meaning} |\n" for names, meaning in rows)

@@ -155,7 +155,7 @@ def test_the_pictures_are_png_and_report_md_links_each(made_findings):
     assert all(f"(figures/{name}.png)" in text for name in drawn)
 
 
-def test_the_readme_and_the_page_explain_the_columns_in_the_same_words():
-    assert markdown_tables().strip() in (ROOT / "README.md").read_text()
+def test_the_documentation_and_the_page_explain_the_columns_in_the_same_words():
+    assert markdown_tables().strip() in (ROOT / "docs" / "records.md").read_text()
     for table, schema in TABLES.items():
         assert [name for names, _ in DICTIONARY[table] for name in names] == schema.names
