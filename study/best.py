@@ -4,7 +4,7 @@ import json
 import sys
 
 from lvm_core.errors import InputError
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.load import load_study
 from study.analysis.whole import require_whole
 from study.cli.console import open_console, say_error
@@ -25,21 +25,21 @@ def main(arguments: list[str] | None = None) -> int:
             raise InputError("--cell must come with --export DIR, but that is missing. Add it, or use --json.")
         study = load_study(options.study)
         require_whole(study)
-        findings = Findings(study)
-        if findings.best["overall"] is None:
+        evidence = Evidence(study)
+        if evidence.best["overall"] is None:
             raise InputError(f"a study must have a completed confirm trial, but {options.study} has none. Resume it.")
         if options.export is not None:
             from study.export.model import export_model  # loads torch, which reading records must not need
 
-            open_console().print(export_model(findings, options.export, options.cell), highlight=False, soft_wrap=True)
+            open_console().print(export_model(evidence, options.export, options.cell), highlight=False, soft_wrap=True)
             return 0
     except (InputError, OSError) as error:
         say_error(error)
         return 2
     if options.json:
-        print(json.dumps(findings.best, indent=1))
+        print(json.dumps(evidence.best, indent=1))
     else:
-        for line in best_lines(findings):
+        for line in best_lines(evidence):
             open_console().print(line, highlight=False, soft_wrap=True)
     return 0
 

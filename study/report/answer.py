@@ -6,7 +6,7 @@ import pandas as pd
 
 from study.analysis.confounds import gains_table
 from study.analysis.differences import differences_table
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.phases import steps_table
 from study.report.style import shown
 from study.report.words import arm_lines, best_lines, kept_line
@@ -32,7 +32,7 @@ GROWTH = {
 LINKS = {"superlinear": "section-2", "law": "section-4", "threshold": "section-5", "context suits": "section-1"}
 
 
-def sentences(findings: Findings) -> list[str]:
+def sentences(findings: Evidence) -> list[str]:
     """Return the answer in three sentences; fewer where less is known."""
     if findings.study.manifest.space.compare:
         return _compared(findings)
@@ -41,7 +41,7 @@ def sentences(findings: Findings) -> list[str]:
     return [_best(findings), *_growth(findings), _lift(findings)]
 
 
-def verdicts(findings: Findings) -> list[Line]:
+def verdicts(findings: Evidence) -> list[Line]:
     """Return every verdict of the study, those of its arms one after another."""
     lines = [
         Line(
@@ -69,7 +69,7 @@ def verdicts(findings: Findings) -> list[Line]:
     return lines
 
 
-def partial(findings: Findings) -> str:
+def partial(findings: Evidence) -> str:
     """Return in what respect a study is not whole; an empty text where it is."""
     running = findings.study.manifest.is_running
     if not running and not findings.gaps:
@@ -80,7 +80,7 @@ def partial(findings: Findings) -> str:
     return f"This study {state}: {done} of {wanted} confirm trials are recorded. Everything below is of these alone."
 
 
-def _best(findings: Findings) -> str:
+def _best(findings: Evidence) -> str:
     best = findings.best["overall"]
     return (
         f"Of {len(findings.cells)} measured cells validation prefers C={best['context_length']:,}, "
@@ -91,7 +91,7 @@ def _best(findings: Findings) -> str:
     )
 
 
-def _growth(findings: Findings) -> list[str]:
+def _growth(findings: Evidence) -> list[str]:
     """Say how Hit@5 grows with the context; nothing where the cells are no one map."""
     found = [(arm, maps) for arm, maps in findings.pool_maps.items() if maps and maps.own.elasticity is not None]
     if not found:
@@ -105,7 +105,7 @@ def _growth(findings: Findings) -> list[str]:
     return [f"With the context Hit@5 {', '.join(parts)}; superlinear growth would be an elasticity above 1."]
 
 
-def _lift(findings: Findings) -> str:
+def _lift(findings: Evidence) -> str:
     best = findings.best["overall"]
     if best["lift"] is None:
         return "No baseline is measured on these queries, so that no lift can be given."
@@ -138,14 +138,14 @@ def _interval(found, name: str, form: str = ".3f") -> str:
     return shown(found[name], found[f"{name}_low"], found[f"{name}_high"], form)
 
 
-def _compared(findings: Findings) -> list[str]:
+def _compared(findings: Evidence) -> list[str]:
     """Answer a study of variants from its own comparison."""
     asked = findings.study.manifest.space.compare
     made = {"steps": _steps, "gain": _gains, "difference": _differences}[asked.by](findings, asked.reference)
     return made or ["Too little is measured yet to compare the variants."]
 
 
-def _steps(findings: Findings, reference: str) -> list[str]:
+def _steps(findings: Evidence, reference: str) -> list[str]:
     table = steps_table(findings.study)
     if table.empty:
         return []
@@ -162,7 +162,7 @@ def _steps(findings: Findings, reference: str) -> list[str]:
     return said[:3]
 
 
-def _gains(findings: Findings, reference: str) -> list[str]:
+def _gains(findings: Evidence, reference: str) -> list[str]:
     table = gains_table(findings.study)
     if table.empty:
         return []
@@ -177,7 +177,7 @@ def _gains(findings: Findings, reference: str) -> list[str]:
     ]
 
 
-def _differences(findings: Findings, reference: str) -> list[str]:
+def _differences(findings: Evidence, reference: str) -> list[str]:
     table = differences_table(findings.study)
     if table.empty or "difference" not in table:
         return []

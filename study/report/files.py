@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords
 from study.export.optuna_journal import optuna_journal
 from study.records.store import RecordStore
@@ -15,7 +15,7 @@ from study.report.pictures import pictures
 
 def write_report(study: StudyRecords, store: RecordStore) -> None:
     """Write the report beside the records; an older one is replaced file by file."""
-    findings = Findings(study)
+    findings = Evidence(study)
     drawn = pictures(findings)
     made = {"index.html": _text(page(findings)), "report.md": _text(markdown(findings, tuple(drawn)))}
     made |= {f"figures/{name}.png": data for name, data in drawn.items()}
@@ -30,7 +30,7 @@ def write_report(study: StudyRecords, store: RecordStore) -> None:
         store.write_bytes(f"report/{name}", data)
 
 
-def tables(findings: Findings) -> dict[str, pd.DataFrame]:
+def tables(findings: Evidence) -> dict[str, pd.DataFrame]:
     """Return every table of the findings but the cells, by file name; one law, and so on, an arm."""
     found = {
         "comparisons": findings.comparisons,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.verdicts import Answers
 from study.messages.escaping import in_markdown
 from study.report.answer import partial, sentences
@@ -32,7 +32,7 @@ LAW_NOTE = (
 )
 
 
-def markdown(findings: Findings, figures: tuple[str, ...] = ()) -> str:
+def markdown(findings: Evidence, figures: tuple[str, ...] = ()) -> str:
     """Return the report as Markdown. figures: names of the pictures in its folder `figures`."""
     manifest = findings.study.manifest
     parts = [f"# {in_markdown(manifest.study)}", in_markdown(manifest.question)]
@@ -106,7 +106,7 @@ def _law(arm: str, answers: Answers) -> list[str]:
     ]  # fmt: skip
 
 
-def _cells_table(findings: Findings) -> str:
+def _cells_table(findings: Evidence) -> str:
     rows = []
     for row in findings.cells.to_dict("records"):
         shown = [row["cell_id"], str(row["num_replicates"])]
@@ -118,7 +118,7 @@ def _cells_table(findings: Findings) -> str:
     return _table(list(CELL_COLUMNS), rows)
 
 
-def _counts(findings: Findings) -> tuple[list[str], list[list[str]]]:
+def _counts(findings: Evidence) -> tuple[list[str], list[list[str]]]:
     counts = findings.study.counts()
     rows = [
         [stage, *(str(value) for value in values)] for stage, values in zip(counts.index, counts.values, strict=True)

@@ -4,7 +4,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Column, Table
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.hit_map import arm_of, arms_of
 from study.analysis.load import StudyRecords
 from study.report.comparison import comparison
@@ -15,7 +15,7 @@ INFEASIBLE, NOT_MEASURED = "infeasible", "-"
 
 def print_summary(study: StudyRecords, console: Console) -> bool:
     """Print everything that fits a screen; return whether the study ended without failures."""
-    findings = Findings(study)
+    findings = Evidence(study)
 
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, highlight=False, soft_wrap=True)
@@ -44,7 +44,7 @@ def print_summary(study: StudyRecords, console: Console) -> bool:
     return not findings.problems
 
 
-def map_table(findings: Findings, arm: str) -> Table:
+def map_table(findings: Evidence, arm: str) -> Table:
     """Return test Hit@5 with its interval, C down and N across; * where it beats the best baseline."""
     table_of = findings.cells[[arm_of(cell) == arm for cell in findings.cells.cell_id]]
     axes = findings.study.manifest.space.cells
@@ -78,7 +78,7 @@ def _short(share: float) -> str:
     return f"{share:.3f}".removeprefix("0")
 
 
-def baseline_table(findings: Findings) -> Table:
+def baseline_table(findings: Evidence) -> Table:
     """Return every baseline's test Hit@5: training-free ones by C, trained ones by C and N."""
     measured = findings.study.measured("baseline")
     table = Table("baseline", "N", *[f"C={c}" for c in sorted(measured.context_length.unique())], title="test Hit@5")
@@ -94,7 +94,7 @@ def baseline_table(findings: Findings) -> Table:
     return table
 
 
-def patience_grid(findings: Findings) -> Table:
+def patience_grid(findings: Evidence) -> Table:
     """Return what each patience loses in validation Hit@5 against the largest, and the steps that it runs."""
     header, rows = patience_rows(findings)
     table = Table(*header, title="patience, read off the curves: loss in validation Hit@5 (mean steps run)")

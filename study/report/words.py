@@ -1,9 +1,9 @@
 """Say findings in sentences and rows of text, for the terminal and for files alike."""
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 
 
-def measured_with(findings: Findings, marks: str = "; * beats the best baseline, chosen on validation") -> str:
+def measured_with(findings: Evidence, marks: str = "; * beats the best baseline, chosen on validation") -> str:
     """Return the counts behind the map, and what the marks on it mean."""
     row = findings.cells.iloc[0]
     replicates, pools = findings.cells.num_replicates, findings.cells.pool_size
@@ -22,7 +22,7 @@ def measured_with(findings: Findings, marks: str = "; * beats the best baseline,
     )
 
 
-def verdict_lines(findings: Findings) -> list[str]:
+def verdict_lines(findings: Evidence) -> list[str]:
     """Return every verdict with its evidence, and what the estimates rest on."""
     lines = [
         f"{f'{arm}: ' if arm else ''}{verdict.question} {verdict.answer}: {verdict.evidence}"
@@ -34,7 +34,7 @@ def verdict_lines(findings: Findings) -> list[str]:
     return ["findings", *lines, *arm_lines(findings), kept_line(findings)]
 
 
-def arm_lines(findings: Findings) -> list[str]:
+def arm_lines(findings: Evidence) -> list[str]:
     """Return which arms differ on the same queries, by a test that holds for all pairs and cells at once."""
     table = findings.comparisons[findings.comparisons.comparison == "arm"]
     differs = table[table.differs.astype(bool)]
@@ -47,14 +47,14 @@ def arm_lines(findings: Findings) -> list[str]:
     return [*lines, f"{same} other pairs of arms: no difference shown"] if same else lines
 
 
-def kept_line(findings: Findings) -> str:
+def kept_line(findings: Evidence) -> str:
     """Return how many trials the estimates rest on, and which ones they leave out."""
     kept = len(findings.study.measured("confirm"))
     left_out = ", ".join(f"{count} {reason}" for reason, count in findings.study.left_out().items())
     return f"the map rests on {kept} confirm trials" + (f"; left out: {left_out}" if left_out else "")
 
 
-def importance_rows(findings: Findings) -> tuple[list[str], list[list[str]]]:
+def importance_rows(findings: Evidence) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the importance table."""
     header = ["searched value", "importance", "95 % interval", "pruned as last seen", "pruned as best"]
     rows = [
@@ -65,7 +65,7 @@ def importance_rows(findings: Findings) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def best_lines(findings: Findings) -> list[str]:
+def best_lines(findings: Evidence) -> list[str]:
     """Return one line for each context length, and one for the best of all."""
     best = findings.best
     if best["overall"] is None:
@@ -92,7 +92,7 @@ def _gates(entry: dict) -> str:
     return f"production gates at a pool of {entry['pool_size']:,}: {', '.join(held)}"
 
 
-def patience_rows(findings: Findings) -> tuple[list[str], list[list[str]]]:
+def patience_rows(findings: Evidence) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the patience table."""
     table = findings.patience
     values = sorted(table.patience.unique())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lvm_core.ranks import hit_at_k_in_pool
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords
 from study.records.columns import TABLES
 from study.report.dictionary import DICTIONARY, markdown_tables
@@ -107,13 +107,13 @@ def test_every_figure_has_a_text_for_those_who_do_not_see_it(made_page):
     ), "ids are unique"
 
 
-def test_a_study_of_five_hundred_trials_stays_under_six_megabytes(made_findings):
+def test_a_study_of_five_hundred_trials_stays_under_six_megabytes(made_evidence):
     study = made_study(num_search=15)
     assert len(study.trials) > 500
-    findings = Findings(study)
+    evidence = Evidence(study)
     for name in ("answers", "pool_maps", "importance"):  # as large, whatever the number of search trials
-        findings.__dict__[name] = getattr(made_findings, name)
-    assert len(page(findings).encode()) < 6_000_000
+        evidence.__dict__[name] = getattr(made_evidence, name)
+    assert len(page(evidence).encode()) < 6_000_000
 
 
 def small(study: StudyRecords, arm: str = "") -> StudyRecords:
@@ -126,15 +126,15 @@ def small(study: StudyRecords, arm: str = "") -> StudyRecords:
 
 def test_a_study_that_is_not_complete_says_so():
     study = changed(made_study(), runs=[{"ended": "running"}])
-    findings = Findings(small(study))
-    html = page(findings)
+    evidence = Evidence(small(study))
+    html = page(evidence)
     assert "is still running: 12 of 84 confirm trials" in html
     assert "No law is fitted: a law needs at least 6 measured cells" in html
-    assert "**Partial.**" in markdown(findings)
+    assert "**Partial.**" in markdown(evidence)
 
 
 def test_each_arm_has_its_own_figures(made):
-    html = page(Findings(small(made, "_alpha0.03")))
+    html = page(Evidence(small(made, "_alpha0.03")))
     assert "map-0" in data_of(html)["figures"]
     assert "<h3>alpha0.03</h3>" in html
 
@@ -142,16 +142,16 @@ def test_each_arm_has_its_own_figures(made):
 def test_a_study_without_a_confirmed_cell_has_a_page_without_figures_of_zeros():
     study = made_study()
     early = type(study)("made", study.manifest, study.trials[study.trials.stage == "search"], study.curves, study.ranks)
-    html = page(Findings(early))
+    html = page(Evidence(early))
     assert "No cell is confirmed yet" in html
     assert "map" not in data_of(html)["figures"]
 
 
-def test_the_pictures_are_png_and_report_md_links_each(made_findings):
-    drawn = pictures(made_findings)
+def test_the_pictures_are_png_and_report_md_links_each(made_evidence):
+    drawn = pictures(made_evidence)
     assert {"map", "hit_at_5", "pool", "law", "thresholds", "learning_curves", "searched", "importance"} <= set(drawn)
     assert all(data.startswith(b"\x89PNG") for data in drawn.values())
-    text = markdown(made_findings, tuple(drawn))
+    text = markdown(made_evidence, tuple(drawn))
     assert all(f"(figures/{name}.png)" in text for name in drawn)
 
 

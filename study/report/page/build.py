@@ -5,7 +5,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.pool_maps import PoolMaps
 from study.report.answer import partial, sentences, verdicts
 from study.report.comparison import comparison
@@ -26,7 +26,7 @@ from study.report.words import measured_with
 PLOTLY = "plotly-cartesian-4.1.1.min.js"  # see vendor/README.md
 
 
-def page(findings: Findings) -> str:
+def page(findings: Evidence) -> str:
     """Return the page as HTML."""
     environment = Environment(
         loader=PackageLoader("study.report"),
@@ -43,7 +43,7 @@ def page(findings: Findings) -> str:
     return environment.get_template("page.html.j2").render(context)
 
 
-def _arm(findings: Findings, arm: str, maps: PoolMaps, number: int) -> dict:
+def _arm(findings: Evidence, arm: str, maps: PoolMaps, number: int) -> dict:
     """Return one arm's figures by section."""
     key, answers = f"-{number}" if arm else "", findings.answers[arm]
     pools = [against_pool(maps, key)] + ([apparent_law(maps, key)] if maps.published else [])
@@ -61,7 +61,7 @@ def _arm(findings: Findings, arm: str, maps: PoolMaps, number: int) -> dict:
     }
 
 
-def _context(findings: Findings, arms: list[dict]) -> dict:
+def _context(findings: Evidence, arms: list[dict]) -> dict:
     study, compared = findings.study, comparison_figure(findings)
     curves, lines, matters = curve_figures(findings), parallel(findings), importance_figure(findings)
     of_arms = [

@@ -2,19 +2,19 @@
 
 from study.analysis.confounds import gains_table
 from study.analysis.differences import differences_table
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.phases import rows_table
 from study.report.page.figure import FOREGROUND, HIT_AXIS, MUTED, SYMBOLS, Figure, error_bars, line
 from study.report.style import COLOURS, VERMILION
 
 
-def comparison_figure(findings: Findings) -> Figure | None:
+def comparison_figure(findings: Evidence) -> Figure | None:
     """Return the figure of a study with variants; None where it compares none or has nothing measured yet."""
     asked = findings.study.manifest.space.compare
     return {"steps": _rows, "gain": _gains, "difference": _differences}[asked.by](findings) if asked else None
 
 
-def _rows(findings: Findings) -> Figure | None:
+def _rows(findings: Evidence) -> Figure | None:
     table = rows_table(findings.study)
     if table.empty:
         return None
@@ -41,7 +41,7 @@ def _rows(findings: Findings) -> Figure | None:
     return figure
 
 
-def _gains(findings: Findings) -> Figure | None:
+def _gains(findings: Evidence) -> Figure | None:
     table = gains_table(findings.study)
     if table.empty:
         return None
@@ -58,7 +58,7 @@ def _gains(findings: Findings) -> Figure | None:
     return figure
 
 
-def _differences(findings: Findings) -> Figure | None:
+def _differences(findings: Evidence) -> Figure | None:
     table = differences_table(findings.study)
     if table.empty:
         return None

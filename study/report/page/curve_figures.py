@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.report.page.figure import FOREGROUND, MUTED, Figure, numbers
 from study.report.style import BLUE, shown
 
 SYMBOLS_OF_PATIENCE = ("triangle-down", "square", "diamond", "star", "cross")
 
 
-def curve_figures(findings: Findings) -> list[Figure]:
+def curve_figures(findings: Evidence) -> list[Figure]:
     """Return a panel for each cell that has curves, cells in the order of the map."""
     study = findings.study
     trials = study.trials[
@@ -20,7 +20,7 @@ def curve_figures(findings: Findings) -> list[Figure]:
     return [_panel(findings, cell, trials[trials.cell_id == cell], highest) for cell in order]
 
 
-def _panel(findings: Findings, cell: str, trials: pd.DataFrame, highest: float) -> Figure:
+def _panel(findings: Evidence, cell: str, trials: pd.DataFrame, highest: float) -> Figure:
     search, confirm = (trials[trials.stage == stage] for stage in ("search", "confirm"))
     figure = Figure(f"curve-{cell}", cell, "", height=250, small=True)
     figure.layout = {
@@ -55,7 +55,7 @@ def _panel(findings: Findings, cell: str, trials: pd.DataFrame, highest: float) 
     return figure
 
 
-def _curves(findings: Findings, trials: pd.DataFrame, name: str, colour: str, width: float) -> dict:
+def _curves(findings: Evidence, trials: pd.DataFrame, name: str, colour: str, width: float) -> dict:
     """Return all curves of some trials as one trace, gaps between them."""
     x, y, text = [], [], []
     for trial in trials.itertuples():
@@ -75,7 +75,7 @@ def _curves(findings: Findings, trials: pd.DataFrame, name: str, colour: str, wi
     }
 
 
-def curve_table(findings: Findings) -> tuple[list[str], list[list]]:
+def curve_table(findings: Evidence) -> tuple[list[str], list[list]]:
     """Return the table behind all panels: how far each cell's trials came."""
     rows = []
     trials = findings.study.trials

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.searched import REACHED
 from study.report.page.figure import FOREGROUND, Figure, numbers, ordered_colours
 from study.report.style import BLUE
@@ -10,7 +10,7 @@ from study.report.style import BLUE
 AXIS_NAMES = {"context_length": "C", "num_sequences": "N", REACHED: "Hit@5 less<br>its cell's mean"}
 
 
-def parallel(findings: Findings) -> Figure | None:
+def parallel(findings: Evidence) -> Figure | None:
     """Return the search trials as lines over the searched values; None where nothing was searched."""
     lines, axes = findings.searched_lines
     if lines.empty:
@@ -70,7 +70,7 @@ def parallel(findings: Findings) -> Figure | None:
     return figure
 
 
-def importance_figure(findings: Findings) -> Figure | None:
+def importance_figure(findings: Evidence) -> Figure | None:
     """Return the importance of the searched values; None where too little was searched."""
     table = findings.importance.iloc[::-1]
     if table.empty:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.report.pictures import maps, trials, variants
 
 DPI = 110
 
 
-def pictures(findings: Findings) -> dict[str, bytes]:
+def pictures(findings: Evidence) -> dict[str, bytes]:
     """Return the pictures that the records can fill. Names have no ending; arms have their own."""
     made: dict[str, bytes] = {}
 

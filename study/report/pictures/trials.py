@@ -6,14 +6,14 @@ from math import ceil
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.report.style import BLUE
 
 COLUMNS = 4
 MARKERS = "vsD*P"
 
 
-def curves(findings: Findings) -> Figure | None:
+def curves(findings: Evidence) -> Figure | None:
     """Draw a panel a cell: confirm replicates, search trials behind them, and where each patience stops."""
     study = findings.study
     trials = study.trials[study.trials.trial_id.isin(study.curves.trial_id)]
@@ -53,7 +53,7 @@ def curves(findings: Findings) -> Figure | None:
     return figure
 
 
-def parallel(findings: Findings) -> Figure | None:
+def parallel(findings: Evidence) -> Figure | None:
     """Draw search trials as lines over the searched values; None where nothing was searched."""
     lines, axes = findings.searched_lines
     if lines.empty:
@@ -73,7 +73,7 @@ def parallel(findings: Findings) -> Figure | None:
     return figure
 
 
-def importance(findings: Findings) -> Figure | None:
+def importance(findings: Evidence) -> Figure | None:
     """Draw the importance of the searched values; None where too little was searched."""
     table = findings.importance.iloc[::-1]
     if table.empty:

@@ -4,18 +4,18 @@ from matplotlib.figure import Figure
 
 from study.analysis.confounds import gains_table
 from study.analysis.differences import differences_table
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.phases import rows_table
 from study.report.style import BLUE, COLOURS, VERMILION
 
 
-def compared(findings: Findings) -> Figure | None:
+def compared(findings: Evidence) -> Figure | None:
     """Draw the study's own comparison; None where it has none or nothing is measured yet."""
     asked = findings.study.manifest.space.compare
     return {"steps": _rows, "gain": _gains, "difference": _differences}[asked.by](findings) if asked else None
 
 
-def _rows(findings: Findings) -> Figure | None:
+def _rows(findings: Evidence) -> Figure | None:
     table = rows_table(findings.study)
     if table.empty:
         return None
@@ -40,7 +40,7 @@ def _rows(findings: Findings) -> Figure | None:
     return figure
 
 
-def _gains(findings: Findings) -> Figure | None:
+def _gains(findings: Evidence) -> Figure | None:
     table = gains_table(findings.study)
     return (
         None
@@ -49,7 +49,7 @@ def _gains(findings: Findings) -> Figure | None:
     )
 
 
-def _differences(findings: Findings) -> Figure | None:
+def _differences(findings: Evidence) -> Figure | None:
     table = differences_table(findings.study)
     if table.empty:
         return None

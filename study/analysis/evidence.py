@@ -1,4 +1,4 @@
-"""Gather once what the terminal and the files both show; each part is computed when it is first asked for."""
+"""Hold everything that a report draws on; each part is computed when it is first asked for, and kept."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +19,8 @@ from study.analysis.verdicts import Answers, answer
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
-    """All findings of a study, from its records alone."""
+class Evidence:
+    """What the records of one study show."""
 
     study: StudyRecords
 
