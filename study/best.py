@@ -9,7 +9,7 @@ from study.analysis.load import load_study
 from study.analysis.whole import require_whole
 from study.cli.console import open_console, say_error
 from study.cli.parser import Parser
-from study.report.words import best_lines
+from study.report.findings.best_configurations import best_lines
 
 
 def main(arguments: list[str] | None = None) -> int:

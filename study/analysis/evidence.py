@@ -46,10 +46,15 @@ class Evidence:
 
     @cached_property
     def answers(self) -> dict[str, Answers]:
-        """What each arm's map tells; one empty name in a study without arms. Nothing where the cells are no one map."""
+        """What each arm's map shows; one empty name in a study without arms. Empty where the cells are not one map."""
         if not is_one_map(self.study):
             return {}
         return {arm: answer(self.study, arm) for arm in arms_of(self.study)}
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms whose cells are one map and are measured; one empty name in a study without arms."""
+        return [arm for arm, answers in self.answers.items() if answers]
 
     @cached_property
     def comparisons(self) -> pd.DataFrame:
