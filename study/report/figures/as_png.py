@@ -7,6 +7,7 @@ from math import ceil
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullLocator
 
@@ -91,8 +92,12 @@ def _draw(axes: Axes, figure: Figure) -> None:
         if CHOICES.get(mark.when, True):
             DRAW[type(mark)](axes, mark)
     axes.set(**{f"{side}scale": "log" for side, axis in (("x", figure.x), ("y", figure.y)) if axis.scale == "log"})
-    _scale(axes.xaxis, axes.set_xlim, axes.axvline, figure.x)
-    _scale(axes.yaxis, axes.set_ylim, axes.axhline, figure.y)
+    for side, axis in ((axes.xaxis, figure.x), (axes.yaxis, figure.y)):
+        _scale(side, axis)
+    if figure.x.zero:
+        axes.axvline(0, color=COLOURS[MUTED], linewidth=1)
+    if figure.y.zero:
+        axes.axhline(0, color=COLOURS[MUTED], linewidth=1)
 
 
 def _line(axes: Axes, line: Line) -> None:
@@ -152,15 +157,13 @@ def _write(axes: Axes, place, text: str, *, size: float, colour: str = "black", 
     )  # fmt: skip
 
 
-def _scale(side, limit: Callable, mark_zero: Callable, axis: Axis) -> None:
+def _scale(side: XAxis | YAxis, axis: Axis) -> None:
     """Lay one axis: its ticks, range and grid."""
     if axis.ticks is not None:
         side.set_ticks([value for value, _ in axis.ticks], labels=[_plain(name) for _, name in axis.ticks])
         side.set_minor_locator(NullLocator())
     if axis.range is not None:
-        limit(*axis.range)
-    if axis.zero:
-        mark_zero(0, color=COLOURS[MUTED], linewidth=1)
+        side.axes.set(**{f"{side.axis_name}lim": axis.range})
     if axis.reverse:
         side.set_inverted(True)
     side.set_tick_params(labelsize=8)

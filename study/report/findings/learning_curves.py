@@ -17,7 +17,7 @@ def blocks(evidence: Evidence, _arm: str) -> list[Block]:
         return []
     patience = " or ".join(str(value) for value in sorted(evidence.study.manifest.space.patience.replay))
     about = (
-        "Validation Hit@5 in the study's own pool. The page's slider does not move these figures: only the ranks of the "
+        "Validation Hit@5 in the study's own pool. The slider of the page leaves it as it is: only ranks of the "
         "best evaluation are kept. Blue: confirm replicates; grey: search trials. Open markers: where training would "
         f"have stopped with a patience of {patience} evaluations."
     )

@@ -15,8 +15,8 @@ from study.report.style import shown
 ABOVE, BELOW, UNDECIDED = "★", "▼", ""
 CAPTION = (
     f"Colour and number: test Hit@5 at this pool. {ABOVE}: above the best baseline beyond chance; {BELOW}: below it "
-    "beyond chance; no mark: no difference shown. The 95 % intervals are in the table, and shown when hovering. With "
-    "“as published” switched on, the published reading appears in white boxes. "
+    "beyond chance; no mark: no difference shown. The 95 % intervals are in the table, and shown when hovering. Where "
+    "the “as published” reading is added, white boxes show it. "
 )
 
 
