@@ -240,5 +240,11 @@ def test_every_finding_has_its_table_and_the_page_its_sections(study):
         split={"num_chains": {}, "fingerprint": "f", "num_queries": 1984, "pool_size": POOL},
     )  # fmt: skip
     page = markdown(Evidence(named))
-    for title in ("## Findings", "## Map", "## What the searched values matter", "## Laws", "left out and predicted"):
+    for title in (
+        "## Verdicts",
+        "## Map",
+        "### Importance of the searched values",
+        "## Law",
+        "left out of the fit and predicted",
+    ):
         assert title in page

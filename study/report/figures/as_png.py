@@ -40,13 +40,17 @@ POINTS = 0.75  # of a pixel
 
 def as_png(figures: Sequence[Figure], heading: str = "") -> bytes:
     """Return the figures of one picture as PNG. heading: of the whole picture."""
-    panels = figures[0].width == "panel"
-    canvas = _panels(figures) if panels else _row(figures)
+    buffer = io.BytesIO()
+    canvas_of(figures, heading).savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def canvas_of(figures: Sequence[Figure], heading: str = "") -> Canvas:
+    """Return the figures of one picture as matplotlib holds them."""
+    canvas = _panels(figures) if figures[0].width == "panel" else _row(figures)
     if heading:
         canvas.suptitle(_plain(heading), fontsize=10)
-    buffer = io.BytesIO()
-    canvas.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()
+    return canvas
 
 
 def _row(figures: Sequence[Figure]) -> Canvas:

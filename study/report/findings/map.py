@@ -7,17 +7,26 @@ from study.analysis.hit_map import arm_of
 from study.analysis.pool_maps import PoolMaps
 from study.analysis.pool_views import PoolView, PublishedView
 from study.report.figures.figure import Axis, Figure, Heatmap, Labels, Moving
-from study.report.finding import NO_MAP, Finding
+from study.report.finding import NO_MAP, Block, Finding
 from study.report.findings import register
 from study.report.findings.corpus_line import corpus_line, corpus_note
 from study.report.style import shown
 
 ABOVE, BELOW, UNDECIDED = "★", "▼", ""
-CAPTION = (
-    f"Colour and number: test Hit@5 at this pool. {ABOVE}: above the best baseline beyond chance; {BELOW}: below it "
-    "beyond chance; no mark: no difference shown. The 95 % intervals are in the table, and shown when hovering. Where "
-    "the “as published” reading is added, white boxes show it. "
+MARKS = (
+    f"Test Hit@5 of each cell. {ABOVE}: above the best baseline beyond chance; {BELOW}: below it beyond chance; no "
+    "mark: no difference shown. "
 )
+CAPTION = (
+    "Hover over a cell, or open the table, for its 95 % interval. White boxes: the “as published” reading, where it is "
+    "added."
+)
+
+
+def blocks(evidence: Evidence, _arm: str) -> list[Block]:
+    """Return what the marks mean, and where the corpus lies on the map."""
+    axes = evidence.study.manifest.space.cells
+    return [MARKS + corpus_note(evidence.study, axes.context_length, axes.num_sequences)]
 
 
 def figures(evidence: Evidence, arm: str) -> list[Figure]:
@@ -36,7 +45,7 @@ def figures(evidence: Evidence, arm: str) -> list[Figure]:
             key="map",
             picture="map",
             title=Moving("pool", pools),
-            caption=CAPTION + corpus_note(evidence.study, contexts, sizes),
+            caption=CAPTION,
             marks=marks,
             x=Axis.places("training sequences N", sizes),
             y=Axis.places("context length C", contexts),
@@ -141,7 +150,7 @@ def _table(maps: PoolMaps) -> tuple[list[str], list[list]]:
 
 FINDING = register(
     Finding(
-        key="map", title="Map", after="variant-differences", by_arm=True, absent=NO_MAP, figures=figures,
-        controls="overlap.html.j2",
+        key="map", title="Map", after="variant-differences", by_arm=True, absent=NO_MAP, blocks=blocks,
+        figures=figures, controls="overlap.html.j2",
     )
 )  # fmt: skip

@@ -82,7 +82,7 @@ def _count(value: float | None) -> str:
 
 FINDING = register(
     Finding(
-        key="variant-differences", title="The variants compared", after="variant-gains", sentences=sentences,
+        key="variant-differences", title="What the variants are worth", after="variant-gains", sentences=sentences,
         blocks=blocks, figures=figures, screen=blocks, of_variants=True,
     )
 )  # fmt: skip

@@ -83,7 +83,7 @@ def _bar(value: float, scale: float) -> str:
 
 FINDING = register(
     Finding(
-        key="variant-gains", title="Apparent gain from context", after="variant-steps", sentences=sentences,
+        key="variant-gains", title="What the variants are worth", after="variant-steps", sentences=sentences,
         blocks=blocks, figures=figures, screen=screen, of_variants=True,
     )
 )  # fmt: skip

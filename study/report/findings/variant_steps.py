@@ -118,7 +118,7 @@ def _remains(step) -> str:
 
 FINDING = register(
     Finding(
-        key="variant-steps", title="What remains of each step", after=None, sentences=sentences, blocks=blocks,
+        key="variant-steps", title="What the variants are worth", after=None, sentences=sentences, blocks=blocks,
         figures=figures, screen=blocks, of_variants=True,
     )
 )  # fmt: skip
