@@ -20,18 +20,23 @@ def markdown(evidence: Evidence, pictures: tuple[str, ...] = ()) -> str:
     lines = [f"{verdict.question} {verdict.answer}: {verdict.evidence}" for verdict in verdicts(evidence)]
     for title, found in (("Verdicts", lines), ("Problems", evidence.problems)):
         parts += [f"## {title}", _list(found)] if found else []
+    absent: set[str] = set()  # what is missing is written once, not for every finding that needs it
     for finding in all_findings():
-        parts += _section(finding, evidence, pictures)
+        section = _section(finding, evidence, pictures)
+        if not section and finding.absent and finding.absent not in absent:
+            absent.add(finding.absent)
+            section = [in_markdown(finding.absent)]
+        parts += [f"## {in_markdown(finding.title)}", *section] if section else []
     return "\n\n".join(parts) + "\n"
 
 
 def _section(finding: Finding, evidence: Evidence, pictures: tuple[str, ...]) -> list[str]:
-    """Return a finding's section; nothing where it has nothing to show."""
+    """Return what stands in a finding's section; nothing where it has nothing to show."""
     parts = []
     for arm in finding.arms(evidence):
         part = _part(finding, evidence, arm, pictures)
         parts += [f"### {in_markdown(arm)}", *part] if arm and part else part
-    return [f"## {in_markdown(finding.title)}", *parts] if parts else []
+    return parts
 
 
 def _part(finding: Finding, evidence: Evidence, arm: str, pictures: tuple[str, ...]) -> list[str]:

@@ -42,7 +42,7 @@ def blocks(evidence: Evidence, _arm: str) -> list[Block]:
         for row in evidence.cells.to_dict("records")
     ]
     table = Table(title="Cells, with 95 % intervals", header=["cell", "replicates", *COLUMNS], rows=rows)
-    return [f"{measured_with(evidence)}.", *_no_map(evidence), table]
+    return [f"{measured_with(evidence)}.", table]
 
 
 def screen(evidence: Evidence, _arm: str) -> list[Block]:
@@ -50,11 +50,7 @@ def screen(evidence: Evidence, _arm: str) -> list[Block]:
     if evidence.cells.empty:
         return []
     grids = [_grid(evidence, arm) for arm in arms_of(evidence.study)]
-    return [*grids, f"{measured_with(evidence)}{MARK}", *_no_map(evidence)]
-
-
-def _no_map(evidence: Evidence) -> list[str]:
-    return [] if evidence.arms else [NO_MAP]
+    return [*grids, f"{measured_with(evidence)}{MARK}", *([] if evidence.arms else [NO_MAP])]
 
 
 def measured_with(evidence: Evidence) -> str:
@@ -63,7 +59,7 @@ def measured_with(evidence: Evidence) -> str:
     replicates, pools = evidence.cells.num_replicates, evidence.cells.pool_size
     if pools.nunique() > 1:
         return (
-            f"each context has its own queries and its own pool, of {pools.min():,} to {pools.max():,} candidates: "
+            f"Each context has its own queries and its own pool, of {pools.min():,} to {pools.max():,} candidates: "
             "values from different pools cannot be compared; intervals resample documents and replicates"
         )
     least, most = replicates.min(), replicates.max()
