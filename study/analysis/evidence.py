@@ -105,6 +105,6 @@ class Evidence:
             for cell, count in self.study.missing_confirm.items()
         ]
         return lacking + [
-            f"searched less: {count} of {space.racing.num_samples} configurations of {cell}"
+            f"not fully searched: {count} of {space.racing.num_samples} configurations of {cell}"
             for cell, count in self.study.missing_search.items()
         ]

@@ -108,9 +108,12 @@ def _held_out(law: Law) -> str:
         return "chosen by AICc alone: with at most three sizes and contexts no cell can be left out and predicted"
     error = law.comparison.set_index("form").held_out_error[law.chosen.form.name]
     rivals = int((law.comparison.in_the_race & ~law.comparison.broken).sum()) - 1
+    others = {0: "no other law predicts them", 1: "one other law predicts them"}.get(
+        rivals, f"{rivals} other laws predict them"
+    )
     return (
         f"the {len(law.held_out)} largest cells, left out of the fit, are predicted within {100 * error:.1f} points "
-        f"(root mean square); {rivals} other laws predict them equally well"
+        f"(root mean square); {others} equally well"
     )
 
 

@@ -10,7 +10,7 @@ from study.report.findings import all_findings, speaking
 
 
 def sentences(evidence: Evidence) -> list[str]:
-    """Return the answer in three sentences; fewer where less is known."""
+    """Return the answer in three sentences; fewer where less is measured."""
     return [sentence for finding in speaking(evidence) for sentence in finding.sentences(evidence)]
 
 

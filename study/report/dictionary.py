@@ -1,4 +1,4 @@
-"""What every column of the record files means, said once: the page shows it, and README is checked against it."""
+"""What every column of the record files means, in one place: the page shows it, and README is checked against it."""
 
 DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "trials": [

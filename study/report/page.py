@@ -55,7 +55,7 @@ class Content:
         self.texts: dict[str, Moving] = {}
 
     def section(self, finding: Finding, evidence: Evidence) -> dict | None:
-        """Return a finding's section; None where there is neither anything to show nor a word to say of that."""
+        """Return a finding's section; None where there is nothing to show and no text for that."""
         parts = [part for arm in finding.arms(evidence) if (part := self._part(finding, evidence, arm))]
         if not parts and not finding.absent:
             return None

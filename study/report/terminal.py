@@ -17,7 +17,7 @@ def print_summary(study: StudyRecords, console: Console) -> bool:
     evidence = Evidence(study)
     findings = speaking(evidence)
 
-    def say(text: str, style: str | None = None) -> None:
+    def write(text: str, style: str | None = None) -> None:
         console.print(text, style=style, highlight=False, soft_wrap=True)
 
     for finding in findings:
@@ -26,15 +26,15 @@ def print_summary(study: StudyRecords, console: Console) -> bool:
                 console.print(_grid(block))
             else:
                 for line in _lines(finding.title, block):
-                    say(line)
+                    write(line)
     for place, verdict in enumerate(verdicts(evidence, findings)):
         if place == 0:
-            say("Verdicts")
-        say(f"{verdict.question} {verdict.answer}: {verdict.evidence}")
+            write("Verdicts")
+        write(f"{verdict.question} {verdict.answer}: {verdict.evidence}")
     for gap in evidence.gaps:
-        say(gap, "yellow")
+        write(gap, "yellow")
     for problem in evidence.problems:
-        say(problem, "red")
+        write(problem, "red")
     return not evidence.problems
 
 

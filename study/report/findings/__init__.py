@@ -1,4 +1,4 @@
-"""Every finding of a report, one a module. A module registers its finding; nothing else has to know of it."""
+"""Every finding of a report, one a module. A module registers its finding, and no other file names it."""
 
 from importlib import import_module
 from pkgutil import iter_modules

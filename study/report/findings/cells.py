@@ -26,7 +26,7 @@ def sentences(evidence: Evidence) -> list[str]:
     best = evidence.best["overall"]
     hit = shown(*(best[name] for name in ("hit_at_5", "hit_at_5_low", "hit_at_5_high")))
     return [
-        f"Of {len(evidence.cells)} measured cells validation prefers C={best['context_length']:,}, "
+        f"Of the {len(evidence.cells)} measured cells, validation prefers C={best['context_length']:,}, "
         f"N={best['num_sequences']:,}: test Hit@5 {hit} among {best['pool_size']:,} candidates (chance "
         f"{5 / best['pool_size']:.4f}), from {best['num_queries']:,} queries in {best['num_chains']:,} documents and "
         f"{best['num_replicates']} replicates."
@@ -41,7 +41,9 @@ def blocks(evidence: Evidence, _arm: str) -> list[Block]:
         [row["cell_id"], str(row["num_replicates"]), *(_value(row, column) for column in COLUMNS.values())]
         for row in evidence.cells.to_dict("records")
     ]
-    table = Table(title="Cells, with 95 % intervals", header=["cell", "replicates", *COLUMNS], rows=rows)
+    table = Table(
+        title="Hit@K and lift of every cell, with 95 % intervals", header=["cell", "replicates", *COLUMNS], rows=rows
+    )
     return [f"{measured_with(evidence)}.", table]
 
 

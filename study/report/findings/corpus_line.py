@@ -41,7 +41,7 @@ def _line(line: pd.DataFrame, overlap: float, place: int, **style) -> Line:
 
 
 def corpus_note(study: StudyRecords, contexts: list[int], sizes: list[int]) -> str:
-    """Return what the caption says of the line with half an overlap, as published."""
+    """Return the text on the line with half an overlap, as published."""
     num_vectors = study.num_training_vectors
     if not num_vectors:
         return "The number of training vectors is not recorded, and no corpus line is drawn."

@@ -15,7 +15,8 @@ def blocks(evidence: Evidence, _arm: str) -> list[Block]:
     """Return how to read the panels, and how far each cell's trials came."""
     if evidence.study.curves.empty:
         return []
-    patience = " or ".join(str(value) for value in sorted(evidence.study.manifest.space.patience.replay))
+    *smaller, largest = map(str, sorted(evidence.study.manifest.space.patience.replay))
+    patience = f"{', '.join(smaller)} or {largest}" if smaller else largest
     about = (
         "Validation Hit@5 in the study's own pool. The slider of the page leaves it as it is: only ranks of the "
         "best evaluation are kept. Blue: confirm replicates; grey: search trials. Open markers: where training would "

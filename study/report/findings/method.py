@@ -81,7 +81,11 @@ def _older(missing: Mapping[str, int]) -> str:
 
 
 def _counts(found: Mapping[str, int | None]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in found.items() if value is not None)
+    return ", ".join(
+        f"{name.replace('chains', 'documents').replace('_', ' ')} {value:,}"
+        for name, value in found.items()
+        if value is not None
+    )
 
 
 def _hardware(found: RecordedHardware, manifest: Manifest) -> str:

@@ -4,7 +4,7 @@ from study.analysis.evidence import Evidence
 from study.report.finding import Block, Finding, Table
 from study.report.findings import register
 
-TITLE = "loss in validation Hit@5 against the largest patience (mean steps run)"
+TITLE = "Loss in validation Hit@5 against the largest patience (mean steps run)"
 
 
 def blocks(evidence: Evidence, _arm: str) -> list[Block]:
@@ -16,7 +16,7 @@ def blocks(evidence: Evidence, _arm: str) -> list[Block]:
     for cell, group in table.groupby("cell_id", sort=False):
         by_value = group.set_index("patience")
         rows.append([cell, *(f"{by_value.loss[v]:.3f} ({by_value.num_steps[v]:.0f})" for v in values)])
-    return [Table(title=f"patience: {TITLE}", header=["cell", *(f"patience {value}" for value in values)], rows=rows)]
+    return [Table(title=TITLE, header=["cell", *(f"patience {value}" for value in values)], rows=rows)]
 
 
 def screen(evidence: Evidence, arm: str) -> list[Block]:
