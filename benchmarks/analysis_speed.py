@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords, load_study
 from study.host.machine import hardware, peak_rss_bytes
 from study.records.store import RecordStore
@@ -23,8 +23,8 @@ def main() -> None:
         made_bytes, started = peak_rss_bytes(), time.perf_counter()
         study = load_study(folder)
         loaded = time.perf_counter()
-        findings = Findings(study)
-        assert len(findings.cells) and len(tables(findings)) and findings.best["overall"]
+        evidence = Evidence(study)
+        assert len(evidence.cells) and len(tables(evidence)) and evidence.best["overall"]
         ended = time.perf_counter()
     print(f"machine: {hardware()['processor']}")
     print(f"{len(study.trials)} trials, {len(study.ranks):,} ranks")

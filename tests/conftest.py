@@ -11,7 +11,7 @@ import torch
 from lvm_core.corpus import Corpus, open_corpus
 from lvm_core.dataset import DataConfig, Dataset, build_dataset
 from lvm_core.kalman import KalmanConfig, KalmanModel
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords
 from study.report.page import page
 from tests.made_report import made_study
@@ -121,10 +121,10 @@ def made() -> StudyRecords:
 
 
 @pytest.fixture(scope="session")
-def made_findings(made: StudyRecords) -> Findings:
-    return Findings(made)
+def made_evidence(made: StudyRecords) -> Evidence:
+    return Evidence(made)
 
 
 @pytest.fixture(scope="session")
-def made_page(made_findings: Findings) -> str:
-    return page(made_findings)
+def made_page(made_evidence: Evidence) -> str:
+    return page(made_evidence)

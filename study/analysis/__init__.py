@@ -1,1 +1,1 @@
-"""Turn records into findings: counts, intervals, and what cannot be told. Needs neither torch nor Ray."""
+"""Turn records into findings: counts, intervals, and reasons where there is no answer. Needs neither torch nor Ray."""

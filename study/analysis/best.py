@@ -1,4 +1,4 @@
-"""Name the best configurations, and say of each whether it beats the best baseline and which gates hold."""
+"""Choose the best configurations; of each, whether it beats the best baseline and which gates it passes."""
 
 import json
 

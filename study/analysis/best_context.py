@@ -1,4 +1,4 @@
-"""Say which context a corpus should be cut into: with V vectors and a fixed overlap, N is tied to C."""
+"""Find the context into which a corpus should be cut: with V vectors and a fixed overlap, N is tied to C."""
 
 from dataclasses import dataclass
 

@@ -18,7 +18,7 @@ NUM_REFITS = 200
 
 @dataclass(frozen=True, eq=False)
 class Break:
-    """What the map says of a break in N.
+    """What the map shows of a break in N.
 
     p_value: of the test of no break, the largest over the tenable smooth laws: those that fit the map, or predict the
     held-out cells as well as any. by_form: p by law. fits: whether the best broken law fits the map; where it does not,

@@ -37,8 +37,8 @@ def per_query(study: StudyRecords, trial_ids: list[str], figure: str = "hit_at_5
     frames = [study.test_ranks[trial_id] for trial_id in trial_ids if trial_id in study.test_ranks]
     if len(frames) < len(trial_ids) or any(not np.array_equal(f.query_id, frames[0].query_id) for f in frames):
         raise InputError(
-            f"trials can be compared on the same queries only, but the ranks of {', '.join(trial_ids)} in "
-            f"{study.location} are missing or of other queries. Restore the folder's ranks."
+            f"trials can be compared only on the same queries, but the ranks of {', '.join(trial_ids)} in "
+            f"{study.location} are missing or are of other queries. Restore the folder's ranks."
         )
     return np.stack([FIGURES[figure](frame) for frame in frames]), frames[0].chain_id.to_numpy()
 

@@ -19,7 +19,7 @@ COLUMNS = [
 
 
 def paired(first: np.ndarray, second: np.ndarray, chain_ids: np.ndarray, seed: int = 0) -> dict:
-    """Compare per-query values of two sets of trials, second less first.
+    """Compare per-query values of two sets of trials, second minus first.
 
     first, second: [R, Q], replicates in the same order, paired as in `Resampler.differences`.
     """

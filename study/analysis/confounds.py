@@ -1,4 +1,4 @@
-"""Tell what each change from the reference to the controlled way takes off the apparent gain from context."""
+"""Measure what each change from the reference to the controlled way takes off the apparent gain from context."""
 
 import numpy as np
 import pandas as pd

@@ -69,7 +69,7 @@ class HitMap:
 
     @property
     def deviations(self) -> np.ndarray:
-        """Resampled means less the means: draws of the noise in the map. [B, K]."""
+        """Resampled means minus the means: draws of the noise in the map. [B, K]."""
         return self.resampled - self.mean
 
     def keep(self, kept: np.ndarray) -> "HitMap":

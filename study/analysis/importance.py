@@ -1,4 +1,4 @@
-"""Say which searched values matter, from the search trials; trials that were pruned are censored, not bad."""
+"""Estimate the importance of the searched values from the search trials; pruned trials are censored, not bad."""
 
 import json
 import warnings
@@ -19,9 +19,9 @@ COLUMNS = [
 
 
 def importance(study: StudyRecords) -> pd.DataFrame:
-    """Return the share of each searched value in what tells good search trials from others; they add up to 1.
+    """Return the importance of each searched value: its share in what separates good search trials; they add up to 1.
 
-    All cells enter together, each trial with its validation Hit@5 less its cell's mean: C and N explain nothing.
+    All cells enter together, each trial with its validation Hit@5 minus its cell's mean: C and N explain nothing.
     A trial that was pruned has no final value. Every trial is judged at the evaluation that all of its cell reached,
     where nothing is censored yet; that is `importance`, with a 95 % interval that redraws cells. Beside it stand the
     two bounds on final values: pruned trials taken as they were last seen, and as good as their cell's best.

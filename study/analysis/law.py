@@ -25,7 +25,7 @@ HELD_OUT = [
 
 
 class CannotTell(Exception):
-    """The data do not carry the question; the message is the reason."""
+    """The data do not answer the question; the message is the reason."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Law:
 
     @cached_property
     def exponents(self) -> pd.DataFrame:
-        """The chosen law's parameters that a reader knows, with 95 % intervals. Rows: parameter, value, low, high."""
+        """The chosen law's parameters as reported, with 95 % intervals. Rows: parameter, value, low, high."""
         return exponents_of(self.chosen, self.refits)
 
     @property
@@ -117,7 +117,7 @@ def spread(hit_map: HitMap) -> float:
 
 
 def misfit(fitted: Fit, hit_map: HitMap) -> float:
-    """Return the chance of residuals as large as these, were the law true: residuals of resampled noise tell."""
+    """Return the chance of residuals as large as these, were the law true, from residuals of resampled noise."""
     rate = fitted.form.predict(fitted.theta, fitted.axes)
     precision = weight_of(hit_map) / (rate * (1 - rate))
     basis = tangent_basis(fitted, np.sqrt(precision))

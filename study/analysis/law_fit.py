@@ -1,4 +1,4 @@
-"""Fit a law by maximum likelihood from many starts at once, and say how well it converged."""
+"""Fit a law by maximum likelihood from many starts at once, and report how well it converged."""
 
 from dataclasses import dataclass
 

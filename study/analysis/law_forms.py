@@ -101,7 +101,7 @@ class Form:
         return np.clip(axes.floor + (ceiling - axes.floor) * g, EDGE, 1 - EDGE)
 
     def natural(self, theta: np.ndarray, axes: Axes) -> dict[str, np.ndarray]:
-        """Return the parameters a reader knows: exponents, ceiling, N_break. theta [..., p] -> [...] each."""
+        """Return the parameters that a report shows: exponents, ceiling, N_break. theta [..., p] -> [...] each."""
         found = {"a": self._exponent(theta[..., self.column("a")])}
         if self.context:
             found["b"] = self._exponent(theta[..., self.column("b")])

@@ -43,7 +43,7 @@ class StudyRecords:
 
     @property
     def num_training_vectors(self) -> int | None:
-        """Vectors of the training part; None where the manifest does not say."""
+        """Vectors of the training part; None where the manifest has no number."""
         audit = self.manifest.split.audit
         return None if audit is None else audit.num_train_vectors
 
@@ -108,7 +108,7 @@ class StudyRecords:
 
 
 def load_study(location: str) -> StudyRecords:
-    """Read a study's folder or URI. Raises: InputError where it is no study."""
+    """Read a study's folder or URI. Raises: InputError where it is not a study."""
     store = RecordStore.at(location)
     manifest = read_manifest(store)
     tables = {name: store.read(name) for name in ("trials", "curves", "ranks")}
@@ -126,7 +126,7 @@ def load_studies(locations: list[str]) -> StudyRecords:
         for key, value in _judged_on(first).items():
             if _judged_on(other)[key] != value:
                 raise InputError(
-                    f"studies make one map only with the same {key}, but {first.location} has {value} and "
+                    f"studies can share one map only with the same {key}, but {first.location} has {value} and "
                     f"{other.location} {_judged_on(other)[key]}. Run them with the same corpus, seed and largest C."
                 )
     tables = {}

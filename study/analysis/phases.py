@@ -1,4 +1,4 @@
-"""Tell how much of each step from row to row remains at equal pool, and under the other variants."""
+"""Measure how much of each step from row to row remains at equal pool, and under the other variants."""
 
 from itertools import pairwise
 
@@ -69,7 +69,7 @@ def _line(study: StudyRecords, variant: str, row: str, cell: Measured, equal: in
 
 
 def _change(first, second, variant, pool, change, resampled, reported, resampled_reported) -> dict:
-    """Return a step's change; `remains` is null where the reported change itself cannot be told from none."""
+    """Return a step's change; `remains` is null where the reported change itself is not shown to differ from none."""
     low, high = interval(resampled)
     line = {
         "step": f"{first} -> {second}",

@@ -22,7 +22,7 @@ class PoolMaps:
     """One arm's map at every stop of the slider, smallest pool first.
 
     laws: one a view, empty where no law is fitted. published: one a share of the corpus, the whole first; empty where
-    the manifest does not say how large the corpus is. first_share: the place of the one to show first.
+    the manifest has no size of the corpus. first_share: the place of the one to show first.
     """
 
     views: list[PoolView]

@@ -91,7 +91,7 @@ def published_at_equal_pool(new_pool: int = 115, seed: int = 0) -> pd.DataFrame:
     """Return the published table re-read at one pool, with 95 % intervals.
 
     Every run had as many queries as candidates; the intervals redraw its queries (multinomial over the stretches of
-    ranks). They know nothing of seeds, splits and overlap, of which each run had one.
+    ranks). They leave out seeds, splits and overlap, of which each run had one.
     """
     rng, rows = np.random.default_rng(seed), []
     for run in PUBLISHED.itertuples():

@@ -8,7 +8,7 @@ import pandas as pd
 from study.analysis.load import StudyRecords
 from study.records.manifest import RecordedDomain
 
-REACHED = "reached"  # validation Hit@5, less the mean of the trial's cell
+REACHED = "reached"  # validation Hit@5 minus the mean of the trial's cell
 
 
 def searched_lines(study: StudyRecords) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""Answer the questions of a study, each with its evidence, and with "cannot tell" where the records cannot tell."""
+"""Answer the questions of a study, each with its evidence, and with "cannot tell" where the records do not decide."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from study.analysis.thresholds import thresholds
 
 PUBLISHED_THRESHOLD = 1000
 NEAR = 2.0  # a break within this factor of 1,000 counts as one near it
-FEW_CHAINS = 10
+FEW_CHAINS = 10  # the evidence names a smaller number of documents
 SAME = 0.02  # two points of Hit@5
 OVERLAP = 0.5  # of windows, as published
 CANNOT_TELL = "cannot tell"
@@ -24,8 +24,9 @@ CANNOT_TELL = "cannot tell"
 
 @dataclass(frozen=True)
 class Verdict:
-    """One question, its answer in a word or two, and the evidence in a sentence."""
+    """One question, its answer in a word or two, and the evidence in a sentence. key: of the finding that shows it."""
 
+    key: str
     question: str
     answer: str
     evidence: str
@@ -33,7 +34,7 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """All that one arm's map tells. What cannot be told is None, with its reason in `refusals`."""
+    """All that one arm's map shows. What it does not show is None, with its reason in `refusals`."""
 
     hit_map: HitMap
     law: Law | None
@@ -74,74 +75,77 @@ def _or_reason(refusals: dict[str, str], name: str, compute):
 
 
 def _superlinear(hit_map: HitMap, steps: pd.DataFrame) -> Verdict:
-    question = "Does Hit@5 grow superlinearly with the context?"
+    question = ("context", "Does Hit@5 grow superlinearly with the context?")
     pooled = steps[steps.num_sequences.isna() & steps.elasticity.notna()]
     if pooled.empty:
-        return Verdict(question, CANNOT_TELL, "there are no two contexts with hits to compare at the same N")
+        return Verdict(*question, CANNOT_TELL, "no two contexts have hits at the same N")
     whole, steepest = pooled.iloc[-1], pooled.loc[pooled.elasticity.idxmax()]
     evidence = (
-        f"elasticity of Hit@5 in C (superlinear is above 1): {_interval(whole, 'elasticity')} from "
+        f"elasticity of Hit@5 in C (superlinear means above 1): {_interval(whole, 'elasticity')} from "
         f"C={whole.from_context} to {whole.to_context}; the steepest step, C={steepest.from_context} to "
         f"{steepest.to_context}, has {_interval(steepest, 'elasticity')}"
     )
     if hit_map.num_chains < FEW_CHAINS:
-        evidence += f"; the intervals rest on only {hit_map.num_chains} chains"
+        evidence += f"; the intervals rest on only {hit_map.num_chains} documents"
     growth = growth_with_context(hit_map, steps)
-    return Verdict(question, CANNOT_TELL if growth == "undecided" else growth, evidence)
+    return Verdict(*question, CANNOT_TELL if growth == "undecided" else growth, evidence)
 
 
 def _law(law: Law | None, refusals: dict[str, str]) -> Verdict:
-    question = "Which law does Hit@5(C, N) follow?"
+    question = ("law", "Which law does Hit@5(C, N) follow?")
     if law is None:
-        return Verdict(question, CANNOT_TELL, refusals["law"])
+        return Verdict(*question, CANNOT_TELL, refusals["law"])
     rows = law.exponents.itertuples()
     shown = ", ".join(f"{row.parameter} {row.value:.3g} [{row.low:.3g}, {row.high:.3g}]" for row in rows)
     evidence = f"{shown}; {_held_out(law)}; misfit p = {law.misfit_p:.3f}"
     if not law.fits_the_data:
-        return Verdict(question, "none of those compared", f"the nearest is {law.chosen.form.name}: {evidence}")
-    return Verdict(question, law.chosen.form.name, evidence)
+        return Verdict(*question, "none of those compared", f"the nearest one is {law.chosen.form.name}: {evidence}")
+    return Verdict(*question, law.chosen.form.name, evidence)
 
 
 def _held_out(law: Law) -> str:
     if law.held_out.empty:
-        return "chosen by AICc alone, since with three sizes and contexts or fewer none can be left out and predicted"
+        return "chosen by AICc alone: with at most three sizes and contexts no cell can be left out and predicted"
     error = law.comparison.set_index("form").held_out_error[law.chosen.form.name]
     rivals = int((law.comparison.in_the_race & ~law.comparison.broken).sum()) - 1
+    others = {0: "no other law predicts them", 1: "one other law predicts them"}.get(
+        rivals, f"{rivals} other laws predict them"
+    )
     return (
-        f"the {len(law.held_out)} largest cells, left out, are predicted within {100 * error:.1f} points (root mean "
-        f"square); {rivals} other laws predict them as well"
+        f"the {len(law.held_out)} largest cells, left out of the fit, are predicted within {100 * error:.1f} points "
+        f"(root mean square); {others} equally well"
     )
 
 
 def _threshold(
     hit_map: HitMap, law: Law | None, found: Break | None, table: pd.DataFrame, refusals: dict[str, str]
 ) -> Verdict:
-    question = f"Is there a threshold near {PUBLISHED_THRESHOLD:,} sequences?"
+    question = ("thresholds", f"Is there a threshold near {PUBLISHED_THRESHOLD:,} sequences?")
     reached = "; ".join(_reached(table, name) for name in ("beats_baseline", "stable"))
     if law is None:
         return _no_law(question, hit_map, f"no break can be tested: {refusals['law']}; {reached}")
     if found is None:
-        return Verdict(question, CANNOT_TELL, f"{refusals['break']}; {reached}")
+        return Verdict(*question, CANNOT_TELL, f"{refusals['break']}; {reached}")
     if found.found:
         at, low, high = found.break_n
         near = low <= PUBLISHED_THRESHOLD * NEAR and high >= PUBLISHED_THRESHOLD / NEAR
         where = f"a break at N = {at:,.0f} [{low:,.0f}, {high:,.0f}], p = {found.p_value:.3f}"
-        return Verdict(question, "yes" if near else "no", f"{where}; {reached}")
+        return Verdict(*question, "yes" if near else "no", f"{where}; {reached}")
     return _no_break(question, law, found, reached)
 
 
-def _no_law(question: str, hit_map: HitMap, evidence: str) -> Verdict:
-    """Without a law: "no" where Hit@5 is shown to be about the same on both sides."""
+def _no_law(question: tuple[str, str], hit_map: HitMap, evidence: str) -> Verdict:
+    """Answer without a law: "no" where Hit@5 is shown to be about the same on both sides."""
     change = change_across(hit_map, PUBLISHED_THRESHOLD)
     if change is None:
-        return Verdict(question, CANNOT_TELL, evidence)
+        return Verdict(*question, CANNOT_TELL, evidence)
     value, low, high = change
-    shown = f"from smaller N to larger ones Hit@5 changes by {value:+.3f} [{low:+.3f}, {high:+.3f}]; {evidence}"
-    return Verdict(question, "no" if max(abs(low), abs(high)) < SAME else CANNOT_TELL, shown)
+    shown = f"from smaller to larger N Hit@5 changes by {value:+.3f} [{low:+.3f}, {high:+.3f}]; {evidence}"
+    return Verdict(*question, "no" if max(abs(low), abs(high)) < SAME else CANNOT_TELL, shown)
 
 
 def change_across(hit_map: HitMap, size: int) -> tuple[float, float, float] | None:
-    """Return the mean Hit@5 of cells of `size` sequences and more less that of smaller ones, and its 95 % interval."""
+    """Return the mean Hit@5 of cells from `size` sequences on minus that of smaller ones, and its 95 % interval."""
     above = hit_map.num_sequences >= size
     if above.all() or not above.any():
         return None
@@ -149,51 +153,53 @@ def change_across(hit_map: HitMap, size: int) -> tuple[float, float, float] | No
     return float(hit_map.mean[above].mean() - hit_map.mean[~above].mean()), *interval(difference)
 
 
-def _no_break(question: str, law: Law, found: Break, reached: str) -> Verdict:
-    """Without a break: "no" only where one as large as half the law's own slope can be excluded."""
+def _no_break(question: tuple[str, str], law: Law, found: Break, reached: str) -> Verdict:
+    """Answer without a break: "no" only where one as large as half the law's own slope can be excluded."""
     evidence = f"no break is shown (p = {found.p_value:.3f})"
     change = slope_change(law.chosen, law.hit_map, PUBLISHED_THRESHOLD)
     if change is None:
-        return Verdict(question, CANNOT_TELL, f"{evidence}, but the sizes measured do not span it; {reached}")
+        return Verdict(*question, CANNOT_TELL, f"{evidence}, but the measured sizes do not span it; {reached}")
     slope = float(law.exponents.set_index("parameter").value["a"])
     value, low, high = change
-    evidence += f"; there the exponent of N, {slope:.2f}, changes by {value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    evidence += f"; at that size the exponent of N, {slope:.2f}, changes by {value:+.2f} [{low:+.2f}, {high:+.2f}]"
     excluded = max(abs(low), abs(high)) < abs(slope) / 2
-    return Verdict(question, "no" if excluded else CANNOT_TELL, f"{evidence}; {reached}")
+    return Verdict(*question, "no" if excluded else CANNOT_TELL, f"{evidence}; {reached}")
 
 
 def _best_context(law: Law | None, found: BestContext | None, refusals: dict[str, str]) -> Verdict:
-    question = "Which context suits this corpus, windows overlapping by half?"
+    question = ("best-context", "Which context suits this corpus, with windows that overlap by half?")
     if law is None or found is None:
-        reason = refusals.get("law", "the study does not say how many vectors it trains on")
-        return Verdict(question, CANNOT_TELL, reason)
+        reason = refusals.get("law", "the number of training vectors is not recorded")
+        return Verdict(*question, CANNOT_TELL, reason)
     at, low, high = found.best
     top = found.line.loc[found.line.hit_at_5.idxmax()]
     grown = found.growth[found.growth.factor == 10].iloc[0]
     evidence = (
-        f"{found.num_vectors:,} training vectors give N = {top.num_sequences:,} there and Hit@5 "
-        f"{_interval(top, 'hit_at_5')}{' (projected: such N were not measured)' if top.projection else ''}; "
+        f"there, {found.num_vectors:,} training vectors give N = {top.num_sequences:,} and Hit@5 "
+        f"{_interval(top, 'hit_at_5')}{' (a projection: no such N was measured)' if top.projection else ''}; "
         f"with ten times the vectors {_interval(grown, 'hit_at_5')} at C = {grown.best_context:.0f}, a projection"
     )
     if not law.fits_the_data:
-        return Verdict(question, CANNOT_TELL, f"no law compared fits; by the nearest C = {at:.0f}: {evidence}")
+        return Verdict(
+            *question, CANNOT_TELL, f"none of the laws compared fits; the nearest one gives C = {at:.0f}: {evidence}"
+        )
     wide = high / max(low, 1) > 4
     shown = f"C = {at:.0f} [{low:.0f}, {high:.0f}]"
-    return Verdict(question, f"{CANNOT_TELL}: {shown}" if wide else shown, evidence)
+    return Verdict(*question, f"{CANNOT_TELL}: {shown}" if wide else shown, evidence)
 
 
 def _reached(table: pd.DataFrame, definition: str) -> str:
-    """Say for every context from which N on a definition holds."""
+    """Return for every context the least N from which on a definition holds."""
     name = {"beats_baseline": "beats the best baseline", "stable": "trains stably"}[definition]
     parts = []
     for row in table[table.definition == definition].itertuples():
         if pd.isna(row.threshold):
-            parts.append(f"C={row.context_length}: not known ({row.reason})")
+            parts.append(f"unknown at C={row.context_length} ({row.reason})")
         elif np.isinf(row.threshold):
-            parts.append(f"C={row.context_length}: not reached")
+            parts.append(f"not reached at C={row.context_length}")
         else:
-            parts.append(f"C={row.context_length}: {row.threshold:,.0f} [{_size(row.low)}, {_size(row.high)}]")
-    return f"{name} from N on: {', '.join(parts)}"
+            parts.append(f"{row.threshold:,.0f} [{_size(row.low)}, {_size(row.high)}] at C={row.context_length}")
+    return f"least N that {name}: {', '.join(parts)}"
 
 
 def _size(value: float) -> str:

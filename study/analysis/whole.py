@@ -1,4 +1,4 @@
-"""Refuse records that no report can be made of, and say what is missing where: a report never fills gaps with zeros."""
+"""Refuse records that no report can be made of, and name what is missing: a report never fills gaps with zeros."""
 
 import pandas as pd
 
@@ -17,7 +17,7 @@ def require_whole(study: StudyRecords) -> None:
     )
     if unknown or study.trials[["trial_id", "stage", "status"]].isna().any(axis=None):
         raise InputError(
-            f"every trial must have an id, a stage and a status that this tool knows, but {study.location}/trials has "
+            f"every trial must have an id, a stage and a known status, but {study.location}/trials has "
             f"{', '.join(unknown) or 'rows without'}. Read it with the version that wrote it."
         )
     for column in ("trial_id", "cell_id", "model"):

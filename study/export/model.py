@@ -7,7 +7,7 @@ from lvm_core.checkpoint import CONFIG, WEIGHTS, encode, read_folder, write_fold
 from lvm_core.errors import InputError
 from lvm_core.predict import Predictor
 from lvm_core.predict.latency import Latency, measure_latency
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.export.model_card import model_card
 from study.messages.validation import nearest
 from study.records.store import RecordStore
@@ -16,7 +16,7 @@ from study.trial.node import one_thread
 CARD = "README.md"  # the name that model hubs expect
 
 
-def export_model(findings: Findings, folder: str, cell_id: str | None = None) -> str:
+def export_model(evidence: Evidence, folder: str, cell_id: str | None = None) -> str:
     """Write the model of the best cell, or of a given one, and return a summary sentence.
 
     The model is loaded and timed before anything is written.
@@ -24,16 +24,16 @@ def export_model(findings: Findings, folder: str, cell_id: str | None = None) ->
     """
     target = Path(folder)
     _check_free(target)
-    entry = _entry(findings, cell_id)
+    entry = _entry(evidence, cell_id)
     with tempfile.TemporaryDirectory() as place:
         checkpoint = Path(place) / entry["trial_id"]
-        _fetch_checkpoint(findings.study.location, entry["trial_id"], checkpoint)
+        _fetch_checkpoint(evidence.study.location, entry["trial_id"], checkpoint)
         predictor = Predictor.load(checkpoint)
         one_thread()  # as for the trials; a second thread costs more than it saves on such a small model
         latencies = measure_latency(predictor, context_lengths(predictor.context_length))
         tensors, facts = read_folder(checkpoint)
-    facts |= _origin(findings, entry, latencies)
-    card = model_card(findings, entry, facts, latencies)
+    facts |= _origin(evidence, entry, latencies)
+    card = model_card(evidence, entry, facts, latencies)
     write_folder(target, {CARD: card.encode(), **encode(tensors, facts)})
     return (
         f"wrote {target} ({WEIGHTS}, {CONFIG}, {CARD}): {entry['cell_id']}, trial {entry['trial_id']}, "
@@ -51,10 +51,10 @@ def _check_free(target: Path) -> None:
         raise InputError(f"--export must name a new or empty folder, but {target} is not empty. Give another one.")
 
 
-def _entry(findings: Findings, cell_id: str | None) -> dict:
+def _entry(evidence: Evidence, cell_id: str | None) -> dict:
     if cell_id is None:
-        return findings.best["overall"]
-    cells = findings.best["cells"]
+        return evidence.best["overall"]
+    cells = evidence.best["cells"]
     if cell_id not in cells:
         raise InputError(f"--cell must be a confirmed cell of the study, but got {cell_id}{nearest(cell_id, cells)}.")
     return cells[cell_id]
@@ -74,11 +74,11 @@ def _fetch_checkpoint(location: str, trial_id: str, folder: Path) -> None:
             ) from error
 
 
-def _origin(findings: Findings, entry: dict, latencies: list[Latency]) -> dict:
+def _origin(evidence: Evidence, entry: dict, latencies: list[Latency]) -> dict:
     names = ("hit_at_1", "hit_at_5", "hit_at_5_low", "hit_at_5_high", "hit_at_10", "mrr", "pool_size", "num_queries")
-    cell = findings.cells.set_index("cell_id").loc[entry["cell_id"]]
+    cell = evidence.cells.set_index("cell_id").loc[entry["cell_id"]]
     return {
-        "study": findings.study.manifest.study,
+        "study": evidence.study.manifest.study,
         "cell_id": entry["cell_id"],
         "test": {name: cell[name].item() for name in names if name in cell},
         "latency_ms": {str(one.context_length): [round(one.p50_ms, 3), round(one.p95_ms, 3)] for one in latencies},

@@ -6,17 +6,17 @@ import pandas as pd
 
 from lvm_core.baselines import BASELINES, ORACLE
 from lvm_core.predict.latency import Latency
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.host.machine import hardware
 from study.messages.escaping import in_markdown
 
 LICENCE = "**To be filled in by the publisher**: the licences of the texts, the vectors and these weights."
 
 
-def model_card(findings: Findings, entry: dict, facts: dict, latencies: list[Latency]) -> str:
+def model_card(evidence: Evidence, entry: dict, facts: dict, latencies: list[Latency]) -> str:
     """Return the card: summary, figures with counts and intervals, baselines, data, recipe, latency, limits."""
-    cell = findings.cells.set_index("cell_id").loc[entry["cell_id"]]
-    trial = findings.study.trials.set_index("trial_id").loc[entry["trial_id"]]
+    cell = evidence.cells.set_index("cell_id").loc[entry["cell_id"]]
+    trial = evidence.study.trials.set_index("trial_id").loc[entry["trial_id"]]
     sections = [
         f"# {facts['model']['model']}, C={entry['context_length']}, N={entry['num_sequences']:,}, of "
         f"{in_markdown(facts['study'])}",
@@ -25,9 +25,9 @@ def model_card(findings: Findings, entry: dict, facts: dict, latencies: list[Lat
         "## Figures",
         *_figures(cell, trial, entry),
         "## Baselines on the same queries",
-        *_baselines(findings, entry, cell),
+        *_baselines(evidence, entry, cell),
         "## Data",
-        *_data(findings, trial),
+        *_data(evidence, trial),
         "## Training",
         _json({"cell": entry["cell_id"], "best step": int(trial.best_step), **json.loads(trial.config)}),
         "## Latency",
@@ -74,8 +74,8 @@ def _interval(row: pd.Series, name: str) -> str:
     return f"[{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
 
 
-def _baselines(findings: Findings, entry: dict, cell: pd.Series) -> list[str]:
-    measured = findings.study.measured("baseline")
+def _baselines(evidence: Evidence, entry: dict, cell: pd.Series) -> list[str]:
+    measured = evidence.study.measured("baseline")
     fits = measured.num_sequences.isna() | (measured.num_sequences == entry["num_sequences"])
     usable = measured[(measured.context_length == entry["context_length"]) & fits]
     means = usable.groupby("model")[["val_hit_at_5", "test_hit_at_5"]].mean()
@@ -88,13 +88,13 @@ def _baselines(findings: Findings, entry: dict, cell: pd.Series) -> list[str]:
     return [_table(["predictor", "validation Hit@5", "test Hit@5"], rows)] if rows else ["None were measured."]
 
 
-def _data(findings: Findings, trial: pd.Series) -> list[str]:
+def _data(evidence: Evidence, trial: pd.Series) -> list[str]:
     rows = [
         ["corpus", in_markdown(trial.corpus)],
         ["corpus fingerprint", f"`{in_markdown(trial.corpus_fingerprint)}`"],
         ["split fingerprint", f"`{in_markdown(trial.split_fingerprint)}`"],
         ["code", f"`{in_markdown(trial.code_version)}`"],
-        ["study", in_markdown(findings.study.manifest.study)],
+        ["study", in_markdown(evidence.study.manifest.study)],
         ["trial", f"`{trial.name}`, {trial.finished_at:%Y-%m-%d}"],
         ["licence of the data", LICENCE],
     ]

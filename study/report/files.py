@@ -4,10 +4,11 @@ import json
 
 import pandas as pd
 
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords
 from study.export.optuna_journal import optuna_journal
 from study.records.store import RecordStore
+from study.report.findings import all_findings
 from study.report.markdown import markdown
 from study.report.page import page
 from study.report.pictures import pictures
@@ -15,14 +16,14 @@ from study.report.pictures import pictures
 
 def write_report(study: StudyRecords, store: RecordStore) -> None:
     """Write the report beside the records; an older one is replaced file by file."""
-    findings = Findings(study)
-    drawn = pictures(findings)
-    made = {"index.html": _text(page(findings)), "report.md": _text(markdown(findings, tuple(drawn)))}
+    evidence = Evidence(study)
+    drawn = pictures(evidence)
+    made = {"index.html": _text(page(evidence)), "report.md": _text(markdown(evidence, tuple(drawn)))}
     made |= {f"figures/{name}.png": data for name, data in drawn.items()}
-    made |= {f"tables/{name}.csv": _csv(table) for name, table in tables(findings).items()}
+    made |= {f"tables/{name}.csv": _csv(table) for name, table in tables(evidence).items()}
     made |= {
-        "cells.csv": _csv(findings.cells),
-        "best_configs.json": json.dumps(findings.best, indent=1).encode() + b"\n",
+        "cells.csv": _csv(evidence.cells),
+        "best_configs.json": json.dumps(evidence.best, indent=1).encode() + b"\n",
     }
     if journal := optuna_journal(study):
         made["optuna_journal.log"] = journal
@@ -30,27 +31,14 @@ def write_report(study: StudyRecords, store: RecordStore) -> None:
         store.write_bytes(f"report/{name}", data)
 
 
-def tables(findings: Findings) -> dict[str, pd.DataFrame]:
-    """Return every table of the findings but the cells, by file name; one law, and so on, an arm."""
-    found = {
-        "comparisons": findings.comparisons,
-        "pool_curve": findings.pool_curve,
-        "patience": findings.patience,
-        "least_patience": findings.least_patience,
-        "importance": findings.importance,
+def tables(evidence: Evidence) -> dict[str, pd.DataFrame]:
+    """Return every table of the findings but the cells, by file name; those of each arm under its name."""
+    return {
+        f"{name}_{arm}" if arm else name: table
+        for finding in all_findings()
+        for arm in finding.arms(evidence)
+        for name, table in finding.csv(evidence, arm).items()
     }
-    for arm, answers in findings.answers.items():
-        ending = f"_{arm}" if arm else ""
-        found[f"elasticity{ending}"] = answers.elasticities
-        found[f"thresholds{ending}"] = answers.thresholds
-        if answers.law:
-            found[f"laws{ending}"] = answers.law.comparison
-            found[f"exponents{ending}"] = answers.law.exponents
-            found[f"held_out{ending}"] = answers.law.held_out
-        if answers.best_context:
-            found[f"best_context{ending}"] = answers.best_context.line
-            found[f"growth{ending}"] = answers.best_context.growth
-    return found
 
 
 def _csv(table: pd.DataFrame) -> bytes:

@@ -1,8 +1,8 @@
-"""What page and pictures share: colours, and a value with its interval in text."""
+"""What findings and figures share: colours, and a value with its interval in text."""
 
 import pandas as pd
 
-# Okabe and Ito's colours, told apart with every kind of colour blindness.
+# Okabe and Ito's colours, distinct with every kind of colour blindness.
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B8A800",
 )  # fmt: skip

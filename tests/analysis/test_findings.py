@@ -7,7 +7,7 @@ import pytest
 from lvm_core.errors import InputError
 from lvm_core.ranks import hit_at_k_in_pool
 from study.analysis.compare import comparisons
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.importance import importance
 from study.analysis.load import StudyRecords, load_studies
 from study.analysis.patience import least_patience, patience_table
@@ -223,17 +223,23 @@ def renamed(study: StudyRecords, seed: int) -> StudyRecords:
 
 
 def test_no_finding_depends_on_the_ids_of_the_trials(study):
-    before, after = tables(Findings(study)), tables(Findings(renamed(study, 1)))
+    before, after = tables(Evidence(study)), tables(Evidence(renamed(study, 1)))
     assert before.keys() == after.keys()
     for name, table in before.items():
         pd.testing.assert_frame_equal(table, after[name], check_exact=True, obj=name)
 
 
 def test_every_finding_has_its_table_and_the_page_its_sections(study):
-    findings = Findings(study)
-    found = tables(findings)
+    evidence = Evidence(study)
+    found = tables(evidence)
     assert {"comparisons", "pool_curve", "importance", "laws", "held_out", "thresholds", "best_context"} <= set(found)
     assert all(len(table) for table in found.values())
-    page = markdown(findings)
-    for title in ("## Findings", "## Map", "## What the searched values matter", "## Laws", "left out and predicted"):
+    page = markdown(evidence)
+    for title in (
+        "## Verdicts",
+        "## Map",
+        "### Importance of the searched values",
+        "## Law",
+        "left out of the fit and predicted",
+    ):
         assert title in page

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from lvm_core.errors import InputError
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords
 from study.analysis.whole import require_whole
 from study.cli.console import PlainConsole
@@ -67,7 +67,7 @@ def test_what_corpus_and_predict_print_is_text(name, capsys):
 
 
 @pytest.fixture(scope="module")
-def told(made, made_page, made_findings) -> Findings:
+def told(made, made_page, made_evidence) -> Evidence:
     """A study whose question, name, corpus, warnings, command and errors hold every hostile name at once.
 
     What is computed of its numbers is that of the made study: no text enters it.
@@ -78,9 +78,9 @@ def told(made, made_page, made_findings) -> Findings:
     manifest = made.manifest.model_copy(update=everywhere | {"corpus": corpus})
     trials = made.trials.copy()
     trials.loc[trials.status.isin(["failed", "infeasible"]), "error"] = text
-    findings = Findings(StudyRecords(text, manifest, trials, made.curves, made.ranks))
-    vars(findings).update({name: value for name, value in vars(made_findings).items() if name != "study"})
-    return findings
+    evidence = Evidence(StudyRecords(text, manifest, trials, made.curves, made.ranks))
+    vars(evidence).update({name: value for name, value in vars(made_evidence).items() if name != "study"})
+    return evidence
 
 
 class Elements(HTMLParser):
@@ -110,8 +110,8 @@ def test_the_page_has_the_elements_that_it_has_without_hostile_names(told, made_
     assert "49" not in html.split("<title>")[1].split("</title>")[0], "no template of a name is filled in"
 
 
-def test_the_markdown_report_has_the_lines_that_it_has_without_hostile_names(told, made_findings):
-    hostile, usual = markdown(told).splitlines(), markdown(made_findings).splitlines()
+def test_the_markdown_report_has_the_lines_that_it_has_without_hostile_names(told, made_evidence):
+    hostile, usual = markdown(told).splitlines(), markdown(made_evidence).splitlines()
     assert len(hostile) == len(usual)
     assert [line.count(" | ") for line in hostile] == [line.count(" | ") for line in usual]
     text = "\n".join(hostile)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from lvm_core.ranks import hit_at_k_in_pool
-from study.analysis.findings import Findings
+from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords
 from study.records.columns import TABLES
 from study.report.dictionary import DICTIONARY, markdown_tables
+from study.report.findings import all_findings
 from study.report.markdown import markdown
 from study.report.page import page
 from study.report.pictures import pictures
@@ -37,9 +38,12 @@ def test_the_plotting_library_is_the_published_file():
     assert hashlib.sha256(PLOTLY.read_bytes()).hexdigest() == PLOTLY_SHA256
 
 
-def test_the_page_has_its_ten_sections_and_an_answer_with_intervals(made_page):
-    for number in range(1, 11):
-        assert f'<section id="section-{number}">' in made_page
+def test_the_page_has_a_section_for_every_finding_and_an_answer_with_intervals(made_page):
+    wanted = [finding.key for finding in all_findings() if not finding.of_variants]
+    sections = re.findall(r'<section id="([\w-]+)"><h2>', made_page)
+    assert sections == wanted and len(wanted) >= 10
+    nav = made_page.split('<nav aria-label="Sections">')[1].split("</nav>")[0]
+    assert re.findall(r'href="#([\w-]+)"', nav) == wanted
     answer = re.search(r'<p class="answer">(.*?)</p>', made_page, re.S).group(1)
     assert len(re.findall(r"\. [A-Z]", answer)) == 2, "three sentences"
     assert len(re.findall(r"\[[-+\d.]+, [-+\d.]+\]", answer)) == 3, "each with its interval"
@@ -50,7 +54,10 @@ def test_every_verdict_has_its_evidence_one_click_away(made_page):
     questions = re.findall(r'<span class="question">(.*?)</span> <strong>(.+?)</strong>', block)
     for words in ("superlinearly", "threshold", "context suits", "configuration", "best baseline"):
         assert any(words in question for question, _ in questions), words
-    assert block.count("<details>") == block.count("See the figure") == len(questions)
+    assert block.count("<details>") == block.count("See the section") == len(questions)
+    links = re.findall(r'<a href="#([\w-]+)">See the section</a>', block)
+    assert links == ["context", "baselines", "law", "thresholds", "best-context", "best-configurations"]
+    assert all(f'<section id="{link}">' in made_page for link in links)
 
 
 def test_the_slider_looks_up_what_pandas_computes(made_page, made):
@@ -89,7 +96,7 @@ def test_trials_without_a_result_stand_with_their_reasons(made_page):
     own = unescape(made_page)
     assert "RuntimeError: it broke" in own and "about 99,999 vectors needed" in own
     assert own.count("<td>pruned</td>") >= 84
-    assert "others of its cell were better" in own
+    assert "pruned by ASHA: other trials of its cell were better" in own
     assert INFEASIBLE in own
 
 
@@ -107,13 +114,13 @@ def test_every_figure_has_a_text_for_those_who_do_not_see_it(made_page):
     ), "ids are unique"
 
 
-def test_a_study_of_five_hundred_trials_stays_under_six_megabytes(made_findings):
+def test_a_study_of_five_hundred_trials_stays_under_six_megabytes(made_evidence):
     study = made_study(num_search=15)
     assert len(study.trials) > 500
-    findings = Findings(study)
+    evidence = Evidence(study)
     for name in ("answers", "pool_maps", "importance"):  # as large, whatever the number of search trials
-        findings.__dict__[name] = getattr(made_findings, name)
-    assert len(page(findings).encode()) < 6_000_000
+        evidence.__dict__[name] = getattr(made_evidence, name)
+    assert len(page(evidence).encode()) < 6_000_000
 
 
 def small(study: StudyRecords, arm: str = "") -> StudyRecords:
@@ -126,15 +133,15 @@ def small(study: StudyRecords, arm: str = "") -> StudyRecords:
 
 def test_a_study_that_is_not_complete_says_so():
     study = changed(made_study(), runs=[{"ended": "running"}])
-    findings = Findings(small(study))
-    html = page(findings)
+    evidence = Evidence(small(study))
+    html = page(evidence)
     assert "is still running: 12 of 84 confirm trials" in html
     assert "No law is fitted: a law needs at least 6 measured cells" in html
-    assert "**Partial.**" in markdown(findings)
+    assert "**Partial.**" in markdown(evidence)
 
 
 def test_each_arm_has_its_own_figures(made):
-    html = page(Findings(small(made, "_alpha0.03")))
+    html = page(Evidence(small(made, "_alpha0.03")))
     assert "map-0" in data_of(html)["figures"]
     assert "<h3>alpha0.03</h3>" in html
 
@@ -142,16 +149,16 @@ def test_each_arm_has_its_own_figures(made):
 def test_a_study_without_a_confirmed_cell_has_a_page_without_figures_of_zeros():
     study = made_study()
     early = type(study)("made", study.manifest, study.trials[study.trials.stage == "search"], study.curves, study.ranks)
-    html = page(Findings(early))
+    html = page(Evidence(early))
     assert "No cell is confirmed yet" in html
     assert "map" not in data_of(html)["figures"]
 
 
-def test_the_pictures_are_png_and_report_md_links_each(made_findings):
-    drawn = pictures(made_findings)
+def test_the_pictures_are_png_and_report_md_links_each(made_evidence):
+    drawn = pictures(made_evidence)
     assert {"map", "hit_at_5", "pool", "law", "thresholds", "learning_curves", "searched", "importance"} <= set(drawn)
     assert all(data.startswith(b"\x89PNG") for data in drawn.values())
-    text = markdown(made_findings, tuple(drawn))
+    text = markdown(made_evidence, tuple(drawn))
     assert all(f"(figures/{name}.png)" in text for name in drawn)
 
 

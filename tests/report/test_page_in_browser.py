@@ -59,9 +59,9 @@ def opened(browser, file):
     context.close()
 
 
-def show(page, section: int) -> None:
-    page.locator(f"#section-{section}").scroll_into_view_if_needed()
-    page.locator(f"#section-{section} .plot .main-svg").first.wait_for()
+def show(page, section: str) -> None:
+    page.locator(f"section#{section}").scroll_into_view_if_needed()
+    page.locator(f"section#{section} .plot .main-svg").first.wait_for()
 
 
 def slide(page, pool: int) -> None:
@@ -91,10 +91,10 @@ def hits(made, cell: str, pool: int):
 def test_the_slider_moves_figures_and_tables_to_the_values_of_pandas(opened, made, pool):
     values, chains = hits(made, "C4_N1000", pool)
     expected = sum(value.mean() for value in values) / len(values)
-    show(opened, 1)
+    show(opened, "map")
     slide(opened, pool)
     assert drawn(opened, "map", 0)["z"][1][3] == pytest.approx(expected, abs=1e-4)
-    show(opened, 2)
+    show(opened, "context")
     opened.wait_for_timeout(300)
     line = next(line for line in (drawn(opened, "against-c", i) for i in range(14)) if line["name"] == "N=1,000")
     assert line["y"][1] == pytest.approx(expected, abs=1e-4)
@@ -105,7 +105,7 @@ def test_the_slider_moves_figures_and_tables_to_the_values_of_pandas(opened, mad
 
 
 def test_hovering_a_cell_shows_its_interval(opened, made):
-    show(opened, 1)
+    show(opened, "map")
     cell = opened.evaluate(
         "(() => { const plot = document.getElementById('plot-map'); const box = plot.getBoundingClientRect();"
         "const {xaxis, yaxis} = plot._fullLayout; return [box.x + xaxis._offset + xaxis.d2p(3) + 30,"
@@ -118,7 +118,7 @@ def test_hovering_a_cell_shows_its_interval(opened, made):
 
 
 def test_the_switch_lays_the_published_reading_over_the_controlled_one(opened):
-    show(opened, 2)
+    show(opened, "context")
     before = opened.evaluate("document.getElementById('plot-against-c').data.length")
     opened.locator("#published").check()
     opened.wait_for_timeout(300)
@@ -130,8 +130,10 @@ def test_the_switch_lays_the_published_reading_over_the_controlled_one(opened):
 
 
 def test_every_section_draws_its_figures(opened):
-    for section in range(1, 11):
-        opened.locator(f"#section-{section}").scroll_into_view_if_needed()
+    sections = opened.locator("main > section").all()
+    assert len(sections) > 10
+    for section in sections:
+        section.scroll_into_view_if_needed()
         opened.wait_for_timeout(350)
     for plot in opened.locator("[data-figure]").all():
         plot.scroll_into_view_if_needed()
@@ -146,7 +148,7 @@ def test_the_page_fits_its_width_in_light_and_dark(browser, file, tmp_path, name
     page = browser.new_page(viewport={"width": WIDTHS[name], "height": 900}, color_scheme=scheme)
     page.goto(file)
     page.wait_for_selector("html[data-ready]")
-    show(page, 1)
+    show(page, "map")
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[name]
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
     assert len(page.screenshot(path=folder / f"page-{name}-{scheme}.png")) > 10_000

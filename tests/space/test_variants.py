@@ -1,22 +1,30 @@
 """Variants and rows of a study: resolved by layers, planned on their own data, and compared from the ranks alone."""
 
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from rich.console import Console
 
 from lvm_core.errors import InputError
 from lvm_core.ranks import hit_at_k_in_pool
 from study import run
 from study.analysis.confounds import gains_table
 from study.analysis.differences import differences_table
+from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords, load_study
 from study.analysis.phases import rows_table, steps_table
 from study.plan.plan import make_plan
 from study.records.columns import TABLES
 from study.records.store import RecordStore
+from study.report import print_summary
+from study.report.answer import sentences
+from study.report.figures.as_png import as_png
+from study.report.findings import speaking
 from study.space.file import load_space
 from study.space.variants import settings_of
 from tests.manifests import manifest
@@ -155,8 +163,30 @@ def test_a_study_of_variants_has_a_page_of_its_comparison_and_no_map(finished):
     report = folder / "report"
     html = (report / "index.html").read_text()
     assert "What the variants are worth" in html and 'id="plot-rows"' in html
-    assert "there is no one map to draw" in html and 'id="plot-map"' not in html
+    assert "There is no single map to draw" in html and 'id="plot-map"' not in html
     assert (report / "figures/variants.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("by", "table", "value"),
+    [("gain", gains_table, "gain"), ("difference", differences_table, "hit_at_5"), ("steps", rows_table, "hit_at_5")],
+)
+def test_each_comparison_answers_alone_with_the_numbers_of_its_table(finished, by, table, value):
+    study = load_study(str(finished[0]))
+    compare = study.manifest.space.compare.model_copy(update={"by": by})
+    space = study.manifest.space.model_copy(update={"compare": compare})
+    study = replace(study, manifest=study.manifest.model_copy(update={"space": space}))
+    evidence = Evidence(study)
+    shown = {finding.key: finding.figures(evidence, "") for finding in speaking(evidence)}
+    ((figure,),) = [figures for figures in shown.values() if figures]
+    drawn = [number for mark in figure.marks for number in mark.y if not isinstance(number, str)]
+    drawn += [number for mark in figure.marks for number in mark.x if not isinstance(number, str)]
+    assert set(table(study)[value]) <= set(drawn)
+    assert len(sentences(evidence)) == 3 and "Too little" not in "".join(sentences(evidence))
+    assert as_png([figure]).startswith(b"\x89PNG")
+    console = Console(file=(screen := io.StringIO()), width=200)
+    print_summary(study, console)
+    assert "C \\ N" not in screen.getvalue() and "Which configuration" not in screen.getvalue()
 
 
 def test_every_row_is_measured_under_both_protocols_beside_a_baseline(finished):

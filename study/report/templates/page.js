@@ -108,7 +108,7 @@
   }));
   addEventListener("afterprint", () => all(() => { delete document.documentElement.dataset.print; }));
 
-  // Figures are drawn when they come near the screen, so that a long page opens at once.
+  // Figures are drawn when they come near the screen, which lets a long page open at once.
   const watcher = new IntersectionObserver((entries) => {
     entries.forEach((entry) => near[entry.isIntersecting ? "add" : "delete"](entry.target.dataset.figure));
     drawNear();

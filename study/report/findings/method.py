@@ -1,9 +1,11 @@
-"""Say how a study was measured: protocol, data, audit, seeds, versions, hardware, cost, and the command."""
+"""How the study was measured: protocol, data, audit, seeds, versions, hardware, cost, and the command."""
 
 from collections.abc import Mapping
 
 from study.analysis.load import StudyRecords
 from study.records.manifest import Manifest, RecordedCorpus, RecordedHardware, RecordedSplit
+from study.report.finding import Facts, Finding
+from study.report.findings import register
 
 MISSING = "not recorded"
 
@@ -79,7 +81,11 @@ def _older(missing: Mapping[str, int]) -> str:
 
 
 def _counts(found: Mapping[str, int | None]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in found.items() if value is not None)
+    return ", ".join(
+        f"{name.replace('chains', 'documents').replace('_', ' ')} {value:,}"
+        for name, value in found.items()
+        if value is not None
+    )
 
 
 def _hardware(found: RecordedHardware, manifest: Manifest) -> str:
@@ -95,3 +101,13 @@ def _hardware(found: RecordedHardware, manifest: Manifest) -> str:
 
 def _number(value: float | None) -> str:
     return "?" if value is None else f"{value:,.0f}"
+
+
+FINDING = register(
+    Finding(
+        key="method",
+        title="How it was measured",
+        after="trials",
+        blocks=lambda evidence, _: [Facts(list(method(evidence.study).items()))],
+    )
+)

@@ -1,4 +1,4 @@
-"""Gather once what the terminal and the files both show; each part is computed when it is first asked for."""
+"""Hold everything that a report draws on; each part is computed when it is first asked for, and kept."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +19,8 @@ from study.analysis.verdicts import Answers, answer
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
-    """All findings of a study, from its records alone."""
+class Evidence:
+    """What the records of one study show."""
 
     study: StudyRecords
 
@@ -46,10 +46,15 @@ class Findings:
 
     @cached_property
     def answers(self) -> dict[str, Answers]:
-        """What each arm's map tells; one empty name in a study without arms. Nothing where the cells are no one map."""
+        """What each arm's map shows; one empty name in a study without arms. Empty where the cells are not one map."""
         if not is_one_map(self.study):
             return {}
         return {arm: answer(self.study, arm) for arm in arms_of(self.study)}
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms whose cells are one map and are measured; one empty name in a study without arms."""
+        return [arm for arm, answers in self.answers.items() if answers]
 
     @cached_property
     def comparisons(self) -> pd.DataFrame:
@@ -100,6 +105,6 @@ class Findings:
             for cell, count in self.study.missing_confirm.items()
         ]
         return lacking + [
-            f"searched less: {count} of {space.racing.num_samples} configurations of {cell}"
+            f"not fully searched: {count} of {space.racing.num_samples} configurations of {cell}"
             for cell, count in self.study.missing_search.items()
         ]

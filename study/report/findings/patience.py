@@ -1,0 +1,33 @@
+"""Patience, read off the curves: what a smaller one would have lost, and the steps that it would have run."""
+
+from study.analysis.evidence import Evidence
+from study.report.finding import Block, Finding, Table
+from study.report.findings import register
+
+TITLE = "Loss in validation Hit@5 against the largest patience (mean steps run)"
+
+
+def blocks(evidence: Evidence, _arm: str) -> list[Block]:
+    """Return a row for each cell and a column for each patience."""
+    table = evidence.patience
+    if table.empty:
+        return []
+    values, rows = sorted(table.patience.unique()), []
+    for cell, group in table.groupby("cell_id", sort=False):
+        by_value = group.set_index("patience")
+        rows.append([cell, *(f"{by_value.loss[v]:.3f} ({by_value.num_steps[v]:.0f})" for v in values)])
+    return [Table(title=TITLE, header=["cell", *(f"patience {value}" for value in values)], rows=rows)]
+
+
+def screen(evidence: Evidence, arm: str) -> list[Block]:
+    """Return the same where there is more than one patience to compare."""
+    return blocks(evidence, arm) if len(evidence.study.manifest.space.patience.replay) > 1 else []
+
+
+FINDING = register(
+    Finding(
+        key="patience", title="Patience", after="comparisons", absent="No cell is confirmed yet.", blocks=blocks,
+        screen=screen,
+        csv=lambda evidence, _: {"patience": evidence.patience, "least_patience": evidence.least_patience},
+    )
+)  # fmt: skip
