@@ -21,6 +21,7 @@ from study.plan.plan import Plan, make_plan
 from study.records.columns import TABLES
 from study.records.repair import set_aside
 from study.records.store import RecordStore
+from study.report.findings.method import method
 from study.space.file import load_space
 from study.trial.ledger import Ledger
 from study.trial.run import run_trial
