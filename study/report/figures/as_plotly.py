@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import isfinite, log10
+from math import log10
 
 from study.report.figures.figure import (
-    DARK,
     EMPTY,
     FOREGROUND,
     MUTED,
@@ -19,9 +18,9 @@ from study.report.figures.figure import (
     Moving,
     Values,
 )
+from study.report.figures.plotly_values import as_texts, each, inks, minus, numbers, pairs, safe
 
 THEMED = {FOREGROUND: "var(--fg)", MUTED: "var(--muted)", EMPTY: "var(--empty)"}  # the script looks them up
-DIGITS = 5
 PANEL_MARGIN = {"l": 52, "r": 8, "t": 8, "b": 40}
 
 
@@ -54,7 +53,7 @@ class Drawing:
 
 
 def _line(drawing: Drawing, line: Line) -> None:
-    name, colour = _safe(line.name), THEMED.get(line.colour, line.colour)
+    name, colour = safe(line.name), THEMED.get(line.colour, line.colour)
     parts = [part for part, wanted in (("lines", line.dash), ("markers", line.symbol), ("text", line.labels)) if wanted]
     trace = {"type": "scatter", "name": name, "mode": "+".join(parts), "showlegend": line.in_legend}
     trace |= {"opacity": line.opacity} if line.opacity < 1 else {}
@@ -67,19 +66,19 @@ def _line(drawing: Drawing, line: Line) -> None:
     if line.starts_hidden:
         trace["visible"] = "legendonly"
     trace["hovertemplate"] = f"{_hover(line)}<extra>{name if line.in_legend else ''}</extra>"
-    values = {"x": _each(_numbers, line.x), "y": _each(_numbers, line.y)}
+    values = {"x": each(numbers, line.x), "y": each(numbers, line.y)}
     if line.low is not None:
         trace[f"error_{line.interval_of}"] = {
             "type": "data", "symmetric": False, "color": colour, "thickness": 1.2, "width": 4,
         }  # fmt: skip
         middle = line.y if line.interval_of == "y" else line.x
-        values[f"error_{line.interval_of}__array"] = _each(_minus, line.high, middle)
-        values[f"error_{line.interval_of}__arrayminus"] = _each(_minus, middle, line.low)
+        values[f"error_{line.interval_of}__array"] = each(minus, line.high, middle)
+        values[f"error_{line.interval_of}__arrayminus"] = each(minus, middle, line.low)
         if line.hover is None:
-            values["customdata"] = _each(_pairs, line.low, line.high)
-    for path, texts in (("hovertext", line.hover), ("text", line.labels)):
-        if texts is not None:
-            values[path] = _each(_texts, texts)
+            values["customdata"] = each(pairs, line.low, line.high)
+    for path, found in (("hovertext", line.hover), ("text", line.labels)):
+        if found is not None:
+            values[path] = each(as_texts, found)
     drawing.add(line, trace, **values)
 
 
@@ -95,46 +94,46 @@ def _heatmap(drawing: Drawing, grid: Heatmap) -> None:
     trace = {
         "type": "heatmap", "x": list(range(columns)), "y": list(range(rows)), "colorscale": "Cividis", "zmin": 0,
         "zmax": 1, "xgap": 2, "ygap": 2, "hovertemplate": "%{hovertext}<extra></extra>", "hoverongaps": False,
-        "colorbar": {"title": {"text": _safe(grid.title)}, "thickness": 12, "tickformat": ".1f"},
+        "colorbar": {"title": {"text": safe(grid.title)}, "thickness": 12, "tickformat": ".1f"},
     }  # fmt: skip
-    z = _each(lambda found: [_numbers(row) for row in found], grid.values)
-    drawing.add(grid, trace, z=z, hovertext=_each(lambda found: [_texts(row) for row in found], grid.hover))
+    z = each(lambda found: [numbers(row) for row in found], grid.values)
+    drawing.add(grid, trace, z=z, hovertext=each(lambda found: [as_texts(row) for row in found], grid.hover))
     places = [(x, y) for y in range(rows) for x in range(columns)]
     trace = {"type": "scatter", "mode": "text", "hoverinfo": "skip", "x": [x for x, _ in places],
              "y": [y for _, y in places], "textfont": {"size": 15}, "showlegend": False}  # fmt: skip
-    text = _each(lambda found: _texts(label for row in found for label in row), grid.labels)
-    drawing.add(grid, trace, text=text, textfont__color=_each(_inks, grid.values))
+    text = each(lambda found: as_texts(label for row in found for label in row), grid.labels)
+    drawing.add(grid, trace, text=text, textfont__color=each(inks, grid.values))
 
 
 def _labels(drawing: Drawing, labels: Labels) -> None:
     if labels.box:
-        stops = _each(lambda texts: _boxes(labels, texts), labels.text)
+        stops = each(lambda texts: _boxes(labels, texts), labels.text)
         assert isinstance(stops, Moving), "boxes follow a control"
         drawing.layout["annotations"] = []
         drawing.moves.append({"layout": "annotations", "by": stops.by, "values": stops.values, "when": labels.when})
         return
     trace = {"type": "scatter", "mode": "text", "x": list(labels.x), "y": list(labels.y), "showlegend": False}
     trace |= {"textfont": {"color": THEMED.get(labels.colour, labels.colour), "size": labels.size}}
-    trace |= {"hoverinfo": "text", "hovertext": _texts(labels.hover)} if labels.hover else {"hoverinfo": "skip"}
+    trace |= {"hoverinfo": "text", "hovertext": as_texts(labels.hover)} if labels.hover else {"hoverinfo": "skip"}
     if labels.shift:
         trace |= {"textposition": "top center" if labels.shift > 0 else "bottom center", "cliponaxis": False}
-    drawing.add(labels, trace, text=_each(_texts, labels.text))
+    drawing.add(labels, trace, text=each(as_texts, labels.text))
 
 
 def _boxes(labels: Labels, texts: Sequence[str]) -> list[dict]:
     style = {"showarrow": False, "font": {"size": labels.size, "color": "#111"}, "bgcolor": "rgba(255,255,255,0.85)"}
     return [
-        {"x": x, "y": y, "yshift": labels.shift, "text": _safe(text)} | style
+        {"x": x, "y": y, "yshift": labels.shift, "text": safe(text)} | style
         for x, y, text in zip(labels.x, labels.y, texts, strict=True)
     ]
 
 
 def _bars(drawing: Drawing, bars: Bars) -> None:
     error = {"type": "data", "symmetric": False, "color": THEMED[FOREGROUND]}
-    error |= {"array": _minus(bars.high, bars.values), "arrayminus": _minus(bars.values, bars.low)}
+    error |= {"array": minus(bars.high, bars.values), "arrayminus": minus(bars.values, bars.low)}
     trace = {
-        "type": "bar", "orientation": "h", "y": _texts(bars.names), "x": _numbers(bars.values), "error_x": error,
-        "marker": {"color": bars.colour}, "customdata": _pairs(bars.low, bars.high),
+        "type": "bar", "orientation": "h", "y": as_texts(bars.names), "x": numbers(bars.values), "error_x": error,
+        "marker": {"color": bars.colour}, "customdata": pairs(bars.low, bars.high),
         "hovertemplate": "%{y}: %{x:.2f}, 95 % interval %{customdata[0]:.2f} to %{customdata[1]:.2f}<extra></extra>",
     }  # fmt: skip
     drawing.add(bars, trace)
@@ -151,9 +150,9 @@ def _layout(figure: Figure) -> dict:
 
 
 def _axis(axis: Axis) -> dict:
-    found: dict = {"title": {"text": _safe(axis.title)}, "type": axis.scale, "zeroline": axis.zero}
+    found: dict = {"title": {"text": safe(axis.title)}, "type": axis.scale, "zeroline": axis.zero}
     if axis.ticks is not None:
-        found |= {"tickvals": [value for value, _ in axis.ticks], "ticktext": _texts(name for _, name in axis.ticks)}
+        found |= {"tickvals": [value for value, _ in axis.ticks], "ticktext": as_texts(name for _, name in axis.ticks)}
     if axis.range is not None:
         found["range"] = [round(log10(end), 3) if axis.scale == "log" else end for end in axis.range]
         found["fixedrange"] = axis.ticks is not None
@@ -161,48 +160,6 @@ def _axis(axis: Axis) -> dict:
     found |= {"autorange": "reversed"} if axis.reverse else {}
     found |= {"rangemode": "tozero"} if axis.zero and axis.range is None else {}
     return found | {"showgrid": axis.grid, "visible": axis.visible}
-
-
-def _each(change: Callable, *values: Values) -> Values:
-    """Return what a function makes of values, at each stop where they move."""
-    moving = next((value for value in values if isinstance(value, Moving)), None)
-    if moving is None:
-        return change(*values)
-    stops = [value.values if isinstance(value, Moving) else [value] * len(moving.values) for value in values]
-    return Moving(moving.by, [change(*stop) for stop in zip(*stops, strict=True)], moving.first)
-
-
-def _numbers(values: Sequence) -> list:
-    """Return numbers that JSON holds, rounded; None for what is missing or infinite; names as text."""
-    return [_safe(value) if isinstance(value, str) else _number(value) for value in values]
-
-
-def _number(value: float | None) -> float | None:
-    found = float("nan") if value is None else float(value)
-    return round(found, DIGITS) if isfinite(found) else None
-
-
-def _minus(first: Sequence, second: Sequence) -> list:
-    pairs = zip(first, second, strict=True)
-    return [None if a is None or b is None else _number(float(a) - float(b)) for a, b in pairs]
-
-
-def _pairs(low: Sequence, high: Sequence) -> list[list]:
-    return [list(pair) for pair in zip(_numbers(low), _numbers(high), strict=True)]
-
-
-def _inks(grid: Sequence[Sequence[float | None]]) -> list[str]:
-    """Return black on the light half of the colour scale, white on the dark one."""
-    return ["#000" if value is None or value > DARK else "#fff" for row in grid for value in row]
-
-
-def _texts(texts) -> list[str]:
-    return [_safe(text) for text in texts]
-
-
-def _safe(text: str) -> str:
-    """Return text that Plotly's labels, which read a little HTML, show as it stands."""
-    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")
 
 
 def _put(target: dict, keys: list[str], value) -> None:

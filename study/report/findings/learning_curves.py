@@ -72,7 +72,7 @@ def _panel(evidence: Evidence, cell: str, trials: pd.DataFrame, highest: float) 
         title=cell,
         marks=marks,
         x=Axis(title="optimizer step", zero=True),
-        y=Axis(title="validation Hit@5", range=(0, round(1.08 * highest, 3)), form=".1f"),
+        y=Axis(title="validation Hit@5", range=(0, round(1.08 * (highest or 1), 3)), form=".1f"),
         width="panel",
         height=250,
         legend=False,
