@@ -35,7 +35,7 @@ WRONG = {
     "C too large": (["--set", "cells.context_length=[3000]"], "must have at least 30 queries"),
     "unknown key": (["--set", "racing.num_sample=3"], "did you mean num_samples?"),
     "empty domain": (["--set", "search.alpha={choices: []}"], "must not be empty"),
-    "unwritable": (["--out", "{dir}/file/deeper"], "--out must be a folder that can be written"),
+    "unwritable": (["--out", "{dir}/file/deeper"], "--out must be a writable folder"),
     "unknown option": (["--presett", "quick"], "unrecognized arguments: --presett"),
     "unknown preset": (["--preset", "huge"], "invalid choice: 'huge'"),
     "bad budget": (["--budget", "soon"], "--budget must be a time such as 90s, 30m or 1h30m"),

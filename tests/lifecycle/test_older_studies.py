@@ -16,7 +16,7 @@ from lvm_core.errors import InputError
 from study.analysis.load import load_study
 from study.lifecycle.carry_over import carry_over
 from study.lifecycle.manifest import describe
-from study.lifecycle.resume import check_continues, is_to_compare, under_recorded_version
+from study.lifecycle.resume import check_continues, needs_comparison, under_recorded_version
 from study.plan.plan import Plan, make_plan
 from study.records.columns import TABLES
 from study.records.repair import set_aside
@@ -123,7 +123,7 @@ def recorded(small_file, tmp_path_factory) -> tuple[Plan, Path]:
 def test_a_study_of_another_version_is_refused_with_the_way_on(recorded):
     plan, folder = recorded
     found = RecordStore.at(folder).read_json("manifest.json")
-    with pytest.raises(InputError, match=r"recorded by version older and this one is .* Add --carry-over"):
+    with pytest.raises(InputError, match=r"recorded by version older and this is version .* Add --carry-over"):
         check_continues(found, plan, resume=True)
 
 
@@ -131,7 +131,7 @@ def test_a_study_is_carried_over_where_repeated_trials_have_the_same_numbers(rec
     plan, folder = recorded
     store = RecordStore.at(folder)
     found = store.read_json("manifest.json")
-    assert is_to_compare(found)
+    assert needs_comparison(found)
     own = under_recorded_version(found, plan, carry_over=True)
     check_continues(found, own, resume=True)
     lines = []
@@ -139,7 +139,7 @@ def test_a_study_is_carried_over_where_repeated_trials_have_the_same_numbers(rec
     assert set(entry["trial_ids"]) <= set(store.read("trials").trial_id)
     assert len(lines) == len(entry["trial_ids"]) == 6, "one a stage and model"
     found["carried_over"] = [entry]
-    assert not is_to_compare(found)
+    assert not needs_comparison(found)
     assert under_recorded_version(found, plan, carry_over=False).trainer_version == "older", "ids stay as they are"
 
 
@@ -150,7 +150,7 @@ def test_a_study_is_not_carried_over_where_a_rank_differs(recorded, tmp_path):
     ranks = store.read_trial("ranks", confirm)
     ranks.loc[0, "rank"] += 1
     store.write_record("ranks", confirm, ranks.to_dict("records"))
-    with pytest.raises(InputError, match=f"trial {confirm} .* has another rank than recorded"):
+    with pytest.raises(InputError, match=f"rank of trial {confirm} .* differs from the record"):
         carry_over(replace(plan, trainer_version="older"), store, print)
 
 

@@ -228,7 +228,7 @@ def test_a_finished_study_is_neither_repeated_nor_mixed_with_another_configurati
     before = {path: path.stat().st_mtime_ns for path in (finished[0] / "trials").iterdir()}
     again = subprocess.run(command(space, small_file, out), cwd=ROOT, capture_output=True, text=True, check=False)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
-    assert "the study tiny exists already. Add --resume" in again.stderr
+    assert "the study tiny already exists. Add --resume" in again.stderr
     other = command(space, small_file, out, "--resume", "--set", "fixed.max_steps=30")
     mixed = subprocess.run(other, cwd=ROOT, capture_output=True, text=True, check=False)
     assert mixed.returncode == 2
