@@ -87,7 +87,7 @@ def test_a_damaged_part_is_named_with_what_to_do(tmp_path, spec):
     store.write_record("trials", spec.trial_id, [base_row(spec)])
     part = tmp_path / "trials" / f"{spec.trial_id}.parquet"
     part.write_bytes(part.read_bytes()[:-30])
-    with pytest.raises(InputError, match=rf"{spec.trial_id}.*--resume: it sets that file aside"):
+    with pytest.raises(InputError, match=rf"{spec.trial_id}.*--resume: it moves that file to set_aside/"):
         store.read("trials")
 
 
