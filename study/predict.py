@@ -1,4 +1,4 @@
-"""Ask for the next chunks of a passage: `python -m study.predict MODEL --corpus my.npz --text "…"`."""
+"""Predict the next chunks of a passage: `python -m study.predict MODEL --corpus my.npz --text "…"`."""
 
 import sys
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ DONE, WRONG = 0, 2
 
 @dataclass(frozen=True)
 class Hit:
-    """A chunk that may come next. score: cosine to the predicted vector. start, end: its characters in the document."""
+    """A candidate for the next chunk. score: cosine to the prediction. start, end: its characters in the document."""
 
     score: float
     row: int
@@ -35,13 +35,13 @@ class Hit:
 def parser() -> Parser:
     """Return the parser of `python -m study.predict`."""
     made = Parser(prog="study.predict", description=__doc__, allow_abbrev=False)
-    made.add_argument("models", nargs="+", metavar="MODEL", help="exported folders; the length of the passage chooses")
+    made.add_argument("models", nargs="+", metavar="MODEL", help="exported models; the passage's length selects one")
     made.add_argument("--corpus", required=True, metavar="FILE", help="a corpus with its text index beside it")
     passage = made.add_mutually_exclusive_group(required=True)
     passage.add_argument("--text", metavar="PASSAGE", help="the passage, oldest first")
     passage.add_argument("--file", type=Path, metavar="FILE", help="a UTF-8 file with the passage")
     made.add_argument("-k", type=int, default=5, metavar="N", help="chunks to show (5)")
-    made.add_argument("--encoder", metavar="NAME|PATH", help="where the corpus's encoder lies (default: its name)")
+    made.add_argument("--encoder", metavar="NAME|PATH", help="the corpus's encoder (default: its recorded name)")
     return made
 
 
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def read_passage(text: str | None, path: Path | None) -> str:
-    """Return the passage given, or that of a file. Raises: InputError where it is not UTF-8."""
+    """Return the given passage or the contents of the file. Raises: InputError if it is not UTF-8."""
     data = text.encode(errors="surrogateescape") if path is None else path.read_bytes()
     passage, problem = decode(data)
     if problem:
@@ -76,31 +76,31 @@ def ask(
 ) -> tuple[list[str], list[Hit]]:
     """Return the chunks of the passage and the k chunks of the corpus nearest to the prediction.
 
-    Chunks whose words stand in the passage are left out: they are behind, not next.
+    Chunks whose text is in the passage are left out: they come before the next one.
     Raises: InputError for an empty passage, or an encoder that is not the corpus's.
     """
     context = [chunk.text for chunk in cut(text, index.facts.language)]
     if not context:
-        raise InputError("a passage must have at least one word, but has none. Give more text.")
+        raise InputError("a passage must have at least one word, but this one has none. Add text.")
     if encoder.fingerprint != index.facts.encoder_fingerprint:
         raise InputError(
-            f"the passage must be encoded as the corpus was, by {index.facts.encoder}, but {encoder.name} has other "
-            "weights. Give that encoder's path with --encoder."
+            f"the passage must be encoded with the corpus's encoder, {index.facts.encoder}, but {encoder.name} has "
+            "other weights. Set --encoder to the path of the corpus's encoder."
         )
-    wanted = min(k + 2 * len(context), corpus.num_vectors) if k >= 1 else k  # enough, also with those left out
+    wanted = min(k + 2 * len(context), corpus.num_vectors) if k >= 1 else k  # enough even after some are left out
     scores, rows = router.search(encode_alike(encoder, context), wanted)
     hits = [_hit(index, score, row) for score, row in zip(scores[0], rows[0], strict=True)]
-    passage = " ".join(text.split())  # the passage's end may have been cut elsewhere than the corpus's
+    passage = " ".join(text.split())  # the passage may be cut into other chunks than the corpus
     return context, [hit for hit in hits if hit.text not in passage][:k]
 
 
 def encode_alike(encoder: Encoder, texts: list[str]) -> np.ndarray:
-    """Encode a passage and round it as a corpus file is rounded. [C, D] float32."""
+    """Encode a passage, rounded like the vectors of a corpus file. Returns [C, D] float32."""
     return encoder.encode(texts).astype(np.float16).astype(np.float32)
 
 
 def print_answer(router: Router, context: list[str], hits: list[Hit]) -> None:
-    """Print what was read and what may come next."""
+    """Print the length of the context and the candidates."""
     predictor = router.choose(len(context))
     read = min(len(context), predictor.context_length)
     print(f"passage of {len(context)} chunks; the model trained on C={predictor.context_length} read the last {read}")

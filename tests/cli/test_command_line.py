@@ -42,7 +42,7 @@ WRONG = {
     "no workers": (["--workers", "0"], "--workers must be at least 1"),
     "escaping name": (["--study", "../../etc"], "a study's name must be letters"),
     "unknown protocol": (["--protocol", "fair"], "invalid choice: 'fair'"),
-    "scale without rows": (["--scale", "auto"], "scale: auto keeps the numbers of windows of cells.rows"),
+    "scale without rows": (["--scale", "auto"], "scale: auto needs cells.rows to scale"),
     "bad device": (["--set", "fixed.device=tpu"], "but got 'tpu'"),
 }
 

@@ -94,7 +94,7 @@ def test_a_checkpoint_that_cannot_be_written_stops_the_study_and_records_nothing
     store.write_json("manifest.json", {})
     (tmp_path / "checkpoints").write_text("a file where a folder must be")
     last = list(run_trial(spec, store))[-1]
-    assert "must be able to write the study's folder" in last.refusal and "--resume" in last.refusal
+    assert "must be able to write to the study's folder" in last.refusal and "--resume" in last.refusal
     assert not last.final
 
 
