@@ -85,7 +85,7 @@ def ask(
     if encoder.fingerprint != index.facts.encoder_fingerprint:
         raise InputError(
             f"the passage must be encoded with the corpus's encoder, {index.facts.encoder}, but {encoder.name} has "
-            "other weights. Set --encoder to the path of the corpus's encoder."
+            "other weights. Set --encoder to the path of the right one."
         )
     wanted = min(k + 2 * len(context), corpus.num_vectors) if k >= 1 else k  # enough even after some are left out
     scores, rows = router.search(encode_alike(encoder, context), wanted)

@@ -110,8 +110,8 @@ def _refuse_existing(plan: Plan, store: RecordStore, location: str) -> None:
         )
     if store.files("trials"):
         raise InputError(
-            f"a study must have its {MANIFEST}, but {without_secrets(location)} has only trials. Restore it, move the "
-            "folder away, or choose another name with --study."
+            f"a study must have its {MANIFEST}, but {without_secrets(location)} has trials without one. Restore it, "
+            "move the folder away, or choose another name with --study."
         )
 
 

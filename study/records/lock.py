@@ -46,7 +46,7 @@ def locked(store: RecordStore, renew_s: float = RENEW_S) -> Iterator[None]:
 
 
 def _interruptible() -> contextlib.AbstractContextManager[None]:
-    """Let SIGINT stop a driver that loses its lease, even in a background job, which a shell starts ignoring SIGINT."""
+    """Let SIGINT stop a driver that loses its lease, even in a background job, where shells ignore SIGINT."""
     is_ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     return handled({signal.SIGINT: signal.default_int_handler} if is_ignored else {})
 

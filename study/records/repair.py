@@ -33,9 +33,9 @@ def set_aside(store: RecordStore, find_lost: FindLost = lambda lost: {}) -> tupl
     messages = []
     if not all(_is_sound(store, table) for table in TABLES):
         for table in TABLES:
-            messages += _quarantine_files(store, table)
+            messages += _quarantine_bad_files(store, table)
     trials = store.read("trials", ["trial_id", "stage", "status", "cell_id", "started_at"])
-    why = {trial_id: f"lacks its {table}" for trial_id, table in _incomplete(store, trials).items()}
+    why = {trial_id: f"has no {table}" for trial_id, table in _incomplete(store, trials).items()}
     lost = trials[trials.trial_id.isin(why) & (trials.stage == "search")]
     messages += _move(store, why | _late(_searched_after(trials, set(why))))
     still_lost = _still_lost(store)
@@ -91,7 +91,7 @@ def _opens(store: RecordStore, table: str) -> bool:
     return False
 
 
-def _quarantine_files(store: RecordStore, table: str) -> list[str]:
+def _quarantine_bad_files(store: RecordStore, table: str) -> list[str]:
     messages = []
     for name in store.files(table):
         if problem := file_problem(store, table, name):

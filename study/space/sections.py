@@ -21,7 +21,7 @@ class Strict(BaseModel):
 class Row(Strict):
     """One named cell with values of its own, such as a row of a published table.
 
-    num_queries: the most queries, if every context has its own. fixed: merged over the study's.
+    num_queries: at most this many, if every context has its own queries. fixed: merged over the study's.
     """
 
     context_length: int = Field(ge=1)
