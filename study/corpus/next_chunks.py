@@ -19,7 +19,7 @@ from study.messages.escaping import plain
 
 @dataclass(frozen=True)
 class Hit:
-    """A chunk that may come next. score: cosine to the predicted vector. start, end: its characters in the document."""
+    """A candidate for the next chunk. score: cosine to the prediction. start, end: its characters in the document."""
 
     score: float
     row: int
@@ -60,11 +60,11 @@ def ask(
     """
     context = [chunk.text for chunk in cut(text, index.facts.language)]
     if not context:
-        raise InputError("a passage must have at least one word, but has none. Give more text.")
+        raise InputError("a passage must have at least one word, but this one has none. Add text.")
     if encoder.fingerprint != index.facts.encoder_fingerprint:
         raise InputError(
-            f"the passage must be encoded as the corpus was, by {index.facts.encoder}, but {encoder.name} has other "
-            "weights. Give that encoder's path with --encoder."
+            f"the passage must be encoded with the corpus's encoder, {index.facts.encoder}, but {encoder.name} has "
+            "other weights. Set --encoder to the path of the right one."
         )
     wanted = min(k + 2 * len(context), corpus.num_vectors) if k >= 1 else k  # enough even without those left out
     scores, rows = router.search(encode_alike(encoder, context), wanted)

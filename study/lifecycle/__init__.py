@@ -1,1 +1,1 @@
-"""A study from its manifest to its report: execute, resume, dry run."""
+"""Run a study from its manifest to its report: execute, resume, dry run."""

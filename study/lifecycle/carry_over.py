@@ -1,4 +1,4 @@
-"""Carry a study over to another version of the trainer, once repeated trials have shown equal numbers to the bit."""
+"""Carry a study over to another trainer version, once repeated trials match their records bit for bit."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,33 +21,33 @@ NUMBERS = (
 RANKS = ("rank", "num_ties")
 
 
-def carry_over(plan: Plan, store: RecordStore, say: Callable[[str], None]) -> dict:
-    """Repeat the cheapest completed trial of each stage and model, and return the manifest's entry of the comparison.
+def carry_over(plan: Plan, store: RecordStore, print_line: Callable[[str], None]) -> dict:
+    """Repeat the cheapest completed trial of each stage and model; return the comparison as a manifest entry.
 
-    plan: under the recorded version, so that its ids are the recorded ones. Raises: InputError where a number differs,
-    or where nothing can be compared.
+    plan: with the recorded trainer version, so that its trial ids match the records. Raises: InputError if a number
+    differs, or if there is nothing to compare.
     """
     trials, compared = store.read("trials"), []
     for spec, row in _to_repeat(plan, trials):
         if differing := _difference(spec, row, store):
             raise InputError(
-                f"a study can be carried over only where numbers stay the same, but trial {spec.trial_id} "
-                f"({spec.stage}, {spec.cell_id}, {spec.recipe['model']}) has another {differing} than recorded on "
-                f"{row['host']}. Resume it with version {plan.trainer_version} or on a machine of that kind, or give "
-                "--study another name."
+                f"a study can be carried over only if its numbers stay the same, but {differing} of trial "
+                f"{spec.trial_id} ({spec.stage}, {spec.cell_id}, {spec.recipe['model']}) differs from the record made "
+                f"on {row['host']}. Resume it with version {plan.trainer_version} or on a similar machine, or choose "
+                "another name with --study."
             )
         compared.append(spec.trial_id)
-        say(f"repeated {spec.stage} {spec.cell_id} {spec.recipe['model']}: every number and rank as recorded")
+        print_line(f"repeated {spec.stage} {spec.cell_id} {spec.recipe['model']}: all numbers and ranks match")
     if not compared:
         raise InputError(
             f"a study can be carried over only by repeating a completed trial, but {plan.study} has none that this "
-            "version would run. Give --study another name."
+            "version would run. Choose another name with --study."
         )
     return {"trainer_version": TRAINER_VERSION, "at": datetime.now(UTC).isoformat(), "trial_ids": compared}
 
 
 def _to_repeat(plan: Plan, trials: pd.DataFrame) -> Iterator[tuple[TrialSpec, dict]]:
-    """Yield the cheapest completed trial of each stage and model with its recorded row."""
+    """Yield the cheapest completed trial of each stage and model, with its recorded row."""
     completed = trials[trials.status == "completed"].sort_values("wall_s", na_position="last")
     cells = {cell.cell_id: cell for cell in plan.cells}
     baselines = {spec.trial_id: spec for job in plan.baseline_jobs() for spec in job}
@@ -68,7 +68,7 @@ def _spec_of(plan: Plan, cell, row: dict) -> TrialSpec | None:
 
 
 def _difference(spec: TrialSpec, row: dict, store: RecordStore) -> str | None:
-    """Repeat a trial; return the first of its numbers that differs from the record, or None."""
+    """Repeat a trial; return the name of the first number that differs from its record, or None."""
     last = list(run_trial(spec))[-1]
     if last.refusal is not None:
         raise InputError(last.refusal)

@@ -1,4 +1,4 @@
-"""Run a planned study from its manifest to its report, and say how it ended."""
+"""Run a planned study from its manifest to its report."""
 
 import logging
 import shlex
@@ -21,7 +21,7 @@ from study.lifecycle.manifest import accounted_run, describe, near_copies
 from study.lifecycle.resume import (
     check_continues,
     extended,
-    is_to_compare,
+    needs_comparison,
     reopen,
     searched_since,
     under_recorded_version,
@@ -38,10 +38,10 @@ from study.trial.rows import base_row
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What the command line asks for beside the plan.
+    """The options of a run that are not part of its plan.
 
-    carry_over: compare numbers with those of the trainer that recorded the study. arguments: the command line itself,
-    to print it again.
+    carry_over: compare this trainer's numbers with those of the trainer that recorded the study. arguments: the command
+    line, from which the resume command is made.
     """
 
     out: str
@@ -52,13 +52,13 @@ class RunRequest:
     arguments: tuple[str, ...]
 
     def command(self, *, resume: bool) -> str:
-        """Return the command of this run, with or without --resume."""
+        """Return this run's command, with or without --resume."""
         plain = [argument for argument in self.arguments if argument not in ("--resume", "--carry-over")]
         return shlex.join(["python", "-m", "study.run", *plain, *(["--resume"] if resume else [])])
 
 
 def execute(plan: Plan, request: RunRequest, console: Console) -> int:
-    """Run what a study lacks, then print and report it. Returns the exit status."""
+    """Run the missing trials of a study, then print its map and write its report. Returns the exit status."""
     location = join(request.out, plan.study)
     store = RecordStore.at(location)
     is_new = not store.exists(MANIFEST)
@@ -69,8 +69,8 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
     try:
         with locked(store):
             if is_new:
-                _refuse_what_lies_there(plan, store, location)
-            is_ours = is_new and store.is_empty()  # what lay there before is never removed
+                _refuse_existing(plan, store, location)
+            is_ours = is_new and store.is_empty()  # never remove files that this run did not write
             _log_to_file(store)
             warnings = [] if is_new else _prepare_to_resume(plan, store, manifest, request, console)
             warnings = [f"warning: {one}" for one in (*warnings, *manifest["warnings"])]
@@ -80,7 +80,7 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
                 _run_trials(plan, store, location, manifest, request, console)
             except InputError:
                 if is_ours and store.read("trials", ["status"]).status.eq("infeasible").all():
-                    store.remove()  # wrong before any trial ended: leave no study behind
+                    store.remove()  # refused before any trial finished: leave no study behind
                 raise
             return _conclude(plan, store, location, request, console)
     except KeyboardInterrupt:
@@ -90,7 +90,7 @@ def execute(plan: Plan, request: RunRequest, console: Console) -> int:
 
 
 def open_study(plan: Plan, store: RecordStore, request: RunRequest) -> tuple[Plan, dict]:
-    """Return the plan and the manifest to go on with: of the study on disk, if it is of this configuration, or new."""
+    """Return the plan and manifest of the study on disk, or new ones. Raises: InputError if it cannot be resumed."""
     if store.exists(MANIFEST):
         found = store.read_json(MANIFEST)
         ResumableManifest.of(found, store.path(MANIFEST))
@@ -101,29 +101,31 @@ def open_study(plan: Plan, store: RecordStore, request: RunRequest) -> tuple[Pla
     return plan, describe(plan, request.command(resume=False))
 
 
-def _refuse_what_lies_there(plan: Plan, store: RecordStore, location: str) -> None:
-    """Refuse to begin a study where one is already. Raises: InputError."""
+def _refuse_existing(plan: Plan, store: RecordStore, location: str) -> None:
+    """Refuse to start a new study in a folder that has one. Raises: InputError."""
     if store.exists(MANIFEST):
-        raise InputError(f"the study {plan.study} was begun by another process just now. Add --resume.")
+        raise InputError(
+            f"a new study must not exist yet, but another process just started {plan.study}. Add --resume."
+        )
     if store.files("trials"):
         raise InputError(
-            f"a study must have its {MANIFEST}, but {without_secrets(location)} has trials and none. Put it back, move "
-            "the folder away, or give --study another name."
+            f"a study must have its {MANIFEST}, but {without_secrets(location)} has trials without one. Restore it, "
+            "move the folder away, or choose another name with --study."
         )
 
 
 def _prepare_to_resume(
     plan: Plan, store: RecordStore, manifest: dict, request: RunRequest, console: Console
 ) -> list[str]:
-    """Repair the records, compare trainers where that is due, reopen searches; return what to warn of."""
+    """Repair the records, compare trainer versions if needed, and reopen searches; return the warnings."""
     warnings, to_search_on = set_aside(store, partial(searched_after_lost, plan, store))
     warnings += [
-        f"{count:,} trials of an older version have no column {name}: it is null there"
+        f"{count:,} trials of an older version have no column {name}; it is null for them"
         for name, count in store.missing_columns("trials").items()
     ]
-    if store.read_json(MANIFEST).get("runs") != manifest["runs"]:  # another driver ran it meanwhile
+    if store.read_json(MANIFEST).get("runs") != manifest["runs"]:  # another driver has run it since
         manifest |= open_study(plan, store, request)[1]
-    if is_to_compare(manifest):
+    if needs_comparison(manifest):
         entry = carry_over(plan, store, lambda line: console.print(line, highlight=False))
         manifest["carried_over"] = [*manifest.get("carried_over", []), entry]
         store.write_json(MANIFEST, manifest)
@@ -132,29 +134,29 @@ def _prepare_to_resume(
 
 
 def cells_to_search_again(store: RecordStore, options: RunOptions) -> set[str]:
-    """Return the cells with a search trial to repeat: the search of each goes on, also where it is confirmed."""
+    """Return the cells with a search trial to repeat; their search is reopened even if they are confirmed."""
     trials = store.read("trials", ["stage", "status", "cell_id"])
     return set(trials[(trials.stage == "search") & trials.status.isin(options.repeated)].cell_id)
 
 
 def forbidden_leak(manifest: dict) -> int:
-    """Return the most held-out vectors in training windows that an audit of controlled data found."""
+    """Return the largest number of held-out vectors in training windows in any controlled split."""
     audits = [split["audit"] for split in manifest["splits"] if split["protocol"] == CONTROLLED]
     return max((audit["num_leaked_vectors"] for audit in audits), default=0)
 
 
 def leak_findings(manifest: dict) -> list[str]:
-    """Say what leaks where windows were split at random, as published: there it is a finding, no fault."""
+    """Describe the leaks of splits by window, as published: there they are a finding, not a fault."""
     return [
         f"leak, as published (C={split['max_context']}): {split['audit']['num_leaked_targets']:,} of "
-        f"{split['num_queries']:,} targets lie in training windows"
+        f"{split['num_queries']:,} targets are in training windows"
         for split in manifest["splits"]
         if split["protocol"] != CONTROLLED and split["audit"]["num_leaked_vectors"]
     ]
 
 
 def _check_writable(out: str) -> None:
-    """Refuse an output folder that cannot be written, before anything is made in it."""
+    """Refuse an output folder that cannot be written to. Creates nothing in it. Raises: InputError."""
     if "://" in out:
         return
     folder = Path(out).absolute()
@@ -164,7 +166,7 @@ def _check_writable(out: str) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise InputError(f"--out must be a folder that can be written, but {out} is not: {error.strerror}.") from error
+        raise InputError(f"--out must be a writable folder, but {out} is not: {error.strerror}.") from error
 
 
 def _run_trials(
@@ -181,24 +183,24 @@ def _run_trials(
 
 
 def record_infeasible(plan: Plan, store: RecordStore) -> None:
-    """Write a row for every cell that the corpus cannot fill, so that no cell is dropped in silence."""
+    """Write a row for every cell that the corpus cannot fill: no cell is dropped silently."""
     for cell in plan.infeasible:
         spec = plan.spec(cell.cell, "search", SEARCH_REPLICATE, {})
-        if cell.variant is not None:  # it has no data whose fingerprint could tell it from other variants
+        if cell.variant is not None:  # without data, no fingerprint would distinguish its trial from other variants
             spec = replace(spec, split_fingerprint=f"none: {cell.cell.cell_id}")
         needed = f"; about {cell.num_vectors_needed:,} vectors needed" if cell.num_vectors_needed else ""
         store.write_trial({**base_row(spec), "status": "infeasible", "error": cell.reason + needed}, [], None)
 
 
 def expected_work(plan: Plan) -> list[float]:
-    """Return the work of every trial of the whole study, for the time left."""
+    """Return the work of every trial in the study, to estimate the time left."""
     per_cell = (plan.space.racing.num_samples if plan.searches else 0) + plan.space.replicates
     models = [work_of("confirm", cell.context_length) for cell in plan.cells for _ in range(per_cell)]
     return models + [work_of(spec.stage, spec.context_length) for job in plan.baseline_jobs() for spec in job]
 
 
 def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest, console: Console) -> int:
-    """Print the map and the best configurations, write the report, and say whether all went well."""
+    """Print the map and the best configurations, and write the report. Returns the exit status."""
     from study.analysis.load import load_study
     from study.report.files import write_report
     from study.report.terminal import print_summary
@@ -212,7 +214,7 @@ def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest
 
 
 def _log_to_file(store: RecordStore) -> None:
-    """Keep the quiet log beside the records; an object store has no file that grows, so a study there has none."""
+    """Log to study.log beside the records. Object stores cannot append to a file, so a study there has no log."""
     logger = logging.getLogger("study")
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -221,8 +223,8 @@ def _log_to_file(store: RecordStore) -> None:
         handler.close()
     if store.is_local:
         handler = logging.FileHandler(Path(store.root) / "study.log", delay=True)
-        handler.handleError = lambda record: None  # a full disk: the records themselves say so
+        handler.handleError = lambda record: None  # on a full disk, writing the records fails and reports it
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     else:
-        handler = logging.NullHandler()  # without any, warnings would go to the terminal
+        handler = logging.NullHandler()  # without a handler, warnings would go to the terminal
     logger.addHandler(handler)

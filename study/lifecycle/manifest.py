@@ -1,4 +1,4 @@
-"""Write what a study is and what it cost."""
+"""Write a study's manifest: its configuration, its data and its cost."""
 
 import contextlib
 import hashlib
@@ -21,7 +21,7 @@ from study.records.store import RecordStore
 
 
 def describe(plan: Plan, command: str) -> dict:
-    """Return everything that is settled before the first trial."""
+    """Return the entries that are fixed before the first trial."""
     corpus = plan.corpus
     return {
         "study": plan.study,
@@ -56,10 +56,10 @@ def describe(plan: Plan, command: str) -> dict:
 
 
 def describe_split(dataset: Dataset, protocol: str) -> dict:
-    """Return how data was split, and what the audit of it saw.
+    """Return how the data was split, and the result of its audit.
 
-    test: `own`, or `validation` where windows were split at random, as published, and a run is judged on the windows
-    that chose its epoch.
+    `test` is `own`, or `validation` for the published split by window, which measures a run on the same windows that
+    selected its epoch.
     """
     parts = [] if dataset.split is None else dataset.split.part_of_chain
     return {
@@ -80,7 +80,7 @@ def describe_split(dataset: Dataset, protocol: str) -> dict:
 
 
 def describe_variants(plan: Plan) -> list[dict]:
-    """Return which cell each variant of each row is; variants that are one and the same share it."""
+    """Return the cell of each variant of each row; identical variants share one."""
     return [
         {
             "variant": cell.variant,
@@ -97,9 +97,9 @@ def describe_variants(plan: Plan) -> list[dict]:
 
 
 def near_copies(plan: Plan) -> dict:
-    """Count near-copies across the split; remembered in the cache folder, since it reads every vector."""
+    """Count near-copies across the split. The count reads every vector, so it is cached."""
     if plan.dataset.split is None:
-        return {"search": "none: windows were split at random, so that held-out vectors themselves are in training"}
+        return {"search": "none: windows were split at random, so held-out vectors are themselves in training windows"}
     key = hashlib.sha256(plan.corpus.fingerprint.encode() + plan.dataset.split.part_of_chain.tobytes()).hexdigest()[:16]
     path = cache_dir() / f"near-copies-{key}.json"
     try:
@@ -112,7 +112,7 @@ def near_copies(plan: Plan) -> dict:
 
 @contextmanager
 def accounted_run(store: RecordStore, manifest: dict, num_workers: int) -> Iterator[dict]:
-    """Append this run's times and end to the manifest, however it ends. Yields the run's entry."""
+    """Record this run's times and outcome in the manifest, however it ends. Yields the run's entry."""
     run = {"started_at": _now(), "num_workers": num_workers, "ended": "running"}
     manifest["runs"].append(run)
     started, cpu = time.monotonic(), _cpu_seconds()
@@ -133,12 +133,12 @@ def accounted_run(store: RecordStore, manifest: dict, num_workers: int) -> Itera
         manifest["finished_at"] = run["finished_at"]
         manifest["wall_s"] = sum(entry.get("wall_s", 0.0) for entry in manifest["runs"])
         manifest["cpu_s"] = sum(entry.get("driver_cpu_s", 0.0) for entry in manifest["runs"]) + _trial_seconds(store)
-        with contextlib.suppress(OSError) if failing else contextlib.nullcontext():  # the first error is told
+        with contextlib.suppress(OSError) if failing else contextlib.nullcontext():  # report the first error
             store.write_json(MANIFEST, manifest)
 
 
 def _trial_seconds(store: RecordStore) -> float:
-    """Return the wall seconds of all recorded trials, each of one thread; 0 where they cannot be read."""
+    """Return the total wall seconds of the recorded trials, one thread each; 0 if they are unreadable."""
     with contextlib.suppress(InputError):
         return float(store.read("trials", ["wall_s"]).wall_s.sum())
     return 0.0

@@ -1,4 +1,4 @@
-"""Decide whether a study on disk may be resumed as asked: unchanged or extended, never mixed with another."""
+"""Decide whether a study on disk can be resumed: unchanged or extended, never mixed with another configuration."""
 
 import json
 from dataclasses import replace
@@ -14,30 +14,30 @@ from study.plan.plan import Plan
 from study.records.renames import with_current_keys
 from study.space.space import Space
 
-# these change no number of a trial that ends by itself; the fingerprint identifies a corpus, wherever it lies
+# these affect no number of a trial that runs to its end; a corpus is identified by its fingerprint, not its path
 FREE = ("question", "trial_time_limit", "corpus")
 AXES = ("context_length", "num_sequences")
 EXTENDED = ("question", "space", "cells", "infeasible", "splits", "variants", "warnings")  # keys of the manifest
 
 
 def under_recorded_version(found: dict, plan: Plan, carry_over: bool) -> Plan:
-    """Return the plan with the ids of the records, where their trainer's numbers are, or will be, shown to be equal."""
-    if not carry_over and not _is_compared(found):
+    """Return the plan with the recorded trainer version, and so the recorded ids, if the study is carried over."""
+    if not carry_over and not _was_compared(found):
         return plan
     return replace(plan, trainer_version=found["trainer_version"])
 
 
-def is_to_compare(manifest: dict) -> bool:
-    """Return whether another version of the trainer recorded the study, and no comparison with this one is recorded."""
-    return manifest["trainer_version"] != TRAINER_VERSION and not _is_compared(manifest)
+def needs_comparison(manifest: dict) -> bool:
+    """Return whether the study was recorded by another trainer version that was not compared with this one."""
+    return manifest["trainer_version"] != TRAINER_VERSION and not _was_compared(manifest)
 
 
-def _is_compared(found: dict) -> bool:
+def _was_compared(found: dict) -> bool:
     return TRAINER_VERSION in [entry["trainer_version"] for entry in found.get("carried_over", [])]
 
 
 def check_continues(found: dict, plan: Plan, resume: bool) -> None:
-    """Refuse to mix two configurations in one study. Raises: InputError that names the first difference."""
+    """Refuse to mix two configurations in one study. Raises: InputError naming the first difference."""
     name = plan.study
     for key, value in _identity_of_plan(plan).items():
         old = _identity_of_record(found, key)
@@ -45,25 +45,25 @@ def check_continues(found: dict, plan: Plan, resume: bool) -> None:
             place, was, now = _first_difference(key, old, value)
             raise InputError(
                 f"a study must keep one configuration, but {name} exists with {place} = {was}, not {now}. "
-                "Give another name with --study, or remove the old study."
+                "Choose another name with --study, or remove the old study."
             )
     if not resume:
-        raise InputError(f"the study {name} exists already. Add --resume to continue it, or give --study another name.")
+        raise InputError(f"the study {name} already exists. Add --resume, or choose another name with --study.")
     if found["trainer_version"] != plan.trainer_version:
         raise InputError(
-            f"a study must be resumed by a trainer with the same numbers, but {name} was recorded by version "
-            f"{found['trainer_version']} and this one is {plan.trainer_version}. Add --carry-over: it repeats some "
-            "recorded trials, and resumes the study if every number agrees to the bit."
+            f"a study must be resumed by a trainer that gives the same numbers, but {name} was recorded by version "
+            f"{found['trainer_version']} and this is version {plan.trainer_version}. Add --carry-over: it repeats some "
+            "recorded trials and resumes the study if every number matches bit for bit."
         )
     _check_grows(name, recorded_space(found["space"]), plan.space.model_dump(mode="json"))
     _check_queries(found, plan)
 
 
 def recorded_space(content: dict) -> dict:
-    """Return a recorded space as today's version would record it: today's keys, defaults for those it lacks."""
+    """Return a recorded space as this version would record it: with current keys, and defaults for missing ones."""
     content = with_current_keys(content)
     cells = content.get("cells") or {}
-    if cells.get("rows"):  # their axes follow from them
+    if cells.get("rows"):  # the rows determine the axes
         content = content | {"cells": {"rows": cells["rows"]}}
     try:
         return Space(**content).model_dump(mode="json")
@@ -72,7 +72,7 @@ def recorded_space(content: dict) -> dict:
 
 
 def extended(found: dict, plan: Plan, command: str) -> dict:
-    """Return the manifest to go on with: the one found, or one that remembers the old space where more is asked for."""
+    """Return the manifest to resume with: the recorded one, or an extended one with the old space in its history."""
     space = plan.space.model_dump(mode="json")
     if recorded_space(found["space"]) == space:
         return found
@@ -87,26 +87,27 @@ def extended(found: dict, plan: Plan, command: str) -> dict:
 
 
 def searched_since(manifest: dict) -> dict[str, datetime]:
-    """Return when the search of a cell was last opened again, by cell id: a cell confirmed before is searched on.
+    """Return when each reopened search was last reopened, by cell id. A cell confirmed before then is searched further.
 
-    All cells are, where more configurations were asked for; one is, where a search trial's record was damaged.
+    Asking for more configurations reopens every cell; the loss of a search trial reopens its cell.
     """
     grown = _last_growth(manifest)
-    opened = {} if grown is None else dict.fromkeys(manifest["cells"], grown)
+    reopened = {} if grown is None else dict.fromkeys(manifest["cells"], grown)
     for cell_id, when in manifest.get("reopened", {}).items():
-        opened[cell_id] = max(datetime.fromisoformat(when), opened.get(cell_id, datetime.fromisoformat(when)))
-    return opened
+        moment = datetime.fromisoformat(when)
+        reopened[cell_id] = max(moment, reopened.get(cell_id, moment))
+    return reopened
 
 
 def reopen(manifest: dict, cell_ids: set[str]) -> None:
-    """Note that the search of some cells goes on, though they may be confirmed."""
+    """Record that the search of some cells is reopened, even if they are confirmed."""
     if cell_ids:
         now = datetime.now(UTC).isoformat()
         manifest["reopened"] = manifest.get("reopened", {}) | dict.fromkeys(sorted(cell_ids), now)
 
 
 def _last_growth(manifest: dict) -> datetime | None:
-    """Return when the number of configurations a cell last grew."""
+    """Return when the number of configurations per cell was last raised, or None."""
     history = manifest.get("history", [])
     spaces = [recorded_space(entry["space"]) for entry in history] + [recorded_space(manifest["space"])]
     for entry, old, new in reversed(list(zip(history, spaces, spaces[1:], strict=False))):
@@ -116,9 +117,9 @@ def _last_growth(manifest: dict) -> datetime | None:
 
 
 def _identity_of_plan(plan: Plan) -> dict[str, Any]:
-    """Return what must not change while a study goes on, by its key in the manifest."""
+    """Return the values that a resumed study must keep, by manifest key."""
     return {
-        "space": _fixed_part(plan.space.model_dump(mode="json")),
+        "space": _identity_of_space(plan.space.model_dump(mode="json")),
         "corpus.fingerprint": plan.corpus.fingerprint,
         "device": plan.device,
         "precision": plan.precision,
@@ -127,12 +128,12 @@ def _identity_of_plan(plan: Plan) -> dict[str, Any]:
 
 def _identity_of_record(found: dict, key: str) -> Any:
     if key == "space":
-        return _fixed_part(recorded_space(found.get("space") or {}))
+        return _identity_of_space(recorded_space(found.get("space") or {}))
     return _look_up(found, key)
 
 
-def _fixed_part(space: dict) -> dict:
-    """Return a space without what may grow and what changes no number."""
+def _identity_of_space(space: dict) -> dict:
+    """Return a space without the keys that may grow or that affect no number."""
     cells = dict(space.get("cells") or {})
     racing = {key: value for key, value in (space.get("racing") or {}).items() if key != "num_samples"}
     fixed = {key: value for key, value in space.items() if key not in (*FREE, "replicates")}
@@ -142,24 +143,24 @@ def _fixed_part(space: dict) -> dict:
 
 
 def _check_grows(name: str, old: dict, new: dict) -> None:
-    """Refuse to take away from a study. Raises: InputError."""
+    """Refuse to reduce a study. Raises: InputError."""
     for axis in AXES:
         if lost := sorted(set(old["cells"][axis]) - set(new["cells"][axis])):
             raise InputError(
-                f"a study can be extended and never reduced, but {name} has cells.{axis} = {lost[0]}, which is left "
-                "out now. Repeat the --set of its last extension, or give --study another name."
+                f"a study can be extended and never reduced, but {name} has cells.{axis} = {lost[0]}, which this run "
+                "leaves out. Repeat the --set of its last extension, or choose another name with --study."
             )
     for key in ("replicates", "racing.num_samples"):
         was, now = _look_up(old, key), _look_up(new, key)
         if now < was:
             raise InputError(
                 f"a study can be extended and never reduced, but {name} has {key} = {was}, not {now}. Repeat the --set "
-                "of its last extension, or give --study another name."
+                "of its last extension, or choose another name with --study."
             )
 
 
 def _check_queries(found: dict, plan: Plan) -> None:
-    """Refuse an extension that would judge new trials on other queries than the recorded ones. Raises: InputError."""
+    """Refuse an extension that would change the queries: its trials would not be comparable. Raises: InputError."""
     old = {split["fingerprint"]: split["max_context"] for split in found.get("splits") or [found["split"]]}
     new = {dataset.fingerprint: dataset.config.max_context for _, dataset in plan.datasets}
     if set(old) <= set(new):
@@ -167,18 +168,19 @@ def _check_queries(found: dict, plan: Plan) -> None:
     was, now = max(old.values()), max(new.values())
     if was != now:
         raise InputError(
-            f"a study must keep its longest context, since only targets with so many vectors before them are queries, "
-            f"but {plan.study} has C_max = {was}, not {now}. Give --study another name: its trials are not comparable."
+            f"a study must keep its longest context, because every query needs that many vectors before it, but "
+            f"{plan.study} has C_max = {was}, not {now}. Choose another name with --study: the trials of the two are "
+            "not comparable."
         )
     raise InputError(
         f"a study must keep its split and queries, but {plan.study} exists with split.fingerprint = {next(iter(old))}, "
-        f"not {next(iter(new))}. Give another name with --study, or remove the old study."
+        f"not {next(iter(new))}. Choose another name with --study, or remove the old study."
     )
 
 
 def _look_up(content: Any, key: str) -> Any:
-    for part in key.split("."):
-        content = content.get(part) if isinstance(content, dict) else None
+    for name in key.split("."):
+        content = content.get(name) if isinstance(content, dict) else None
     return content
 
 

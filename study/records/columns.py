@@ -1,4 +1,4 @@
-"""The columns of the record files. The column dictionary in docs/records.md is checked against this file."""
+"""The columns of the record files. study.report.dictionary gives the meaning of each."""
 
 import re
 
@@ -103,21 +103,21 @@ RANKS = pa.schema(
     ]
 )
 
-# what makes a file a record of a table: columns of the first version that every later one has
+# columns without which a file is not a record: those of the first version that every later one keeps
 ESSENTIAL = {
     "trials": {"study", "trial_id", "stage", "cell_id", "context_length", "status", "config"},
     "curves": {"trial_id", "eval_index", "step", "val_hit_at_5"},
     "ranks": {"trial_id", "split", "query_id", "rank", "num_ties"},
 }
 TABLES = {"trials": TRIALS, "curves": CURVES, "ranks": RANKS}
-# ids of trials and cells, names of variants, rows and models: they become parts of labels and of file names
+# ids of trials and cells, names of variants, rows and models: they are used in labels and file names
 PLAIN = re.compile(r"\w[\w .+=%-]*")
 STAGES = ("search", "confirm", "baseline")
 STATUSES = ("completed", "pruned", "diverged", "failed", "timeout", "infeasible")
 
 
 def plain_name(text: str) -> str:
-    """Return a name as it stands. Raises: ValueError unless it is plain: it becomes a part of ids and file names."""
+    """Return a name unchanged. Raises: ValueError unless it can be used in ids and file names."""
     if not PLAIN.fullmatch(text):
-        raise ValueError(f"a name must be letters, digits, blanks and . _ + = % -, but got {text[:40]!r}")
+        raise ValueError(f"a name must be letters, digits, spaces and . _ + = % -, but got {text[:40]!r}")
     return text

@@ -1,4 +1,4 @@
-"""Hold a study, so that two drivers never write it: a lock on a folder, a lease on an object store."""
+"""Lock a study, so that two drivers never write to it: a file lock in a folder, a lease on an object store."""
 
 import contextlib
 import fcntl
@@ -20,20 +20,20 @@ from study.host.signals import handled
 from study.records.store import RecordStore
 
 RENEW_S = 15.0
-STALE_RENEWALS = 4  # a lease that was not renewed for so many periods belongs to a driver that is dead or cut off
+RENEWALS_TO_EXPIRY = 4  # a lease expires after this many periods without renewal: its driver is dead or cut off
 LEASES = "drivers"
 log = logging.getLogger("study")
 
 
 @contextlib.contextmanager
 def locked(store: RecordStore, renew_s: float = RENEW_S) -> Iterator[None]:
-    """Hold a study. Raises: InputError where another driver holds it, or took it over meanwhile."""
+    """Lock a study. Raises: InputError if another driver holds it, or takes it over."""
     if store.is_local:
         with _flock(Path(store.root)):
             yield
         return
     lease = Lease(store, renew_s)
-    lease.take()
+    lease.acquire()
     try:
         with _interruptible():
             yield
@@ -42,11 +42,11 @@ def locked(store: RecordStore, renew_s: float = RENEW_S) -> Iterator[None]:
             raise InputError(lease.lost) from None
         raise
     finally:
-        lease.give_back()
+        lease.release()
 
 
 def _interruptible() -> contextlib.AbstractContextManager[None]:
-    """Have SIGINT raise KeyboardInterrupt, as a lost lease needs it: a shell has jobs in the background ignore it."""
+    """Let SIGINT stop a driver that loses its lease, even in a background job, where shells ignore SIGINT."""
     is_ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     return handled({signal.SIGINT: signal.default_int_handler} if is_ignored else {})
 
@@ -60,8 +60,8 @@ def _flock(folder: Path) -> Iterator[None]:
     except OSError as error:
         os.close(handle)
         raise InputError(
-            f"a study must have one driver, but another process is running {folder.name}. Wait for it, or give --study "
-            "another name."
+            f"a study must have one driver, but another process is running {folder.name}. Wait until it ends, or "
+            "choose another name with --study."
         ) from error
     try:
         yield
@@ -70,33 +70,33 @@ def _flock(folder: Path) -> Iterator[None]:
 
 
 class Lease:
-    """An object `drivers/<token>.json` that a thread writes anew while the driver lives.
+    """An object `drivers/<token>.json` that a thread rewrites while the driver is alive.
 
-    A driver writes its own object first and lists all of them then. A listing shows every object written before it (S3
-    is strongly consistent), so of two drivers at least one sees the other, and who sees a fresh one gives up: never
-    do both go on. Two that begin in the same moment may both give up. Ages are differences of the store's own times,
-    so no two clocks are compared. lost: why this driver must stop.
+    A driver writes its own object, then lists all of them. The listing contains every object written before it (S3 is
+    strongly consistent), so of two drivers at least one sees the other. A driver that sees a lease that has not expired
+    gives up, so both never continue; two that start at the same moment may both give up. Ages are differences between
+    the store's own times, so no two clocks are compared. lost: why this driver must stop, or None.
     """
 
     def __init__(self, store: RecordStore, renew_s: float):
         self._store, self._renew_s = store, renew_s
         self._name = f"{LEASES}/{uuid.uuid4().hex[:12]}.json"
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, daemon=True)
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._keep_renewing, daemon=True)
         self.lost: str | None = None
 
     @property
-    def _stale_s(self) -> float:
-        return STALE_RENEWALS * self._renew_s
+    def _expiry_s(self) -> float:
+        return RENEWALS_TO_EXPIRY * self._renew_s
 
-    def take(self) -> None:
-        """Take the study, removing leases of dead drivers. Raises: InputError that says who holds it."""
+    def acquire(self) -> None:
+        """Acquire the study and delete expired leases. Raises: InputError naming the driver that holds it."""
         self._write()
         try:
             times = self._times()
             ages = {name: times[self._name] - at for name, at in times.items() if name != self._name}
-            if fresh := {name: age for name, age in ages.items() if age < self._stale_s}:
-                raise InputError(self._held(*min(fresh.items(), key=lambda item: item[1])))
+            if valid := {name: age for name, age in ages.items() if age < self._expiry_s}:
+                raise InputError(self._held(*min(valid.items(), key=lambda item: item[1])))
             for name in ages:
                 self._store.delete(name)
         except BaseException:
@@ -104,40 +104,40 @@ class Lease:
             raise
         self._thread.start()
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Stop renewing and remove the lease."""
-        self._over.set()
+        self._released.set()
         self._thread.join()
-        with contextlib.suppress(OSError):  # the next driver finds it stale
+        with contextlib.suppress(OSError):  # it will expire
             self._store.delete(self._name)
 
-    def _keep(self) -> None:
-        """Renew until the end; stop the driver where its lease is gone, or could not be renewed for too long."""
+    def _keep_renewing(self) -> None:
+        """Renew until released; stop the driver if its lease is gone or was not renewed for too long."""
         renewed = time.monotonic()
-        while not self._over.wait(self._renew_s):
+        while not self._released.wait(self._renew_s):
             try:
                 if self._is_late(renewed):
-                    return self._stop("its lease could not be renewed, so that another may take it over")
+                    return self._stop("could not renew its lease, so another driver may take over")
                 if not self._store.exists(self._name):
-                    return self._stop("another driver took it over")
+                    return self._stop("lost its lease to another driver")
                 begun = time.monotonic()
                 self._write()
-                if self._is_late(renewed):  # it stood still before the write: it may have made anew what was removed
-                    return self._stop("its lease was renewed too late, so that another may have taken it over")
+                if self._is_late(renewed):  # stalled before the write, which may have recreated a deleted lease
+                    return self._stop("renewed its lease too late, so another driver may have taken over")
                 renewed = begun
-            except Exception as error:  # whatever it is, the lease must be tried again
+            except Exception as error:  # whatever the error, try again
                 log.warning("the lease could not be renewed: %s", error)
 
     def _is_late(self, renewed: float) -> bool:
-        """Return whether the last renewal lies so far back that another driver may find the lease stale."""
-        return time.monotonic() - renewed > self._stale_s - self._renew_s
+        """Return whether the last renewal was so long ago that another driver may see the lease as expired."""
+        return time.monotonic() - renewed > self._expiry_s - self._renew_s
 
     def _stop(self, reason: str) -> None:
         self.lost = (
-            f"a study must have one driver, but of {self._study}, {reason}. This one stops; nothing that was recorded "
-            "is lost. Continue with --resume when no other runs."
+            f"a study must have one driver, but this driver of {self._study} {reason}. It stops; nothing recorded is "
+            "lost. Run it again with --resume when no other driver is running."
         )
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # as Ctrl-C: it also ends a wait
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # like Ctrl-C, this also interrupts a wait
 
     @property
     def _study(self) -> str:
@@ -147,7 +147,7 @@ class Lease:
         self._store.write_json(self._name, {"host": socket.gethostname(), "pid": os.getpid(), "renew_s": self._renew_s})
 
     def _times(self) -> dict[str, float]:
-        """Return when each lease was written last, by the store's clock."""
+        """Return when each lease was last written, by the store's clock."""
         selector = pafs.FileSelector(self._store.path(LEASES), allow_not_found=True)
         infos = [info for info in self._store.filesystem.get_file_info(selector) if info.is_file]
         return {f"{LEASES}/{info.base_name}": info.mtime_ns / 1e9 for info in infos}
@@ -156,9 +156,10 @@ class Lease:
         try:
             holder = json.loads(self._store.read_bytes(name))
             who = f"process {holder['pid']} on {holder['host']}"
-        except (OSError, ValueError, KeyError, TypeError):  # it ended in this moment
+        except (OSError, ValueError, KeyError, TypeError):  # it has just ended
             who = "another process"
         return (
-            f"a study must have one driver, but {who} is running {self._study}, seen {max(0.0, age):.0f} s ago. Wait "
-            f"for it, or give --study another name; if it was killed, try again in {self._stale_s - age:.0f} s."
+            f"a study must have one driver, but {who} is running {self._study}, last seen {max(0.0, age):.0f} s ago. "
+            "Wait until it ends, or choose another name with --study; "
+            f"if it was killed, try again in {self._expiry_s - age:.0f} s."
         )

@@ -1,4 +1,4 @@
-"""Read a study's manifest.json into typed objects: the one description that every reader of it uses."""
+"""Read a study's manifest.json into typed objects. Every reader of a manifest uses this schema."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -19,9 +19,9 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 def _moment(text: str) -> str:
-    """Return a time as it stands. Raises: ValueError unless it is ISO 8601 with its zone."""
+    """Return a time unchanged. Raises: ValueError unless it is ISO 8601 with a time zone."""
     if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError(f"a time must have its zone, but got {text!r}")
+        raise ValueError(f"a time must have a time zone, but got {text!r}")
     return text
 
 
@@ -30,7 +30,7 @@ Moment = Annotated[str, AfterValidator(_moment)]
 
 
 class Recorded(BaseModel):
-    """A section of a manifest. Unknown keys are ignored: a later version may write more."""
+    """A section of a manifest. Unknown keys are ignored: a later version may add some."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
@@ -49,7 +49,7 @@ class RecordedRacing(Recorded):
 
 
 class RecordedDomain(Recorded):
-    """Where one searched value was drawn: an interval, or choices."""
+    """The domain of one searched value: an interval, or choices."""
 
     low: float | None = None
     high: float | None = None
@@ -60,7 +60,7 @@ class RecordedDomain(Recorded):
     def _not_empty(self) -> Self:
         interval = self.low is not None and self.high is not None
         if not self.choices and not (interval and self.low < self.high and (not self.log or self.low > 0)):
-            raise ValueError("a domain must have `choices`, or `low` below `high`, above 0 where it is logarithmic")
+            raise ValueError("a domain must have `choices`, or `low` below `high` (above 0 if `log` is set)")
         return self
 
 
@@ -70,7 +70,7 @@ class RecordedCompare(Recorded):
 
 
 class RecordedSpace(Recorded):
-    """The search space as it was run; study.space checks what a space file itself must contain."""
+    """The search space as it was run. study.space validates space files themselves."""
 
     replicates: Size
     cells: RecordedCells
@@ -82,7 +82,7 @@ class RecordedSpace(Recorded):
     @model_validator(mode="before")
     @classmethod
     def _current(cls, content: Any) -> Any:
-        """Read the keys of older studies; no search was recorded as null once."""
+        """Accept the keys of older studies, and the null that older versions recorded for a study without a search."""
         if not isinstance(content, dict):
             return content
         content = with_current_keys(content)
@@ -131,7 +131,7 @@ class RecordedHardware(Recorded):
 
 
 class RecordedVariant(Recorded):
-    """Which cell a variant of a row is; equal ones share a cell."""
+    """The cell of a variant of a row; identical variants share one."""
 
     variant: Name | None
     row: Name | None
@@ -152,7 +152,7 @@ class FormerRacing(Recorded):
 
 
 class Former(Recorded):
-    """A space that the study had before it was extended."""
+    """The space of a study before an extension."""
 
     until: Moment
     space: FormerRacing
@@ -167,7 +167,7 @@ class RecordedRun(Recorded):
 
 
 class CarriedOver(Recorded):
-    """A trainer's version whose numbers were compared with this study's and found equal (lifecycle/carry_over.py)."""
+    """A trainer version that reproduced the recorded numbers of this study (lifecycle/carry_over.py)."""
 
     trainer_version: str
     at: Moment
@@ -175,7 +175,7 @@ class CarriedOver(Recorded):
 
 
 class Manifest(Recorded):
-    """What a study is and what it cost. Keys with a default are those that an older or made study may lack."""
+    """A study's configuration, data and cost. Older studies and test studies may lack the keys that have a default."""
 
     study: str
     question: str
@@ -206,23 +206,23 @@ class Manifest(Recorded):
     def of(cls, content: Any, where: str) -> Self:
         """Check the content of a manifest.json. Raises: InputError naming the first key that is missing or wrong."""
         if not isinstance(content, dict):
-            raise InputError(f"a study's {MANIFEST} must be an object, but {where} holds {str(content)[:40]!r}.")
+            raise InputError(f"a study's {MANIFEST} must be an object, but {where} contains {str(content)[:40]!r}.")
         try:
             return cls.model_validate(content)
         except (ValidationError, RecursionError) as error:
             problem = (
-                explain(error, cls, where) if isinstance(error, ValidationError) else f"{where} is nested too deep"
+                explain(error, cls, where) if isinstance(error, ValidationError) else f"{where} is nested too deeply"
             )
             raise InputError(f"{problem}. Restore the file, or run the study again under another name.") from None
 
     @property
     def all_splits(self) -> list[RecordedSplit]:
-        """Every split of the study; one, but for a study of variants."""
+        """All splits of the study: one, unless it has variants."""
         return self.splits or [self.split]
 
     @property
     def is_running(self) -> bool:
-        """Whether the last run has not ended, as far as it could record that."""
+        """Whether the last run is recorded as running: it is still going, or it was killed."""
         return bool(self.runs) and self.runs[-1].ended == "running"
 
 
@@ -238,7 +238,7 @@ class DatedRun(RecordedRun):
 
 
 class ResumableManifest(Manifest):
-    """What a run that resumes a study needs beyond what a report reads."""
+    """A manifest with all keys that resuming needs; a report needs fewer."""
 
     command: str
     splits: list[AuditedSplit] = Field(min_length=1)

@@ -1,4 +1,4 @@
-"""Names that older studies and space files use for what has another name now: they are read for ever."""
+"""Translate names of older studies and space files to current ones, so that old files stay readable."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ STATUSES = {"raced_out": "pruned"}
 
 
 def with_current_keys(space: dict[str, Any]) -> dict[str, Any]:
-    """Return a space, or a change to one, with today's names. A name that stands there already wins."""
+    """Return a space, or a change to one, with current keys. Where both names are present, the current one wins."""
     for (*path, old), new in SPACE_KEYS.items():
         space = _renamed(space, path, old, new)
     return space
@@ -31,5 +31,5 @@ def _renamed(content: Any, path: list[str], old: str, new: str) -> Any:
 
 
 def with_current_statuses(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return trials with today's names of their statuses."""
+    """Return trials with current status names."""
     return trials.assign(status=trials.status.replace(STATUSES)) if "status" in trials else trials

@@ -1,4 +1,4 @@
-"""Find records that are damaged, foreign or incomplete, and set them aside, so that their trials run again."""
+"""Quarantine records that are damaged, foreign or incomplete, so that their trials run again."""
 
 import contextlib
 import re
@@ -15,57 +15,58 @@ from study.records.columns import ESSENTIAL, TABLES
 from study.records.store import RecordStore
 
 ASIDE = "set_aside"
-LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}")  # what a killed writer leaves: see RecordStore.write_bytes
+LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}")  # temporary files of killed writers: see RecordStore.write_bytes
 TRIAL_ID = re.compile(r"[0-9a-f]{16}")  # see study.plan.trial_spec
 MEASURED = ("completed", "pruned")
 FindLost = Callable[[set[str]], dict[str, list[str]]]
 
 
 def set_aside(store: RecordStore, find_lost: FindLost = lambda lost: {}) -> tuple[list[str], set[str]]:
-    """Move what is no sound record to `set_aside/`. Call it under the study's lock.
+    """Quarantine unusable records in `set_aside/`. Call it under the study's lock.
 
-    find_lost: returns, of trials without a readable row, the cells that searched them, and what was searched there
-    after them (study.search.replay). Returns a sentence for each, and the cells that are to be searched on: a search
-    suggests and races by what came before, so that the trials after a lost one run again too, to the same bits.
+    find_lost: takes the ids of trials without a readable row; returns the cells that searched them, each with the
+    trials it searched afterwards (study.search.replay). Returns a message for each quarantined file or trial, and the
+    cells whose search must be reopened: suggestions and pruning depend on earlier trials, so the trials after a lost
+    one run again too, with the same numbers to the bit.
     """
     _remove_leftovers(store)
-    said = []
-    if not all(_is_whole(store, table) for table in TABLES):
+    messages = []
+    if not all(_is_sound(store, table) for table in TABLES):
         for table in TABLES:
-            said += _set_bad_parts_aside(store, table)
+            messages += _quarantine_bad_files(store, table)
     trials = store.read("trials", ["trial_id", "stage", "status", "cell_id", "started_at"])
-    why = {trial_id: f"lacks its {table}" for trial_id, table in _incomplete(store, trials).items()}
+    why = {trial_id: f"has no {table}" for trial_id, table in _incomplete(store, trials).items()}
     lost = trials[trials.trial_id.isin(why) & (trials.stage == "search")]
-    said += _move(store, why | _late(_searched_after(trials, set(why))))
-    gone = _gone(store)
-    found = find_lost(gone) if gone else {}
-    said += _move(store, _late([trial_id for later in found.values() for trial_id in later]))
-    return said, {*lost.cell_id, *found}
+    messages += _move(store, why | _late(_searched_after(trials, set(why))))
+    still_lost = _still_lost(store)
+    found = find_lost(still_lost) if still_lost else {}
+    messages += _move(store, _late([trial_id for later in found.values() for trial_id in later]))
+    return messages, {*lost.cell_id, *found}
 
 
 def _late(trial_ids: list[str]) -> dict[str, str]:
-    return dict.fromkeys(trial_ids, "was searched after one that runs again")
+    return dict.fromkeys(trial_ids, "was searched after a trial that runs again")
 
 
 def _move(store: RecordStore, why: dict[str, str]) -> list[str]:
-    """Move trials, and return a sentence for each."""
+    """Quarantine trials; return a message for each."""
     for trial_id in why:
         store.move_trial(trial_id, ASIDE)
     return [
-        f"trial {trial_id} {reason}: its records were moved to {ASIDE}/, it runs again"
+        f"trial {trial_id} {reason}; its records were moved to {ASIDE}/ and it runs again"
         for trial_id, reason in why.items()
     ]
 
 
-def _gone(store: RecordStore) -> set[str]:
-    """Return the trials whose row is in `set_aside/` and that have not run again, also of a run that was killed."""
+def _still_lost(store: RecordStore) -> set[str]:
+    """Return the quarantined trials that have not run again yet, including those of earlier runs that were killed."""
     aside = {name.partition(".")[0] for name in store.files(f"{ASIDE}/trials")}
     recorded = {name.removesuffix(".parquet") for name in store.files("trials")}
     return {name for name in aside - recorded if TRIAL_ID.fullmatch(name)}
 
 
 def _searched_after(trials: pd.DataFrame, lost: set[str]) -> list[str]:
-    """Return the search trials that began in a lost one's cell after it."""
+    """Return the search trials that started after a lost one in the same cell."""
     search = [row for row in trials.itertuples() if row.stage == "search"]
     first: dict[str, datetime] = {}
     for row in search:
@@ -75,8 +76,8 @@ def _searched_after(trials: pd.DataFrame, lost: set[str]) -> list[str]:
     return [row.trial_id for row in kept if row.started_at > first[row.cell_id]]
 
 
-def _is_whole(store: RecordStore, table: str) -> bool:
-    """Return whether every file of a table is the part of the trial that it is named after."""
+def _is_sound(store: RecordStore, table: str) -> bool:
+    """Return whether every file of a table is readable and belongs to the trial in its name."""
     try:
         ids = set(store.read(table, ["trial_id"]).trial_id)
     except InputError:
@@ -90,17 +91,17 @@ def _opens(store: RecordStore, table: str) -> bool:
     return False
 
 
-def _set_bad_parts_aside(store: RecordStore, table: str) -> list[str]:
-    said = []
+def _quarantine_bad_files(store: RecordStore, table: str) -> list[str]:
+    messages = []
     for name in store.files(table):
-        if problem := part_problem(store, table, name):
+        if problem := file_problem(store, table, name):
             store.move(f"{table}/{name}", ASIDE)
-            said.append(f"{table}/{name} is no record of this study ({problem}): moved to {ASIDE}/")
-    return said
+            messages.append(f"{table}/{name} is not a record of this study ({problem}); moved to {ASIDE}/")
+    return messages
 
 
-def part_problem(store: RecordStore, table: str, name: str) -> str | None:
-    """Return what is wrong with a file of a table, or None."""
+def file_problem(store: RecordStore, table: str, name: str) -> str | None:
+    """Return the problem with a file of a table, or None."""
     trial_id = name.removesuffix(".parquet")
     if trial_id == name:
         return "its name does not end in .parquet"
@@ -114,22 +115,22 @@ def part_problem(store: RecordStore, table: str, name: str) -> str | None:
         ids = set(found["trial_id"].to_pylist())
     except (pa.ArrowException, OSError, ValueError) as error:
         return " ".join(str(error).split())[:120]
-    return None if ids == {trial_id} else "it is of another trial than its name says"
+    return None if ids == {trial_id} else "its trial_id is not the one in its name"
 
 
 def _incomplete(store: RecordStore, trials: pd.DataFrame) -> dict[str, str]:
-    """Return the measured trials whose ranks or curve are gone, with what is lacking."""
+    """Return the measured trials without ranks or without a curve, with the name of the missing table."""
     measured = trials[trials.status.isin(MEASURED)]
-    return _lacking(measured, store, "ranks") | _lacking(measured[measured.stage != "baseline"], store, "curves")
+    return _without(measured, store, "ranks") | _without(measured[measured.stage != "baseline"], store, "curves")
 
 
-def _lacking(trials: pd.DataFrame, store: RecordStore, table: str) -> dict[str, str]:
-    there = {name.removesuffix(".parquet") for name in store.files(table)}
-    return {trial_id: table for trial_id in trials.trial_id if trial_id not in there}
+def _without(trials: pd.DataFrame, store: RecordStore, table: str) -> dict[str, str]:
+    recorded = {name.removesuffix(".parquet") for name in store.files(table)}
+    return {trial_id: table for trial_id in trials.trial_id if trial_id not in recorded}
 
 
 def _remove_leftovers(store: RecordStore) -> None:
-    """Remove what a writer that was killed in the middle left beside the records; nothing ever reads it."""
+    """Delete the temporary files of killed writers; nothing reads them."""
     if store.is_local:
         for table in TABLES:
             for path in Path(store.path(table)).glob(".*"):

@@ -1,4 +1,4 @@
-"""Write and read the records of a study: one atomic Parquet file a trial and table, in a folder or an object store."""
+"""Write and read the records of a study: one Parquet file per trial and table, in a folder or an object store."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ from study.records.renames import with_current_statuses
 
 
 def join(out: str, study: str) -> str:
-    """Return the location of a study under a folder or URI; a URI's options stay at its end."""
+    """Return the location of a study in a folder or under a URI; a URI keeps its options at its end."""
     if "://" not in out:
         return str(_resolved(out) / study)
     path, mark, options = out.partition("?")
@@ -31,11 +31,11 @@ def join(out: str, study: str) -> str:
 
 
 def _resolved(path: str) -> Path:
-    """Return an absolute path. Raises: InputError for what no path can be."""
+    """Return an absolute path. Raises: InputError for an invalid one."""
     try:
         return Path(path).resolve()
     except (ValueError, RuntimeError) as error:
-        raise InputError(f"a folder must have a name that a file system takes, but {path!r}: {error}.") from error
+        raise InputError(f"a folder must have a valid path, but got {path!r}: {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,14 @@ class RecordStore:
 
     @classmethod
     def at(cls, location: str | Path) -> "RecordStore":
-        """Open a folder or URI; nothing is created yet."""
+        """Open a folder or URI. Creates nothing."""
         text = str(location)
         if "://" in text:
             try:
                 filesystem, root = pafs.FileSystem.from_uri(text)
             except (ValueError, OSError) as error:
-                raise InputError(
-                    without_secrets(f"a location must be a folder or a URI such as s3://bucket/x, but {text}: {error}")
-                ) from None
+                problem = f"a location must be a folder or a URI such as s3://bucket/x, but got {text}: {error}"
+                raise InputError(without_secrets(problem)) from None
             return cls(filesystem, root.rstrip("/"))
         return cls(pafs.LocalFileSystem(), str(_resolved(text)))
 
@@ -64,7 +63,7 @@ class RecordStore:
         return isinstance(self.filesystem, pafs.LocalFileSystem)
 
     def path(self, name: str) -> str:
-        """Return where a file of the study stands. Raises: InputError for a name that leaves the study's folder."""
+        """Return the path of a file of the study. Raises: InputError for a name that leaves the study's folder."""
         if ".." in name.split("/") or "\0" in name:
             raise InputError(f"a file of a study must stay in its folder, but got the name {name!r} in {self.root}.")
         return f"{self.root}/{name}"
@@ -73,13 +72,13 @@ class RecordStore:
         return self.filesystem.get_file_info(self.path(name)).type != pafs.FileType.NotFound
 
     def write_bytes(self, name: str, data: bytes) -> None:
-        """Write a file that appears whole or not at all: renamed into place, or one PUT on an object store."""
+        """Write a file atomically: renamed into place, or in one PUT on an object store."""
         target = self.path(name)
         folder, _, base = target.rpartition("/")
         self.filesystem.create_dir(folder, recursive=True)
         if not self.is_local:
-            # a signal must not come between the opening and the writing, which would leave an empty object: it is
-            # raised in the main thread, which waits here for the end of the write in any case
+            # a signal between opening and writing would leave an empty object; Python handles signals in the main
+            # thread, so the write runs in another one, and the main thread waits for its end even when interrupted
             with ThreadPoolExecutor(1) as writer:
                 return writer.submit(self._put, target, data).result()
         staging = Path(folder) / f".{base}.{uuid.uuid4().hex[:8]}"
@@ -98,12 +97,12 @@ class RecordStore:
             return stream.read()
 
     def delete(self, name: str) -> None:
-        """Delete one file; no error where it is gone already."""
+        """Delete one file, if it exists."""
         with contextlib.suppress(FileNotFoundError):
             self.filesystem.delete_file(self.path(name))
 
     def is_empty(self) -> bool:
-        """Return whether nothing but a driver's hold is in the study's folder."""
+        """Return whether the study's folder contains nothing but a lock or leases."""
         selector = pafs.FileSelector(self.root, allow_not_found=True)
         return {info.base_name for info in self.filesystem.get_file_info(selector)} <= {".lock", "drivers"}
 
@@ -122,7 +121,7 @@ class RecordStore:
             raise InputError(f"a study must have a readable {name}, but {self.path(name)} is not: {error}") from error
 
     def write_record(self, table: str, trial_id: str, rows: list[dict] | dict[str, object]) -> None:
-        """Write a trial's rows of one table as one file; columns that `rows` lacks become null."""
+        """Write a trial's rows of one table as one file; missing columns become null."""
         schema = TABLES[table]
         arrow = pa.Table.from_pylist(rows, schema=schema) if isinstance(rows, list) else pa.table(rows, schema=schema)
         buffer = io.BytesIO()
@@ -130,7 +129,7 @@ class RecordStore:
         self.write_bytes(f"{table}/{trial_id}.parquet", buffer.getvalue())
 
     def write_trial(self, row: dict, curve: list[dict], ranks: dict[str, object] | None) -> None:
-        """Record a trial: curve and ranks first, the trial's row last. With its row, and only then, it counts."""
+        """Record a trial: curve and ranks first, its row last. A trial counts only once its row is written."""
         if curve:
             self.write_record("curves", row["trial_id"], curve)
         if ranks is not None:
@@ -138,32 +137,32 @@ class RecordStore:
         self.write_record("trials", row["trial_id"], [row])
 
     def files(self, table: str) -> list[str]:
-        """Return the names of the files in a table's folder, but for those that Parquet readers pass over."""
+        """Return the names of the files in a table's folder, except those that Parquet readers skip."""
         selector = pafs.FileSelector(self.path(table), allow_not_found=True)
         names = (info.base_name for info in self.filesystem.get_file_info(selector))
         return sorted(name for name in names if not name.startswith((".", "_")))
 
     def move(self, name: str, folder: str) -> str:
-        """Move a file to another folder of the study, beside any that is there already; return its new name."""
+        """Move a file to another folder of the study without overwriting any; return its new name."""
         moved = number_free(f"{folder}/{name}", self.exists)
         self.filesystem.create_dir(self.path(moved).rpartition("/")[0], recursive=True)
         self.filesystem.move(self.path(name), self.path(moved))
         return moved
 
     def move_trial(self, trial_id: str, folder: str) -> None:
-        """Move all records of a trial, the trial's row first: with its row, and only then, it counts."""
+        """Move all records of a trial, its row first: without its row, a trial does not count."""
         for table in ("trials", "ranks", "curves"):
             name = f"{table}/{trial_id}.parquet"
             if self.exists(name):
                 self.move(name, folder)
 
     def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
-        """Read one table; an empty frame with its columns where nothing is recorded yet.
+        """Read one table; it is empty, with its columns, if nothing is recorded yet.
 
-        Records of every earlier version are read: a column that a record lacks is null there (`missing_columns` counts
-        them), a column that this version does not know is left out, and an old name of a status becomes today's.
+        Records of every earlier version are readable: missing columns are null (`missing_columns` counts them), unknown
+        columns are dropped, and old status names become current ones.
 
-        Raises: InputError where a file is damaged or foreign.
+        Raises: InputError if a file is damaged or foreign.
         """
         schema = TABLES[table]
         if not self.exists(table):
@@ -179,7 +178,7 @@ class RecordStore:
         return frame[columns] if columns else frame
 
     def read_trial(self, table: str, trial_id: str) -> pd.DataFrame:
-        """Read one trial's rows of a table. Raises: InputError where its file is missing or damaged."""
+        """Read one trial's rows of a table. Raises: InputError if its file is missing or damaged."""
         path = self.path(f"{table}/{trial_id}.parquet")
         try:
             return pq.read_table(path, filesystem=self.filesystem, page_checksum_verification=True).to_pandas()
@@ -187,7 +186,7 @@ class RecordStore:
             raise InputError(self._damaged(table, str(error))) from error
 
     def missing_columns(self, table: str) -> dict[str, int]:
-        """Return the columns of today's schema that older records lack, with the number of files without them."""
+        """Return the columns that older records lack, with the number of files without each."""
         if not self.exists(table):
             return {}
         files = [set(file.physical_schema.names) for file in self._dataset(table).fragments]
@@ -203,11 +202,11 @@ class RecordStore:
         reason = " ".join(problem.split())
         return (
             f"the records must be Parquet files of this tool, but one in {self.path(table)} is not: {reason} "
-            "Run the study again with --resume: it sets that file aside and runs its trial again."
+            "Run the study again with --resume: it moves that file to set_aside/ and repeats its trial."
         )
 
 
 def number_free(name: str, taken: Callable[[str], bool]) -> str:
-    """Return the name, or the first of name.1, name.2, … that is not taken."""
+    """Return the name, or the first of name.1, name.2, … that is free."""
     numbered = (f"{name}.{number}" for number in itertools.count(1))
     return next(one for one in itertools.chain([name], numbered) if not taken(one))

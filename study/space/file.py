@@ -1,4 +1,4 @@
-"""Read a search space: a YAML file, a preset and `--set` values laid over each other."""
+"""Read a search space: a YAML file with a preset and `--set` values merged over it."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ def load_space(name: str, preset: str | None, settings: list[str], overrides: di
     content = with_current_keys(_read_yaml(path))
     presets = content.pop("presets", None) or {}
     if not isinstance(presets, dict) or not all(isinstance(key, str) for key in content):
-        raise InputError(f"{path.name} must have text keys, and `presets` must map names to changes.")
+        raise InputError(
+            f"a study file must have text keys, and `presets` must map names to changes; check {path.name}."
+        )
     if preset is not None:
         if preset not in presets:
             raise InputError(f"--preset must be one of {', '.join(presets)} for {path.name}, but got {preset}.")
@@ -40,13 +42,13 @@ def load_space(name: str, preset: str | None, settings: list[str], overrides: di
         content = merge(content, with_current_keys(_parse_setting(setting)))
     try:
         space = Space(**content)
-        settings_of(space)  # a wrong variant is refused here, with its name
+        settings_of(space)  # refuses an invalid variant by name
         return space
     except ValidationError as error:
         raise InputError(f"{explain(error, Space, path.name)}.") from None
     except UnicodeEncodeError:
         raise InputError(
-            f"a study must be of whole characters, but {path.name} or a --set holds half of one."
+            f"a study must be valid Unicode text, but {path.name} or a --set contains an unpaired UTF-16 surrogate."
         ) from None
 
 
@@ -68,7 +70,7 @@ def _read_yaml(path: Path) -> dict:
         reason = " ".join(str(error).split())
         raise InputError(f"a study file must be readable YAML, but {path} is not: {reason}") from error
     if not isinstance(content, dict):
-        raise InputError(f"a study file must be a YAML mapping, but {path} holds a {type(content).__name__}.")
+        raise InputError(f"a study file must be a YAML mapping, but {path} contains a {type(content).__name__}.")
     return content
 
 
@@ -80,6 +82,6 @@ def _parse_setting(setting: str) -> dict:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise InputError(f"--set must have a YAML value, but got '{setting}'.") from None
-    for part in reversed(key.strip().split(".")):
-        value = {part: value}
+    for name in reversed(key.strip().split(".")):
+        value = {name: value}
     return value

@@ -1,4 +1,4 @@
-"""Lay one mapping over another: the rule by which presets, settings, protocols and variants change a study."""
+"""Merge one mapping over another, as presets, settings, protocols and variants change a study."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from lvm_core.errors import InputError
 
 
 def merge(base: dict, changes: dict) -> dict[str, Any]:
-    """Return `base` with `changes` laid over it, mapping by mapping; a list or value replaces, null removes."""
+    """Return `base` with `changes` merged over it: mappings merge, lists and values replace, null removes."""
     if not isinstance(changes, dict):
         raise InputError(f"a preset must be a YAML mapping, but found a {type(changes).__name__}.")
     merged = dict(base)
@@ -14,5 +14,5 @@ def merge(base: dict, changes: dict) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else value
         if value is None:
-            del merged[key]  # what is left out has its default; a searched value can so be fixed instead
+            del merged[key]  # back to the default; this also lets a change fix a searched value
     return merged

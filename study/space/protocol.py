@@ -1,4 +1,4 @@
-"""What a protocol's name stands for: values that are laid over a study's file. DESIGN 3 is the source of both."""
+"""The values that each protocol merges over a study's file. Source: section 3 of the design notes."""
 
 from typing import Any, Literal, get_args
 

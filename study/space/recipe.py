@@ -16,12 +16,12 @@ from study.space.sections import STRICT
 
 MODEL_FIELDS = ("model", "anchor", "hidden_dim", "num_layers", "dropout", "num_slots", "chunk_length")
 ELSEWHERE = (*MODEL_FIELDS, "num_parameters", "epochs", "negatives_from")
-# published micro-batches, by the longest context that each was used for; longer contexts had 4
+# published micro-batches by the longest context each was used for; longer contexts used 4
 MICRO_BATCHES = {100: 32, 500: 16, 1000: 8}
 SMALLEST_MICRO_BATCH = 4
 
 
-# one field for each weight that a term of the loss leaves to the recipe, such as `alpha`
+# one field per loss weight that the recipe sets, such as `alpha`
 LossWeights = create_model(
     "LossWeights",
     **{weight.key: (float, Field(weight.default, ge=weight.at_least)) for weight in recipe_weights()},
@@ -35,14 +35,14 @@ def _registered(model: str) -> str:
 
 
 class Recipe(LossWeights):
-    """One configuration, less its cell and patience. Defaults are the trainer's, as published where that is known."""
+    """One configuration without its cell and patience. Defaults are the trainer's: published values where known."""
 
     model_config = STRICT
 
     model: Annotated[str, AfterValidator(_registered)] = ModelConfig.model
     anchor: Anchor = ModelConfig.anchor
     hidden_dim: int = Field(ModelConfig.hidden_dim, ge=1, le=MAX_HIDDEN_DIM)
-    num_parameters: int | None = Field(None, ge=1)  # chooses hidden_dim, so that architectures compare
+    num_parameters: int | None = Field(None, ge=1)  # sets hidden_dim, to compare architectures of equal size
     num_layers: int = Field(ModelConfig.num_layers, ge=1, le=64)
     dropout: float = Field(ModelConfig.dropout, ge=0, lt=1)
     num_slots: int = Field(ModelConfig.num_slots, ge=1, le=1_000_000)
@@ -65,7 +65,7 @@ class Recipe(LossWeights):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     def for_cell(self, context_length: int, num_sequences: int, dim: int) -> "Recipe":
-        """Return the recipe with what a cell settles: epochs in steps, micro-batch negatives, the model's width."""
+        """Return the recipe with the values that depend on the cell: steps of its epochs, negatives, hidden_dim."""
         settled: dict[str, object] = {}
         if self.num_parameters is not None:
             settled["hidden_dim"] = hidden_dim_for(self.model_part(dim), self.num_parameters)
@@ -82,15 +82,15 @@ class Recipe(LossWeights):
         return self.model_copy(update=settled)
 
     def model_part(self, dim: int) -> ModelConfig:
-        """Return what fixes the model's shape."""
+        """Return the model's configuration."""
         return ModelConfig(dim=dim, **{name: getattr(self, name) for name in MODEL_FIELDS})
 
     def training_part(self, context_length: int, num_sequences: int, patience: int) -> TrainConfig:
-        """Return what fixes the training run."""
+        """Return the training run's configuration."""
         rest = {name: value for name, value in self.model_dump().items() if name not in ELSEWHERE}
         epoch = None if self.epochs is None else steps_per_epoch(num_sequences, self.batch_size)
         rest |= {"context_length": context_length, "num_sequences": num_sequences, "steps_per_epoch": epoch}
-        if self.negatives_from == "micro_batch":  # gradients add up alike however the work is split
+        if self.negatives_from == "micro_batch":  # the gradients are the same however the batch is split
             rest |= {"negatives_within": self.micro_batch_size, "micro_batch_size": None}
         return TrainConfig(patience=patience, **rest)
 

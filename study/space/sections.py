@@ -21,7 +21,7 @@ class Strict(BaseModel):
 class Row(Strict):
     """One named cell with values of its own, such as a row of a published table.
 
-    num_queries: at most so many, where every context has queries of its own. fixed: laid over the study's.
+    num_queries: at most this many, if every context has its own queries. fixed: merged over the study's.
     """
 
     context_length: int = Field(ge=1)
@@ -62,7 +62,7 @@ class Data(Strict):
     boundary: Boundary = DataConfig.boundary
     train_boundary: Boundary | None = DataConfig.train_boundary
     overlap: Overlap = DataConfig.overlap
-    shared_queries: bool = True  # one set of queries for every context, or each its own
+    shared_queries: bool = True  # one set of queries for all contexts, or one per context
     min_chain_length: int = Field(DataConfig.min_chain_length, ge=1)
     min_coherence: float | None = Field(DataConfig.min_coherence, ge=-1, le=1)
     num_queries: Annotated[int, Field(ge=MIN_QUERIES)] | Literal["all"] = DataConfig.num_queries
@@ -77,7 +77,7 @@ class Data(Strict):
 
 
 class Domain(Strict):
-    """Where Optuna draws one value: an interval, or choices."""
+    """The domain of one searched value: an interval, or choices."""
 
     low: float | None = None
     high: float | None = None
@@ -121,7 +121,7 @@ class Patience(Strict):
 
 
 class Compare(Strict):
-    """What the report makes of the variants: `steps` from row to row, the `gain` from the first to the last context,
+    """How the report compares the variants: `steps` from row to row, the `gain` from the first to the last context,
     or the `difference` to the reference on the same queries.
     """
 

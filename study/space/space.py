@@ -1,4 +1,4 @@
-"""A whole search space: what its sections and recipes must satisfy together, checked once, then frozen."""
+"""A complete search space and the rules across its sections, checked once, then frozen."""
 
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from study.space.protocol import CONTROLLED, Protocol
 from study.space.recipe import Recipe
 from study.space.sections import STRICT, Cells, Compare, Data, Domain, Name, Patience, Racing
 
-# equal in every cell, or the map compares more than C and N
+# equal in every cell, or the map would compare more than C and N
 ONE_FOR_ALL = (
     *("max_steps", "warmup_steps", "eval_interval", "batch_size", "num_negatives", "micro_batch_size"),
     *("device", "precision", "epochs", "negatives_from"),
@@ -20,10 +20,10 @@ ONE_FOR_ALL = (
 
 
 class Space(BaseModel):
-    """A whole study, as its YAML file and the command line say it.
+    """A complete study, from its YAML file and the command line.
 
-    variants: named changes of this file, crossed with its cells. scale: `auto` shortens the rows' contexts until the
-    corpus has as many windows as the rows ask for. trial_time_limit: a trial that runs longer is ended, `30m`.
+    variants: named changes to this file, crossed with its cells. scale: `auto` shortens the contexts of the rows until
+    the corpus has as many windows as they ask for. trial_time_limit: the longest run time of a trial, such as `30m`.
     """
 
     model_config = STRICT
@@ -55,11 +55,11 @@ class Space(BaseModel):
 
     @field_serializer("corpus", when_used="json")
     def _without_secrets(self, value: str) -> str:
-        return without_secrets(value)  # what is recorded of a space is JSON
+        return without_secrets(value)  # the manifest records a space as JSON
 
     @property
     def trial_limit_s(self) -> float | None:
-        """Seconds after which a trial is ended, or None."""
+        """The time limit of a trial in seconds, or None."""
         return None if self.trial_time_limit is None else parse_duration(self.trial_time_limit, "trial_time_limit")
 
     @model_validator(mode="after")
@@ -73,7 +73,7 @@ class Space(BaseModel):
                 raise ValueError(f"{key} must be the same in every trial of a study; set fixed.{key}")
         twice = (set(self.fixed) & set(self.search)) | (set(self.arms) & (set(self.fixed) | set(self.search)))
         if twice:
-            raise ValueError(f"a value is either fixed, searched or an arm, but {sorted(twice)[0]} is given twice")
+            raise ValueError(f"a value must be either fixed, searched or an arm, but {sorted(twice)[0]} is given twice")
         for key, domain in self.search.items():
             for value in domain.choices if domain.choices is not None else (domain.low, domain.high):
                 self.recipe({key: value}, where=f"search.{key}")
@@ -87,7 +87,7 @@ class Space(BaseModel):
         if self.compare is not None and self.compare.reference not in self.variants:
             raise ValueError(f"compare.reference must be a variant{nearest(self.compare.reference, self.variants)}")
         if self.scale == "auto" and not self.cells.rows:
-            raise ValueError("scale: auto keeps the numbers of windows of cells.rows, but there are no rows")
+            raise ValueError("scale: auto needs cells.rows to scale, but there are none")
         return self
 
     def _point_in_domain(self, number: int, point: dict[str, Any]) -> None:
@@ -98,18 +98,18 @@ class Space(BaseModel):
         for key, value in self.point_params(number).items():
             if not self.search[key].contains(value):
                 raise ValueError(
-                    f"points_to_evaluate[{number}] must lie in its domain, but {key} = {value} is outside search.{key}"
+                    f"points_to_evaluate[{number}] must be in its domain, but {key} = {value} is outside search.{key}"
                 )
 
     def recipe(self, params: dict[str, Any], where: str = "fixed") -> Recipe:
-        """Return fixed and given values as one checked recipe."""
+        """Return the fixed and the given values as one validated recipe."""
         try:
             return Recipe(**{**self.fixed, **params})
         except ValidationError as error:
             raise ValueError(explain(error, Recipe, where)) from None
 
     def point_params(self, number: int) -> dict[str, Any]:
-        """Return the searched values of a point to evaluate first; what it leaves open has the published default."""
+        """Return the searched values of a point to evaluate first; those it leaves out have the published default."""
         recipe = self.recipe(self.points_to_evaluate[number], where=f"points_to_evaluate[{number}]")
         return {key: getattr(recipe, key) for key in self.search}
 

@@ -1,4 +1,4 @@
-"""Resolve a study's variants and rows: each pair of them is the same file with changes laid over it."""
+"""Resolve a study's variants and rows: each pair is the same file with changes merged over it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ CHANGEABLE = ("protocol", "data", "fixed", "patience", "cells")
 
 @dataclass(frozen=True)
 class Setting:
-    """One variant of one row, as a space of its own. Names are None where a study has no variants or no rows."""
+    """One variant of one row, as its own space. A name is None if the study has no variants or no rows."""
 
     variant: str | None
     row: str | None
@@ -26,7 +26,7 @@ class Setting:
 
 
 def settings_of(space: Space) -> list[Setting]:
-    """Return every variant of every row. Raises: InputError naming the variant whose changes do not hold."""
+    """Return every variant of every row. Raises: InputError naming an invalid variant."""
     variants: dict[str | None, dict] = dict(space.variants) or {None: {}}
     rows: dict[str | None, Row | None] = dict(space.cells.rows) or {None: None}
     return [
@@ -35,7 +35,7 @@ def settings_of(space: Space) -> list[Setting]:
 
 
 def _resolve(space: Space, variant: str | None, changes: dict[str, Any], row: Row | None) -> Space:
-    """Lay the protocol, the row and the variant over the file, in this order."""
+    """Merge the protocol, the row and the variant over the file, in this order."""
     if unknown := sorted(set(changes) - set(CHANGEABLE)):
         raise InputError(
             f"variants.{variant} may change {', '.join(CHANGEABLE)}, but changes {unknown[0]}"
@@ -60,9 +60,9 @@ def _resolve(space: Space, variant: str | None, changes: dict[str, Any], row: Ro
 
 
 def scaled(space: Space, num_vectors: int) -> Space:
-    """Return the space with its rows' contexts as long as the corpus allows at their numbers of windows.
+    """Return the space with each row's context as long as the corpus allows for its number of windows.
 
-    A row whose windows the corpus cannot have at any context keeps its own, and is reported infeasible.
+    A row that the corpus cannot fill at any context keeps its context and is reported infeasible.
     """
     if space.scale != "auto":
         return space

@@ -1,4 +1,4 @@
-"""Gather what trials report and write each record once. The driver is the only writer of records."""
+"""Collect the reports of trials and write each record once. Only the driver writes records."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from study.trial.update import TrialUpdate
 
 @dataclass
 class OpenTrial:
-    """What a running trial has reported so far."""
+    """The reports of a running trial so far."""
 
     row: dict
     attempt: int = 1
@@ -24,10 +24,10 @@ class OpenTrial:
 
 
 class Ledger:
-    """Keeps running trials in memory and writes a trial when it has ended. A key is a trial's content, not its run.
+    """Keeps running trials in memory, by id, and writes each one when it ends.
 
-    recorded: ids with a record that stands; none of them is written again. A `failed` record does not stand: its trial
-    is run again when the study is resumed, and the new record replaces it. outcomes: of search trials.
+    recorded: ids with a final record, which is never written again. A `failed` record is not final: resuming the study
+    retries its trial, and the new record replaces it. outcomes: of search trials, by id.
     """
 
     def __init__(self, store: RecordStore, trials: pd.DataFrame, outcomes: dict[str, Outcome] | None = None):
@@ -40,15 +40,15 @@ class Ledger:
         self._open: dict[str, OpenTrial] = {}
 
     def begin(self, update: TrialUpdate) -> None:
-        """Open a trial that begins, or begins anew after its worker was lost: then what it reported is forgotten."""
+        """Start a trial, or restart it after its worker was lost, discarding its earlier reports."""
         self._open[update.trial_id] = OpenTrial(update.row, 1 + self.attempts(update.trial_id))
 
     def attempts(self, trial_id: str) -> int:
-        """Return how often a trial without a record has begun in this run."""
+        """Return the number of attempts at a running trial in this run."""
         return self._open[trial_id].attempt if trial_id in self._open else 0
 
     def update(self, update: TrialUpdate, *, pruned: bool) -> dict | None:
-        """Take a report in; return the row if the trial ended with it. Raises: OSError where it cannot be written."""
+        """Add a report to its trial; return the row if it ends the trial. Raises: OSError if it cannot be written."""
         trial = self._open.setdefault(update.trial_id, OpenTrial(update.row))
         trial.row = {**update.row, "attempt": trial.attempt + self.attempts_before.get(update.trial_id, 0)}
         trial.curve += [update.evaluation] if update.evaluation is not None else []
@@ -61,12 +61,12 @@ class Ledger:
         return None
 
     def fail(self, spec: TrialSpec, error: str, reason: str = "worker_lost") -> dict | None:
-        """Record a trial whose worker was lost; what it reported before stays in its curve."""
+        """Record a trial whose worker was lost; its curve keeps the evaluations reported so far."""
         return self._break_off(spec, {"status": "failed", "stop_reason": reason, "error": error})
 
     def expire(self, spec: TrialSpec, limit_s: float) -> dict | None:
-        """Record a trial that ran past its time limit; what it reported before stays in its curve."""
-        error = f"it ran past trial_time_limit, {limit_s:g} s, and its worker was ended"
+        """Record a trial that exceeded its time limit; its curve keeps the evaluations reported so far."""
+        error = f"it exceeded trial_time_limit ({limit_s:g} s), and its worker was killed"
         ended = {"status": "timeout", "stop_reason": "time_limit", "error": error, "wall_s": limit_s}
         return self._break_off(spec, ended)
 
@@ -79,7 +79,7 @@ class Ledger:
         return self._write(trial)
 
     def retire(self, cell_id: str, params: dict) -> None:
-        """Move a cell's confirm records of other searched values to `superseded/`: a cell has one configuration."""
+        """Move a cell's confirm records with other searched values to `superseded/`: a cell has one configuration."""
         for row in self._confirm[self._confirm.cell_id == cell_id].itertuples():
             config = json.loads(row.config)
             if any(config.get(key) != value for key, value in params.items()):

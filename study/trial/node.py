@@ -1,4 +1,4 @@
-"""Check that this node can run a study's trials, and open what they need."""
+"""Check that this node can run a study's trials, and load their data."""
 
 import socket
 from functools import lru_cache
@@ -16,22 +16,22 @@ from study.records.store import RecordStore
 
 
 def one_thread() -> None:
-    """Use one thread: two trials of one thread each outrun one of two, and the numbers do not depend on cores."""
+    """Use one thread: two trials on one thread each are faster than one on two, and numbers do not depend on cores."""
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
 
 
 def check_sees(store: RecordStore) -> None:
-    """Refuse a node where the study's folder is not. Raises: InputError."""
+    """Refuse a node that cannot see the study's folder. Raises: InputError."""
     if not store.exists("manifest.json"):
         raise InputError(
-            f"every node must see the study's folder, but {store.root} is not there on {socket.gethostname()}. "
-            "Give --out a shared folder or s3://…"
+            f"every node must see the study's folder, but {store.root} is missing on {socket.gethostname()}. "
+            "Set --out to a shared folder or s3://…"
         )
 
 
 def open_same_corpus(source: str, fingerprint: str) -> Corpus:
-    """Open the study's corpus on this node. Raises: InputError where it is not there, or another one."""
+    """Open the study's corpus on this node. Raises: InputError if it is missing or another one."""
     try:
         corpus = open_corpus(source)
     except InputError as error:
@@ -50,9 +50,9 @@ def _cached_dataset(source: str, corpus_fingerprint: str, config: DataConfig) ->
 
 
 def load_dataset(spec: TrialSpec) -> Dataset:
-    """Open the spec's corpus and rebuild its split, once a process.
+    """Open the spec's corpus and rebuild its split, once per process.
 
-    Raises: InputError where this node has another corpus or other code than the driver.
+    Raises: InputError if this node has another corpus or other code than the driver.
     """
     check_code(spec.code_fingerprint)
     dataset = _cached_dataset(spec.corpus, spec.corpus_fingerprint, spec.data_config())

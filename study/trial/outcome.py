@@ -1,4 +1,4 @@
-"""How search trials ended, live or recorded: what sampler and races need to know of them."""
+"""The outcomes of search trials, live or recorded, that samplers and races work from."""
 
 import json
 from collections.abc import Sequence
@@ -10,10 +10,11 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a search trial ended. curve: (eval_index, validation Hit@5) pairs; value: that of the best evaluation.
+    """The outcome of a search trial.
 
-    config: the whole configuration, as JSON. reported: what a recorded trial told its race, such pairs of the best
-    evaluation so far.
+    value: validation Hit@5 of the best evaluation. curve: (eval_index, validation Hit@5) pairs. config: the whole
+    configuration, as JSON. reported: the pairs that a recorded trial reported to its race, each with the Hit@5 of the
+    best evaluation so far.
     """
 
     cell_id: str
@@ -29,14 +30,14 @@ class Outcome:
 
 
 def recorded_outcomes(trials: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Outcome]:
-    """Read the outcomes of recorded search trials by trial id, in the order in which they began."""
+    """Return the outcomes of recorded search trials by trial id, in the order in which the trials started."""
     search = trials[(trials.stage == "search") & (trials.status != "infeasible")].sort_values("started_at")
-    parts = {trial_id: part for trial_id, part in curves.sort_values("eval_index").groupby("trial_id")}
+    by_trial = dict(iter(curves.sort_values("eval_index").groupby("trial_id")))
     outcomes = {}
     for row in search.itertuples():
-        part = parts.get(row.trial_id, curves.iloc[:0])
-        curve = tuple(zip(part.eval_index.tolist(), part.val_hit_at_5.tolist(), strict=True))
-        reported = best_so_far(curve, part.val_loss.tolist(), json.loads(row.config).get("select_by", "hit_at_5"))
+        points = by_trial.get(row.trial_id, curves.iloc[:0])
+        curve = tuple(zip(points.eval_index.tolist(), points.val_hit_at_5.tolist(), strict=True))
+        reported = best_so_far(curve, points.val_loss.tolist(), json.loads(row.config).get("select_by", "hit_at_5"))
         value = _number(row.val_hit_at_5)
         outcomes[row.trial_id] = Outcome(row.cell_id, row.status, value, curve, row.config, reported)
     return outcomes
@@ -45,7 +46,7 @@ def recorded_outcomes(trials: pd.DataFrame, curves: pd.DataFrame) -> dict[str, O
 def best_so_far(
     curve: Sequence[tuple[int, float]], losses: Sequence[float], select_by: str
 ) -> tuple[tuple[int, float], ...]:
-    """Return what a trial reports at each evaluation: Hit@5 of the best so far, by `select_by`; of equals the first."""
+    """Return a trial's report at each evaluation: Hit@5 of its best one so far by `select_by`; ties go to the first."""
     scores = [-loss for loss in losses] if select_by == "loss" else [value for _, value in curve]
     reported, best = [], None
     for number, (index, _) in enumerate(curve):

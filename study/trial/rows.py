@@ -1,4 +1,4 @@
-"""Turn what a trial knows into the columns of its record. A value that was not measured stays null."""
+"""Build the columns of a trial's record. A value that was not measured stays null."""
 
 import json
 import socket
@@ -20,7 +20,7 @@ OWN_COLUMNS = (
 
 
 def base_row(spec: TrialSpec) -> dict:
-    """Return what is known of a trial before it runs; every other column is null."""
+    """Return the columns that are known before a trial runs; all others are null."""
     now = datetime.now(UTC)
     return {
         **{key: getattr(spec, key) for key in ("study", "trial_id", "stage", "protocol", "cell_id")},
@@ -40,7 +40,7 @@ def base_row(spec: TrialSpec) -> dict:
 
 
 def progress_columns(trainer: Trainer, evaluation: Evaluation) -> dict:
-    """Return the columns that grow from one evaluation to the next."""
+    """Return the columns that change from one evaluation to the next."""
     best = trainer.best
     per_sequence = trainer.model.train_flops_per_sequence(trainer.config.context_length)
     return {
@@ -57,7 +57,7 @@ def progress_columns(trainer: Trainer, evaluation: Evaluation) -> dict:
 
 
 def metric_columns(prefix: str, measured: Measurement) -> dict:
-    """Return the retrieval figures of a measurement as columns."""
+    """Return the retrieval metrics of a measurement as columns."""
     hits = {f"{prefix}_hit_at_{k}": measured.hit_at(k) for k in (1, 5, 10)}
     return {**hits, f"{prefix}_mrr": measured.mrr, f"{prefix}_cosine": measured.cosine}
 
@@ -77,7 +77,7 @@ def curve_row(spec: TrialSpec, evaluation: Evaluation) -> dict:
 
 
 def rank_columns(spec: TrialSpec, dataset: Dataset, measured: dict[str, Measurement]) -> dict | None:
-    """Return the columns of `ranks` for the parts measured, or None where there is none."""
+    """Return the columns of `ranks` for the measured parts of the split, or None if there are none."""
     if not measured:
         return None
     parts = [(name, dataset.queries[name], measurement) for name, measurement in measured.items()]

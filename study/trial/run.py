@@ -1,4 +1,4 @@
-"""Run one trial on a worker and hand out its record as it grows. Knows nothing of Ray."""
+"""Run one trial on a worker and yield its record as it grows. Independent of Ray."""
 
 import gc
 import json
@@ -34,10 +34,10 @@ LATENCY_CALLS, LATENCY_WARM_UP = 40, 5
 
 
 def run_trial(spec: TrialSpec, store: RecordStore | None = None) -> Iterator[TrialUpdate]:
-    """Yield an update after every evaluation; the last one is final. Any error becomes a final `failed` row."""
+    """Yield an update after every evaluation; the last one is final. Any exception becomes a final row or a refusal."""
     started = time.perf_counter()
     freeze_imports()
-    gc.collect()  # a trial before this one may have left cycles with its weights
+    gc.collect()  # the previous trial may have left reference cycles that hold its weights
     reset_peak_rss()
     row = base_row(spec)
     last: TrialUpdate | None = None
@@ -57,7 +57,7 @@ def run_trial(spec: TrialSpec, store: RecordStore | None = None) -> Iterator[Tri
 
 @cache
 def freeze_imports() -> None:
-    """Take what is imported out of later collections, once a process: walking it costs 0.25 s a trial."""
+    """Exclude imported modules from garbage collection, once per process: scanning them costs 0.25 s per trial."""
     gc.collect()
     gc.freeze()
 
@@ -143,7 +143,7 @@ def _final(
 def _ended(
     spec: TrialSpec, last: TrialUpdate | None, row: dict, status: str, reason: str, error: str, started: float
 ) -> TrialUpdate:
-    """Return the final row of a trial that broke off; what was measured before stays, nothing is made up."""
+    """Return the final row of a trial that broke off, with the measurements made before."""
     ended = {"status": status, "stop_reason": reason, "error": error, "finished_at": datetime.now(UTC)}
     known = last.row if last is not None else row
     return TrialUpdate(spec.trial_id, {**known, **ended, "wall_s": time.perf_counter() - started}, final=True)
@@ -175,10 +175,10 @@ def _save_checkpoint(spec: TrialSpec, trainer: Trainer, model, store: RecordStor
     try:
         for name, data in model_files(trainer.best_weights, model, facts).items():
             store.write_bytes(f"checkpoints/{spec.trial_id}/{name}", data)
-    except OSError as error:  # the next trial could not write either: the study stops, and this one runs again
+    except OSError as error:  # the next trial would fail too: stop the study, and run this one again on resume
         raise InputError(
-            f"every node must be able to write the study's folder, but {socket.gethostname()} is not: {error}. Make "
-            "room or give rights, and run it again with --resume."
+            f"every node must be able to write to the study's folder, but {socket.gethostname()} is not: {error}. Free "
+            "some space or fix the permissions, then run the study again with --resume."
         ) from error
 
 

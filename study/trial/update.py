@@ -1,14 +1,15 @@
-"""What a running trial reports."""
+"""The report of a running trial."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, eq=False)
 class TrialUpdate:
-    """A trial's record so far. `row` is complete but for a status that the driver may yet decide (pruned).
+    """A trial's record so far. `row` is complete, except that the driver may still prune the trial.
 
-    evaluation: this evaluation's row of `curves`. ranks: columns of `ranks`, when they are new. refusal: why this node
-    cannot run any trial of the study; nothing is recorded then, and the study stops. begins: nothing is measured yet.
+    evaluation: this evaluation's row of `curves`. ranks: columns of `ranks`, if this evaluation is the best so far.
+    final: the trial has ended. refusal: why this node cannot run any trial of the study; nothing is recorded, and the
+    study stops. begins: the trial has just started, and nothing is measured yet.
     """
 
     trial_id: str

@@ -1,4 +1,4 @@
-"""Findings from made records: estimates by hand, intervals that cover, leaks found, nothing that should not enter."""
+"""Findings from made-up records: estimates computed by hand, interval coverage, leaks, and excluded trials."""
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,7 @@ def made() -> Made:
     return made
 
 
-def test_a_cells_figures_are_those_worked_out_by_hand(made):
+def test_a_cells_figures_match_those_computed_by_hand(made):
     row = cells(made.study()).iloc[0]
     assert (row.num_replicates, row.num_queries, row.num_chains, row.pool_size) == (2, 60, 12, 100)
     assert row.hit_at_5 == pytest.approx((45 + 33) / 120)
@@ -85,7 +85,9 @@ def test_a_cells_figures_are_those_worked_out_by_hand(made):
 
 def test_the_best_baseline_is_chosen_on_validation_and_measured_on_test(made):
     study = made.study()
-    assert set(best_baseline(study, 4, 20).trial_id) == {"b2"}, "better on validation, worse on test; N and C must fit"
+    assert set(best_baseline(study, 4, 20).trial_id) == {"b2"}, (
+        "better on validation, worse on test; N and C must match"
+    )
     row = cells(study).iloc[0]
     assert (row.best_baseline, row.baseline_hit_at_5) == ("ridge", pytest.approx(0.2))
     assert row.lift == pytest.approx(0.65 - 0.2)
@@ -106,7 +108,7 @@ def test_a_study_without_confirm_trials_has_an_empty_map_and_no_best():
     assert best_configs(study)["overall"] is None
 
 
-def test_trials_of_other_queries_are_not_compared(made):
+def test_trials_on_other_queries_are_not_compared(made):
     made.ranks = [(i, s, q + 1000 if i == "a2" else q, c, r, t) for i, s, q, c, r, t in made.ranks]
     with pytest.raises(InputError, match="compared only on the same queries"):
         cells(made.study())
@@ -120,7 +122,7 @@ def test_a_lift_within_its_interval_is_not_called_a_win(made):
     assert best["beats_best_baseline"] is False
 
 
-def test_gates_are_those_published_and_say_the_pool(made):
+def test_gates_are_the_published_ones_and_come_with_their_pool(made):
     best = best_configs(made.study())["cells"]["C4_N20"]
     assert best["gates"] == {"hit_at_1": True, "hit_at_5": True, "hit_at_10": False, "no_leakage": True}
     assert best["pool_size"] == 100
@@ -168,7 +170,7 @@ def test_patience_is_read_off_the_curve(patience, expected):
     assert replay([0.30, 0.30, 0.31, 0.40, 0.40, 0.39, 0.38, 0.41, 0.2], patience) == expected
 
 
-def test_the_patience_table_gives_losses_to_the_largest_and_the_steps_run(made):
+def test_the_patience_table_has_the_loss_against_the_largest_patience_and_the_steps_run(made):
     made.curve("a1", [0.1, 0.1, 0.3, 0.2])
     made.curve("a2", [0.2, 0.3, 0.3, 0.3])
     table = patience_table(made.study()).set_index("patience")
@@ -177,6 +179,6 @@ def test_the_patience_table_gives_losses_to_the_largest_and_the_steps_run(made):
     assert set(table.num_trials) == {2}
 
 
-def test_replicates_that_are_missing_are_counted(made):
+def test_missing_replicates_are_counted(made):
     study = made.study(replicates=5)
     assert study.missing_confirm == {"C4_N20": 3}

@@ -1,4 +1,4 @@
-"""A whole study's findings from made records: thresholds, comparisons, importance, pools, verdicts, and refusals."""
+"""Findings of a whole study from made-up records: thresholds, comparisons, importance, pools, verdicts, refusals."""
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ def verdict_on(study: StudyRecords, words: str):
     return next(verdict for verdict in answer(study).verdicts if words in verdict.question)
 
 
-def test_the_threshold_over_the_baseline_lies_where_the_planted_law_crosses_it(study):
+def test_the_threshold_over_the_baseline_is_where_the_planted_law_crosses_it(study):
     table = thresholds(study)
     table = table[table.definition == "beats_baseline"].set_index("context_length")
     law = LAWS["odds"]
@@ -47,10 +47,10 @@ def test_the_threshold_over_the_baseline_lies_where_the_planted_law_crosses_it(s
         row = table.loc[context]
         assert row.low * 0.7 <= truth <= row.high * 1.4
         assert row.threshold in SIZES
-        assert row.threshold >= row.low * 0.9, "shown to beat it no earlier than it may begin to"
+        assert row.threshold >= row.low * 0.9, "proven no earlier than the lower end of its interval"
 
 
-def test_a_threshold_that_is_not_reached_is_infinite_and_says_how_surely():
+def test_an_unreached_threshold_is_infinite_with_its_certainty():
     table = thresholds(planted_study(LAWS["odds"], seed=0, baseline=0.9))
     row = table[table.definition == "beats_baseline"].iloc[0]
     assert np.isinf(row.threshold)
@@ -75,13 +75,13 @@ def test_training_that_collapses_or_never_learns_is_not_stable(study):
     assert np.isinf(thresholds(changed).query("definition == 'stable'").set_index("context_length").threshold[context])
 
 
-def test_the_interval_of_stability_takes_the_bounds_of_the_spread(study):
+def test_the_stability_interval_contains_its_threshold(study):
     table = thresholds(study).query("definition == 'stable'")
     assert (table.low <= table.threshold).all()
     assert (table.threshold <= table.high).all()
 
 
-def test_every_family_of_comparisons_is_there_and_adjusted_together(study):
+def test_every_family_of_comparisons_is_present_and_adjusted_together(study):
     table = comparisons(study)
     sizes = table.groupby("comparison").size()
     assert sizes.to_dict() == {"context": 3 * 7, "sequences": 4 * 6, "baseline": 4 * 7}
@@ -105,7 +105,7 @@ def test_arms_are_compared_pair_by_pair_on_the_same_queries(study):
     assert table.differs.iloc[1], "500 and 8,000 sequences of the planted law are far apart"
 
 
-def test_importance_finds_the_value_that_matters(study):
+def test_importance_finds_the_hyperparameter_that_matters(study):
     table = importance(study).set_index("parameter")
     assert table.importance.idxmax() == "learning_rate"
     assert table.importance.sum() == pytest.approx(1)
@@ -113,8 +113,8 @@ def test_importance_finds_the_value_that_matters(study):
     assert (table.num_pruned == 3 * 28).all()
 
 
-def test_pruned_trials_count_with_what_all_trials_had_shown_by_then(study):
-    """Whatever completed trials reach after the last common evaluation, the importance stays."""
+def test_importance_compares_trials_at_their_last_common_evaluation(study):
+    """Evaluations after the last common one do not change the importance."""
     later = study.curves.copy()
     search = study.trials[study.trials.stage == "search"].trial_id
     late = later.trial_id.isin(search) & (later.eval_index > 2)
@@ -125,7 +125,7 @@ def test_pruned_trials_count_with_what_all_trials_had_shown_by_then(study):
     assert after.pruned_as_last_seen.to_dict() != before.pruned_as_last_seen.to_dict()
 
 
-def test_importance_is_not_asked_of_a_handful_of_trials(study):
+def test_importance_is_not_estimated_from_a_handful_of_trials(study):
     few = study.trials[(study.trials.stage != "search") | (study.trials.cell_id == "C1_N125")]
     assert importance(with_trials(study, few)).empty
 
@@ -143,7 +143,7 @@ def test_the_pool_curve_is_exact_at_every_pool_and_ends_at_the_measured_figure(s
     assert cell.chance[100] == 0.05
 
 
-def test_the_least_patience_is_the_smallest_that_loses_half_a_point_at_most(study):
+def test_the_least_patience_is_the_smallest_that_loses_at_most_half_a_point(study):
     table = patience_table(study)
     assert (least_patience(table).patience == 1).all(), "these curves rise until their best"
     table.loc[table.patience == 1, "loss"] = 0.006
@@ -152,7 +152,7 @@ def test_the_least_patience_is_the_smallest_that_loses_half_a_point_at_most(stud
     assert (found.steps_saved == 0).all()
 
 
-def test_the_verdicts_of_a_planted_law_are_those_planted(study):
+def test_the_verdicts_match_the_planted_law(study):
     assert verdict_on(study, "superlinearly").answer == "sublinear"
     assert verdict_on(study, "Which law").answer.startswith("odds")
     assert verdict_on(study, "threshold").answer in ("no", CANNOT_TELL)
@@ -168,7 +168,7 @@ def test_a_law_that_takes_off_near_1000_is_called_a_threshold():
     assert (breaks.high >= 700).all()
 
 
-def test_a_flat_map_gets_no_law_and_its_flatness_said():
+def test_a_flat_map_gets_no_law_and_is_called_flat():
     flat = planted_study(LAWS["odds"].__class__(LAWS["odds"].form, -0.4, 0.0, 0.0), seed=1)
     found = answer(flat)
     assert found.law is None
@@ -194,13 +194,13 @@ def written(study: StudyRecords, folder, **manifest) -> str:
 
 def test_two_studies_on_the_same_queries_make_one_map(study, tmp_path):
     small, large = (study.trials[study.trials.num_sequences.isin(sizes)] for sizes in (SIZES[:4], SIZES[3:]))
-    places = [written(with_trials(study, part), tmp_path / name) for part, name in ((small, "a"), (large, "b"))]
+    places = [written(with_trials(study, half), tmp_path / name) for half, name in ((small, "a"), (large, "b"))]
     together = load_studies(places)
     assert sorted(together.trials.trial_id) == sorted(pd.concat([small, large]).trial_id.unique())
     assert together.manifest.study == "planted + planted"
 
 
-def test_studies_of_other_queries_or_another_protocol_make_no_map(study, tmp_path):
+def test_studies_on_other_queries_or_of_another_protocol_cannot_be_combined(study, tmp_path):
     few = with_trials(study, study.trials.head(2))
     first = written(few, tmp_path / "a")
     with pytest.raises(InputError, match="same protocol"):
@@ -209,12 +209,12 @@ def test_studies_of_other_queries_or_another_protocol_make_no_map(study, tmp_pat
         load_studies([first, written(few, tmp_path / "c", split={"fingerprint": "g", "pool_size": POOL})])
 
 
-def test_what_enters_no_estimate_is_counted_by_reason(study):
+def test_excluded_trials_are_counted_by_reason(study):
     assert study.left_out() == {"baseline, completed": 4, "pruned": 84, "search, completed": 84}
 
 
 def renamed(study: StudyRecords, seed: int) -> StudyRecords:
-    """Return the same study with other trial ids, as another version of the trainer gives them, in their order."""
+    """Return the same study with the trial ids of another trainer version, sorted by id."""
     ids = study.trials.trial_id.sample(frac=1, random_state=seed).tolist()
     new = {old: f"t{i:04d}" for i, old in enumerate(ids)}
     frames = [frame.assign(trial_id=frame.trial_id.map(new)) for frame in (study.trials, study.curves, study.ranks)]

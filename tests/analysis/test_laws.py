@@ -1,4 +1,4 @@
-"""Laws, breaks and optima that were planted are found again; nothing is claimed where nothing was planted."""
+"""Planted laws, breaks and optima are recovered; nothing is claimed where nothing was planted."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def test_every_law_without_noise_is_recovered_to_four_digits(form):
     assert fitted.converged
 
 
-def test_fisher_scoring_ends_where_a_general_optimiser_ends():
+def test_fisher_scoring_finds_the_optimum_of_a_general_optimiser():
     hit_map = planted_map(LAWS["sum"], seed=1)
     form, y, weight = Form("sum"), hit_map.mean, weight_of(hit_map)
     fitted = fit(form, hit_map)
@@ -49,7 +49,7 @@ def test_fisher_scoring_ends_where_a_general_optimiser_ends():
     assert form.predict(fitted.theta, fitted.axes) == pytest.approx(form.predict(found.x, fitted.axes), abs=2e-4)
 
 
-def test_many_problems_at_once_are_solved_as_each_by_itself():
+def test_problems_solved_together_have_the_solutions_of_each_alone():
     hit_map = planted_map(LAWS["odds"], seed=2)
     form, weight = Form("odds"), weight_of(hit_map)
     fitted = fit(form, hit_map)
@@ -60,13 +60,13 @@ def test_many_problems_at_once_are_solved_as_each_by_itself():
         assert theta == pytest.approx(alone[0], abs=1e-6)
 
 
-def test_squeezing_is_undone():
+def test_squeeze_inverts_unsqueeze():
     assert squeeze(np.array(unsqueeze(0.7, 0.2, 1.0)), 0.2, 1.0) == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize("name", LAWS)
-def test_planted_exponents_lie_in_their_intervals_and_no_break_is_claimed(name):
-    """Of four studies each; the benchmark counts 200."""
+def test_planted_exponents_are_in_their_intervals_and_no_break_is_claimed(name):
+    """On four studies per law; the benchmark runs 200."""
     planted, covered, claims = LAWS[name], [], 0
     truth = planted.form.natural(planted.theta, planted.axes)
     for seed in SEEDS:
@@ -80,7 +80,7 @@ def test_planted_exponents_lie_in_their_intervals_and_no_break_is_claimed(name):
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_planted_break_is_found_where_it_is(name):
+def test_a_planted_break_is_found_at_its_size(name):
     planted, found = BROKEN[name], []
     for seed in SEEDS:
         found.append(find_break(fit_law(planted_map(planted, seed))))
@@ -94,13 +94,13 @@ def test_the_law_that_was_planted_is_chosen():
     assert chosen.count("sum") >= 3
 
 
-def test_a_law_of_the_wrong_shape_is_seen_not_to_fit():
+def test_misfit_detects_a_law_of_the_wrong_form():
     hit_map = planted_map(LAWS["sum"], seed=0)
     assert misfit(fit(Form("odds", context=False), hit_map), hit_map) < 0.01
     assert misfit(fit(Form("sum"), hit_map), hit_map) > 0.01
 
 
-def test_the_change_of_slope_at_a_planted_break_is_told_from_none():
+def test_the_change_of_slope_at_a_planted_break_is_distinguished_from_none():
     with_break, without = planted_map(BROKEN["odds, break at 1,000"], 3), planted_map(LAWS["odds"], 3)
     value, _, high = slope_change(fit(Form("odds"), with_break), with_break, 1000)
     assert value < high < 0
@@ -110,7 +110,7 @@ def test_the_change_of_slope_at_a_planted_break_is_told_from_none():
     assert slope_change(fit(Form("odds"), without), without, 100) is None, "outside the sizes measured"
 
 
-def test_the_largest_cells_are_left_out_and_predicted():
+def test_the_largest_cells_are_held_out_and_predicted():
     hit_map = planted_map(LAWS["sum"], seed=0)
     left_out = largest_cells(hit_map)
     assert left_out.sum() == 4 + 7 - 1
@@ -132,7 +132,7 @@ def test_the_optimum_of_a_corpus_lies_in_its_interval():
     assert covered >= 3
 
 
-def test_more_data_is_marked_as_a_projection_and_an_unmeasured_n_too():
+def test_more_data_and_an_unmeasured_n_are_marked_as_projections():
     found = best_context(fit_law(planted_map(LAWS["sum"], 0)), 20_000)
     assert found.growth.factor.tolist() == [1, 2, 5, 10]
     assert found.growth.projection.tolist()[1:] == [True, True, True]
@@ -142,18 +142,18 @@ def test_more_data_is_marked_as_a_projection_and_an_unmeasured_n_too():
     assert found.line.share_best.sum() == pytest.approx(1)
 
 
-def test_what_is_left_out_says_nothing_of_its_own_prediction():
-    """Other figures in the cells left out change the measurement beside the prediction, and not the prediction."""
+def test_held_out_cells_do_not_influence_their_predictions():
+    """Changing the measurements of held-out cells changes the measured column and not the predictions."""
     hit_map = planted_map(LAWS["sum"], seed=0)
     left_out = largest_cells(hit_map)
     runs = tuple(run * 0.5 if out else run for run, out in zip(hit_map.runs, left_out, strict=True))
     changed = replace(hit_map, runs=runs)
-    before, after = (held_out_cells(part, [fit(Form("sum"), part)])[1] for part in (hit_map, changed))
+    before, after = (held_out_cells(one, [fit(Form("sum"), one)])[1] for one in (hit_map, changed))
     assert after.predicted.to_numpy() == pytest.approx(before.predicted.to_numpy(), abs=1e-3)
     assert after.measured.to_numpy() == pytest.approx(before.measured.to_numpy() / 2)
 
 
-def test_three_sizes_and_contexts_leave_no_cell_out_and_the_choice_to_aicc():
+def test_with_three_sizes_and_contexts_no_cell_is_held_out_and_aicc_selects_the_law():
     law = fit_law(hits_of({(c, n): 0.2 + 0.1 * np.log10(n) for c in (1, 4, 16) for n in (100, 400, 1600)}))
     assert law.held_out.empty
     smooth = law.comparison[~law.comparison.broken]
@@ -169,18 +169,18 @@ def test_three_sizes_and_contexts_leave_no_cell_out_and_the_choice_to_aicc():
     ],
     ids=["few cells", "one replicate", "no spread"],
 )
-def test_a_law_is_refused_with_its_reason(rates, replicates, message):
+def test_a_law_is_refused_with_a_reason(rates, replicates, message):
     with pytest.raises(CannotTell, match=message):
         fit_law(hits_of(rates, replicates=replicates))
 
 
-def test_a_study_of_one_context_gets_a_law_that_is_constant_in_it():
+def test_a_study_of_one_context_gets_a_law_without_context():
     law = fit_law(hits_of({(4, n): 0.2 + 0.1 * np.log10(n) for n in (100, 200, 400, 800, 1600, 3200)}))
     assert not law.chosen.form.context
     assert "b" not in set(law.exponents.parameter)
 
 
-def test_a_break_is_not_asked_of_three_sizes():
+def test_three_sizes_are_too_few_to_find_a_break():
     law = fit_law(hits_of({(c, n): 0.2 + 0.1 * np.log10(n) for c in (1, 4, 16) for n in (100, 400, 1600)}))
     with pytest.raises(CannotTell, match="5 sizes"):
         find_break(law)

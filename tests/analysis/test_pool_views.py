@@ -1,4 +1,4 @@
-"""Views of a map at other pools, the published reading, the law there, and what else the report draws."""
+"""Views of the map at other pools, the published reading, the law at a pool, and other data of the report."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_a_view_has_the_figures_and_intervals_of_the_pool_curve(study, reader):
             assert (cell.hit, cell.low, cell.high) == pytest.approx((row.hit, row.low, row.high))
 
 
-def test_at_the_own_pool_lifts_and_thresholds_are_those_of_the_study(study, reader):
+def test_lifts_and_thresholds_at_the_measured_pool_are_those_of_the_study(study, reader):
     view = pool_view(reader, POOL)
     known = thresholds(study).query("definition == 'beats_baseline'")
     assert view.thresholds.threshold.tolist() == known.threshold.tolist()
@@ -45,14 +45,14 @@ def test_at_the_own_pool_lifts_and_thresholds_are_those_of_the_study(study, read
     assert cell.lift == pytest.approx(cell.hit - baseline.hit)
 
 
-def test_the_stops_of_the_slider_end_at_the_own_pool_and_pass_the_published_ones():
+def test_the_stops_of_the_slider_end_at_the_measured_pool_and_include_the_published_ones():
     stops = pool_stops(2000)
     assert stops == sorted(set(stops)) and stops[-1] == 2000
     assert {58, 115, 230, 1148} <= set(stops)
     assert pool_stops(40)[-1] == 40
 
 
-def test_the_published_reading_judges_each_context_in_a_tenth_of_its_windows(study, reader):
+def test_the_published_reading_ranks_each_context_among_a_tenth_of_its_windows(study, reader):
     whole = published_views(reader, NUM_VECTORS)[0]
     windows = {c: (NUM_VECTORS - c - 1) // max(1, c // 2) + 1 for c in (1, 4, 16, 64)}
     assert whole.pools.wanted_pool.tolist() == [windows[c] // 10 for c in (1, 4, 16, 64)]
@@ -63,14 +63,14 @@ def test_the_published_reading_judges_each_context_in_a_tenth_of_its_windows(stu
     assert cell.hit == pytest.approx(hit_at_k_in_pool(ranks["rank"], ranks.num_ties, 5, POOL, int(cell.pool)).mean())
 
 
-def test_the_published_reading_makes_an_apparent_law_and_the_first_shown_one_is_measured(reader):
+def test_the_published_reading_shows_an_apparent_law_and_the_first_one_shown_is_measured(reader):
     views = published_views(reader, 10 * NUM_VECTORS)
     assert views[0].is_capped and not views[first_shown(views)].is_capped
     controlled = pool_view(reader, POOL).elasticity.elasticity
     assert views[first_shown(views)].elasticity.elasticity > controlled + 0.03
 
 
-def test_the_law_at_the_own_pool_is_the_law_and_elsewhere_it_is_fitted_again(reader):
+def test_the_law_is_that_of_the_study_at_its_pool_and_refitted_at_other_pools(reader):
     law = fit_law(pool_view(reader, POOL).hit_map)
     own, small = law_view(law), law_view_at(law, pool_view(reader, 200).hit_map)
     assert own.exponents.value.tolist() == law.exponents.value.tolist()
@@ -101,7 +101,7 @@ def test_searched_values_lie_between_the_ends_of_their_axes(study):
     assert lines[lines.fifth == 4][REACHED].min() >= lines[lines.fifth == 0][REACHED].max()
 
 
-def test_patience_marks_stand_where_training_would_have_stopped(study):
+def test_patience_marks_are_where_training_would_have_stopped(study):
     marks = patience_marks(study)
     one = marks[(marks.trial_id == "t0") & (marks.patience == 1)].iloc[0]
     assert (one.best_step, one.stop_step, one.stop_hit_at_5) == (150, 200, 0.9), "0.5, 0.8, 1.0, 0.9 at every 50 steps"

@@ -42,7 +42,7 @@ def test_holm_by_hand():
 
 
 def test_hit_at_k_and_mrr_agree_with_ir_measures():
-    """A candidate list for each query, its scores falling with the rank; the target is the one relevant document."""
+    """Each query has a list of candidates with scores that fall with the rank; the target is its only relevant one."""
     ranks = np.random.default_rng(0).integers(1, 40, 50)
     qrels = [ir_measures.Qrel(str(query), "target", 1) for query in range(len(ranks))]
     run = [
@@ -62,14 +62,14 @@ def test_a_bootstrap_p_value_counts_both_sides():
     assert bootstrap_p_value(np.zeros(10)) == 1.0
 
 
-def test_one_unit_less_is_drawn_so_that_a_resampled_mean_varies_as_the_mean_does():
+def test_drawing_one_unit_less_gives_a_resampled_mean_the_variance_of_the_mean():
     values = np.array([0.1, 0.5, 0.9])
     share = draws(np.random.default_rng(0), 3, 200_000)
     resampled = share @ values / share.sum(1)
     assert resampled.var() == pytest.approx(values.var(ddof=1) / 3, rel=0.01)
 
 
-def test_a_paired_difference_is_that_of_the_queries():
+def test_a_paired_difference_is_the_mean_over_the_queries():
     first, second = np.array([[1.0, 0, 0, 1, 0, 0]]), np.array([[1.0, 1, 1, 0, 0, 1]])
     found = paired(first, second, np.array([0, 0, 1, 1, 2, 2]))
     assert found["difference"] == pytest.approx(2 / 6)
@@ -77,7 +77,7 @@ def test_a_paired_difference_is_that_of_the_queries():
     assert found["p_exact"] == pytest.approx(2 * (1 + 4) / 16)
 
 
-def test_a_difference_between_equal_trials_is_nothing():
+def test_a_difference_between_equal_trials_is_zero():
     values = np.random.default_rng(0).random((3, 40))
     found = paired(values, values, np.repeat(np.arange(8), 5))
     assert (found["difference"], found["low"], found["high"]) == (0, 0, 0)
@@ -122,12 +122,12 @@ def test_equal_pool_of_chance_is_chance():
         ({1: 0.1, 10: 0.5}, 100, 8, "Leave the large K out"),
     ],
 )
-def test_equal_pool_refuses_figures_that_cannot_be(hits, pool, new_pool, message):
+def test_equal_pool_refuses_impossible_figures(hits, pool, new_pool, message):
     with pytest.raises(InputError, match=message):
         equal_pool(hits, pool, new_pool)
 
 
-def test_the_least_size_from_which_on_all_hold():
+def test_the_smallest_size_from_which_all_larger_ones_hold():
     sizes = np.array([125.0, 500, 1000, 2000])
     assert least_from_which_on(sizes, [True, True, True, True]) == 125
     assert least_from_which_on(sizes, [True, False, True, True]) == 1000
@@ -147,12 +147,12 @@ def test_a_crossing_is_interpolated_in_the_logarithm_of_n():
     [(1.1, 1.4, "superlinear"), (0.1, 0.4, "sublinear"), (-0.01, 0.015, "flat"), (-0.3, -0.1, "falling"),
      (-0.1, 0.3, "undecided"), (0.8, 1.2, "undecided"), (0.01, 0.3, "sublinear"), (-0.3, -0.01, "falling")],
 )  # fmt: skip
-def test_the_verdict_on_an_elasticity_is_that_of_its_interval(low, high, verdict):
+def test_the_verdict_on_an_elasticity_follows_from_its_interval(low, high, verdict):
     assert classify(low, high) == verdict
 
 
 def hits_of(rates: dict[tuple[int, int], float], num_queries=1200, replicates=3, seed=0) -> HitMap:
-    """A map with exactly these rates: the same share of every chain's queries."""
+    """Return a map of random hits at these rates, on 40 documents."""
     rng, chain_ids = np.random.default_rng(seed), np.repeat(np.arange(40), num_queries // 40)
     hits = [(rng.random((replicates, num_queries)) < rate) for rate in rates.values()]
     return HitMap.of_hits(list(rates), hits, chain_ids, 0.005, seed)
@@ -187,7 +187,7 @@ def test_windows_are_tied_to_the_corpus_as_published():
     contexts = np.array([100, 500, 1000, 2000])
     assert tied_sequences(637_997, contexts, 0.5).tolist() == [12758, 2550, 1274, 636]
     assert tied_sequences(101, np.array([100, 101, 500]), 0.5).tolist() == [1, 0, 0]
-    assert tied_sequences(1000, np.array([1]), 0.5).tolist() == [999], "neighbours are never less than a vector apart"
+    assert tied_sequences(1000, np.array([1]), 0.5).tolist() == [999], "windows are at least one vector apart"
 
 
 def test_the_map_resamples_replicates_by_cell_and_chains_together():

@@ -1,4 +1,4 @@
-"""Every wrong command gets one sentence and status 2, and leaves nothing behind."""
+"""Every invalid command is refused in one sentence with status 2, and leaves nothing behind."""
 
 import numpy as np
 import pytest
@@ -31,33 +31,33 @@ WRONG = {
     "NaN": (["--corpus", "{dir}/nan.npz"], "row 7 of `vectors`"),
     "zero vector": (["--corpus", "{dir}/zero.npz"], "row 9 of `vectors`"),
     "ungrouped": (["--corpus", "{dir}/ungrouped.npz"], "must stand together"),
-    "two chains": (["--corpus", "{dir}/two.npz"], "at least 3 documents"),
+    "two documents": (["--corpus", "{dir}/two.npz"], "at least 3 documents"),
     "N too large": (["--set", "cells.num_sequences=[100000]"], "must fill at least one cell"),
     "C too large": (["--set", "cells.context_length=[3000]"], "must have at least 30 queries"),
     "unknown key": (["--set", "racing.num_sample=3"], "did you mean num_samples?"),
     "empty domain": (["--set", "search.alpha={choices: []}"], "must not be empty"),
-    "unwritable": (["--out", "{dir}/file/deeper"], "--out must be a folder that can be written"),
+    "unwritable": (["--out", "{dir}/file/deeper"], "--out must be a writable folder"),
     "unknown option": (["--presett", "quick"], "unrecognized arguments: --presett (did you mean --preset?)"),
     "unknown preset": (["--preset", "huge"], "invalid choice: 'huge'"),
     "bad budget": (["--budget", "soon"], "--budget must be a time such as 90s, 30m or 1h30m"),
     "no workers": (["--workers", "0"], "--workers must be at least 1"),
     "escaping name": (["--study", "../../etc"], "a study's name must be letters"),
     "unknown protocol": (["--protocol", "fair"], "invalid choice: 'fair'"),
-    "scale without rows": (["--scale", "auto"], "scale: auto keeps the numbers of windows of cells.rows"),
+    "scale without rows": (["--scale", "auto"], "scale: auto needs cells.rows to scale"),
     "bad device": (["--set", "fixed.device=tpu"], "but got 'tpu'"),
 }
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_command_gets_one_sentence_and_leaves_no_study(
+def test_an_invalid_command_is_refused_in_one_sentence_and_leaves_no_study(
     bad_files, tiny_space, small_file, arguments, message, capsys
 ):
     out = bad_files / "results"
     command = [tiny_space, "--corpus", small_file, "--out", str(out), *arguments]
-    assert run.main([part.replace("{dir}", str(bad_files)) for part in command]) == 2
-    said = capsys.readouterr()
-    assert message in said.err
-    assert said.err.count("\n") == 1 and said.err.startswith("error: ")
+    assert run.main([word.replace("{dir}", str(bad_files)) for word in command]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1 and err.startswith("error: ")
     assert not out.exists()
 
 
@@ -69,24 +69,24 @@ def test_an_unknown_study_is_refused_with_the_nearest_known_one(capsys):
 
 def test_list_names_every_study_with_its_question(capsys):
     assert run.main(["--list"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for name in ("scaling", "threshold", "alpha", "patience"):
-        assert name in said
+        assert name in output
 
 
 def test_dry_run_prints_cells_trials_and_time_and_writes_nothing(tiny_space, small_file, tmp_path, capsys):
     settings = ["--set", "cells.num_sequences=[20, 60, 90000]"]
     arguments = [tiny_space, "--corpus", small_file, "--out", str(tmp_path / "o"), "--dry-run", "--workers", "2"]
     assert run.main([*arguments, *settings]) == 0
-    said = capsys.readouterr().out
-    assert "24 trials and 22 baselines on 2 workers" in said
-    assert "infeasible: C=4 N=90000" in said
-    assert "from measured steps" in said
+    output = capsys.readouterr().out
+    assert "24 trials and 22 baselines on 2 workers" in output
+    assert "infeasible: C=4 N=90000" in output
+    assert "from measured steps" in output
     assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize("program", [report, best])
-def test_report_and_best_refuse_what_is_no_study(program, tmp_path, capsys):
+def test_report_and_best_refuse_a_folder_that_is_not_a_study(program, tmp_path, capsys):
     assert program.main([str(tmp_path)]) == 2
     assert "a study must have a readable manifest.json" in capsys.readouterr().err
 

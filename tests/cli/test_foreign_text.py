@@ -1,4 +1,4 @@
-"""Names, titles and questions are text wherever they are shown: no markup, no HTML, no Markdown, no terminal codes."""
+"""Names, titles and questions are shown as plain text everywhere: no markup, HTML, Markdown or terminal codes."""
 
 import io
 from html.parser import HTMLParser
@@ -35,42 +35,42 @@ names = pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 
 
 @names
-def test_a_console_and_its_tables_show_text_as_it_stands(name):
+def test_a_console_and_its_tables_show_text_literally(name):
     console = PlainConsole(file=(screen := io.StringIO()), width=200, force_terminal=True, color_system=None)
     console.print(name)
     table = Table("column", title=name)
     table.add_row(name)
     console.print(table)
-    said = screen.getvalue()
-    assert not set(said) & set("\x1b\x07\x9b\u202e\udcff\r")
+    output = screen.getvalue()
+    assert not set(output) & set("\x1b\x07\x9b\u202e\udcff\r")
     for word in plain(name).split():
-        assert said.count(word) >= 3, word
+        assert output.count(word) >= 3, word
 
 
 @names
 def test_an_error_is_one_line_of_text(name, capsys):
     say_error(f"a corpus must be readable, but {name} is not")
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert not set(said) & set("\x1b\x07\x9b\u202e\udcff\r")
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1
+    assert not set(output) & set("\x1b\x07\x9b\u202e\udcff\r")
 
 
 @names
-def test_what_corpus_and_predict_print_is_text(name, capsys):
+def test_corpus_and_predict_print_plain_text(name, capsys):
     say(f"{name}: 3 vectors")
     hit = next_chunks.Hit(0.5, 3, name, 1, 2, name)
     router = type("Router", (), {"choose": lambda *_: type("Predictor", (), {"context_length": 1})})()
     next_chunks.print_answer(router, ["x"], [hit])
-    said = capsys.readouterr().out
-    assert said.count(plain(name)) == 3
-    assert not set(said) & set("\x1b\x07\x9b\u202e\udcff\r")
+    output = capsys.readouterr().out
+    assert output.count(plain(name)) == 3
+    assert not set(output) & set("\x1b\x07\x9b\u202e\udcff\r")
 
 
 @pytest.fixture(scope="module")
-def told(made, made_page, made_evidence) -> Evidence:
-    """A study whose question, name, corpus, warnings, command and errors hold every hostile name at once.
+def hostile_evidence(made, made_page, made_evidence) -> Evidence:
+    """Evidence of a study with every hostile name in its question, name, corpus, warnings, command and errors.
 
-    What is computed of its numbers is that of the made study: no text enters it.
+    The computed results are copied from the made-up study: no text affects them.
     """
     text = " ".join(NAMES.values())
     everywhere = {"study": text, "question": text, "warnings": [text], "command": text, "versions": {text: text}}
@@ -100,18 +100,18 @@ def elements(html: str) -> list[tuple[str, set[str]]]:
     return parser.found
 
 
-def test_the_page_has_the_elements_that_it_has_without_hostile_names(told, made_page):
-    html = page(told)
-    assert html.count("&lt;script&gt;") > 3, "the names are shown"
+def test_hostile_names_add_no_elements_to_the_page(hostile_evidence, made_page):
+    html = page(hostile_evidence)
+    assert html.count("&lt;script&gt;") > 3, "the names must be shown"
     tags = [tag for tag, _ in elements(html)]
     assert (tags.count("script"), tags.count("img")) == (3, 0)
     assert not [each for each in elements(html) if any(attribute.startswith("on") for attribute in each[1])]
     assert [tag for tag, _ in elements(made_page)].count("script") == 3
-    assert "49" not in html.split("<title>")[1].split("</title>")[0], "no template of a name is filled in"
+    assert "49" not in html.split("<title>")[1].split("</title>")[0], "a template in a name must not be evaluated"
 
 
-def test_the_markdown_report_has_the_lines_that_it_has_without_hostile_names(told, made_evidence):
-    hostile, usual = markdown(told).splitlines(), markdown(made_evidence).splitlines()
+def test_hostile_names_add_no_lines_to_the_markdown_report(hostile_evidence, made_evidence):
+    hostile, usual = markdown(hostile_evidence).splitlines(), markdown(made_evidence).splitlines()
     assert len(hostile) == len(usual)
     assert [line.count(" | ") for line in hostile] == [line.count(" | ") for line in usual]
     text = "\n".join(hostile)
@@ -119,9 +119,9 @@ def test_the_markdown_report_has_the_lines_that_it_has_without_hostile_names(tol
     assert not set(text) & set("\x1b\x07\x9b\u202e\udcff\r")
 
 
-def test_the_summary_on_screen_is_text(told):
+def test_the_summary_on_screen_is_plain_text(hostile_evidence):
     console = PlainConsole(file=(screen := io.StringIO()), width=300)
-    study = told.study
+    study = hostile_evidence.study
     broken = study.trials[study.trials.status.isin(["failed", "infeasible"])]
     print_summary(StudyRecords("x", study.manifest, broken, study.curves, study.ranks), console)
     assert "[bold]loud[/]" in screen.getvalue()
@@ -129,7 +129,7 @@ def test_the_summary_on_screen_is_text(told):
 
 
 @names
-def test_a_model_card_takes_names_as_text(name):
+def test_a_model_card_shows_names_as_plain_text(name):
     table = model_card._table(["", ""], [["corpus", in_markdown(name)], ["study", in_markdown(name)]])
     assert table.count("\n") == 3 and "<script" not in table and "](" not in table.replace("]\\(", "")
 

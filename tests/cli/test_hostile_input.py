@@ -1,4 +1,4 @@
-"""Whatever is thrown at the command line: exit status 2 and one sentence, or a correct run; never a traceback."""
+"""Any input to the command line gives a correct run, or exit status 2 and one sentence; never a traceback."""
 
 import json
 import re
@@ -55,8 +55,8 @@ KEYS += ["trial_time_limit", "compare", "scale", "protocol", "corpus", "presets"
 
 @pytest.fixture
 def answer(tmp_path, small_file, capsys, monkeypatch):
-    """Plan a study and return its status, having checked what was said and that nothing was written."""
-    monkeypatch.setattr(start, "print_plan", lambda *_: None)  # measuring a step of training is no part of reading
+    """Plan a study and return its exit status, after checking its stderr and that it wrote nothing."""
+    monkeypatch.setattr(start, "print_plan", lambda *_: None)  # reading a space needs no measured training steps
     sound = tmp_path / "sound.yaml"
     sound.write_text(yaml.safe_dump(TINY_SPACE))
 
@@ -64,9 +64,9 @@ def answer(tmp_path, small_file, capsys, monkeypatch):
         before = sorted(tmp_path.rglob("*"))
         capsys.readouterr()
         status = run.main([str(space), "--corpus", corpus, "--out", str(tmp_path / "out"), "--dry-run", *more])
-        said = capsys.readouterr().err
+        err = capsys.readouterr().err
         assert status in (0, 2)
-        assert (said.startswith("error: "), said.count("\n")) == ((True, 1) if status else (False, 0)), said
+        assert (err.startswith("error: "), err.count("\n")) == ((True, 1) if status else (False, 0)), err
         assert sorted(tmp_path.rglob("*")) == before
         return status
 
@@ -75,7 +75,7 @@ def answer(tmp_path, small_file, capsys, monkeypatch):
 
 @quick
 @given(key=st.sampled_from(KEYS), value=VALUE)
-def test_any_value_of_a_space_file_is_taken_or_refused(answer, tmp_path, key, value):
+def test_any_value_of_a_space_file_is_accepted_or_refused(answer, tmp_path, key, value):
     path = tmp_path / "case.yaml"
     path.write_text(yaml.safe_dump({**TINY_SPACE, key: value}))
     answer(space=path)
@@ -96,7 +96,7 @@ def test_any_text_as_a_space_file_is_refused_and_runs_no_code(answer, tmp_path, 
 
 @quick
 @given(data=st.data())
-def test_any_arrays_as_a_corpus_are_taken_or_refused(answer, tmp_path, data):
+def test_any_arrays_as_a_corpus_are_accepted_or_refused(answer, tmp_path, data):
     kinds = (
         arrays.floating_dtypes() | arrays.integer_dtypes() | arrays.unicode_string_dtypes() | arrays.boolean_dtypes()
     )
@@ -115,12 +115,12 @@ def test_a_study_name_cannot_leave_the_output_folder(answer, tmp_path, name):
         assert status == 0
         assert Path(join(str(tmp_path), name)).parent == tmp_path
     else:
-        assert status == 2 or name == ""  # none given: named after space and corpus
+        assert status == 2 or name == ""  # an empty name: the study is named after space and corpus
 
 
 @quick
 @given(setting=st.text(max_size=30) | st.tuples(st.sampled_from(KEYS), VALUE).map(lambda pair: f"{pair[0]}={pair[1]}"))
-def test_any_setting_is_taken_or_refused(answer, setting):
+def test_any_setting_is_accepted_or_refused(answer, setting):
     answer(f"--set={setting}")
 
 
@@ -133,7 +133,7 @@ def test_a_duration_is_seconds_above_zero_or_refused(answer, text):
 
 @quick
 @given(content=st.binary(max_size=80), name=st.sampled_from(["x.parquet", f"{'0' * 16}.parquet", "notes", "a.txt"]))
-def test_any_bytes_among_the_records_are_set_aside_and_kept(tmp_path_factory, content, name):
+def test_any_bytes_among_the_records_are_quarantined_unchanged(tmp_path_factory, content, name):
     store = RecordStore.at(tmp_path_factory.mktemp("study"))
     store.write_bytes(f"trials/{name}", content)
     assert len(set_aside(store)[0]) == 1
@@ -141,7 +141,7 @@ def test_any_bytes_among_the_records_are_set_aside_and_kept(tmp_path_factory, co
     assert store.read_bytes(f"set_aside/trials/{name}") == content
 
 
-def test_a_foreign_parquet_and_a_second_one_of_the_same_name_are_both_kept_aside(tmp_path):
+def test_two_foreign_parquet_files_of_the_same_name_are_both_quarantined(tmp_path):
     store = RecordStore.at(tmp_path)
     for value in (1, 2):
         (tmp_path / "ranks").mkdir(exist_ok=True)
@@ -150,7 +150,7 @@ def test_a_foreign_parquet_and_a_second_one_of_the_same_name_are_both_kept_aside
     assert {path.name for path in (tmp_path / "set_aside" / "ranks").iterdir()} == {"x.parquet", "x.parquet.1"}
 
 
-def test_a_corpus_whose_header_breaks_off_is_refused(small_file, tmp_path):
+def test_a_corpus_with_a_damaged_header_is_refused(small_file, tmp_path):
     with np.load(small_file) as archive:
         np.savez(tmp_path / "c.npz", **archive)
     data = (tmp_path / "c.npz").read_bytes()
@@ -165,34 +165,34 @@ def sound_manifest(made) -> dict:
     return content(made) | more
 
 
-LIES = {
+INVALID_MANIFESTS = {
     "a run without a date": ("runs", [{"ended": "done"}]),
     "no command": ("command", None),
-    "a time without its zone": ("reopened", {"C1_N2": "2026-01-01"}),
+    "a time without a time zone": ("reopened", {"C1_N2": "2026-01-01"}),
     "a split without an audit": ("splits", [{"fingerprint": "f", "protocol": "controlled", "max_context": 4}]),
     "a cell that leaves the study": ("cells", ["C1_N2", "../x"]),
     "an infinite time": ("wall_s", float("inf")),
     "a corpus that is a list": ("corpus", []),
-    "a search from nowhere": ("space", {"search": {"alpha": {"low": 1.0, "high": 0.0}}}),
+    "an empty search domain": ("space", {"search": {"alpha": {"low": 1.0, "high": 0.0}}}),
 }
 
 
-@pytest.mark.parametrize(("key", "value"), LIES.values(), ids=LIES.keys())
-def test_a_manifest_that_lies_is_refused_before_a_study_goes_on(key, value, made):
+@pytest.mark.parametrize(("key", "value"), INVALID_MANIFESTS.values(), ids=INVALID_MANIFESTS.keys())
+def test_an_invalid_manifest_is_refused_before_a_study_is_resumed(key, value, made):
     manifest = sound_manifest(made)
     assert ResumableManifest.of(manifest, "m").command == "x"
-    lie = manifest | {key: manifest[key] | value if key == "space" else value}
+    invalid = manifest | {key: manifest[key] | value if key == "space" else value}
     with pytest.raises(InputError, match=f"m.*{key}.*Restore the file"):
-        ResumableManifest.of(lie, "m")
+        ResumableManifest.of(invalid, "m")
 
 
 CONFIGS = {
-    "a layer a byte of memory": {"num_layers": 10**9},
+    "more layers than memory": {"num_layers": 10**9},
     "more values than memory": {"hidden_dim": 10**6, "model": "memory_gru", "num_slots": 10**6},
-    "sizes that no integer holds": {"hidden_dim": 2**63},
+    "a size beyond 64 bits": {"hidden_dim": 2**63},
     "a negative size": {"dim": -1},
-    "a size that is a text": {"hidden_dim": "8"},
-    "a dropout of more than all": {"dropout": 7},
+    "a size given as text": {"hidden_dim": "8"},
+    "a dropout above 1": {"dropout": 7},
     "an unknown model": {"model": "../gru"},
     "a model that is a list": {"model": []},
     "an unknown key": {"code": "import os"},
@@ -200,7 +200,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize("changes", CONFIGS.values(), ids=CONFIGS.keys())
-def test_a_hostile_config_of_a_model_is_refused_before_anything_is_made(changes, tmp_path):
+def test_a_hostile_config_of_a_model_is_refused_before_anything_is_allocated(changes, tmp_path):
     config = ModelConfig(dim=16, hidden_dim=8)
     files = model_files(build_model(config, 0).state_dict(), config, {"training": {"context_length": 4}})
     write_folder(tmp_path / "m", files)
@@ -231,8 +231,8 @@ def test_a_file_of_a_study_cannot_leave_its_folder(name, tmp_path):
 
 
 @pytest.mark.parametrize(("seed", "number"), [(11, 334), (11, 13192), (11, 18848), (12, 26040)])
-def test_cases_that_fuzzing_found_wrong_are_answered(seed, number, tmp_path):
-    """Half a character in a manifest (reported) and in the space; numbers that no float or array holds."""
+def test_cases_that_fuzzing_found_are_handled(seed, number, tmp_path):
+    """An unpaired surrogate in a manifest (reported) and in a space; numbers too large for a float or an array."""
     found = run_cases(tmp_path, seed=seed, numbers=range(number, number + 1), limit_s=60)
     assert found.wrong == [] and found.counts.total() == 1
 

@@ -238,5 +238,5 @@ def test_a_passage_encoded_by_another_encoder_is_refused(encoded, encoder):
     corpus = open_corpus(str(encoded))
     index = open_index(corpus, str(encoded))
     assert index.facts.encoder == DEFAULT in CARRIED and index.facts.encoder_fingerprint == encoder.fingerprint
-    with pytest.raises(InputError, match="must be encoded as the corpus was"):
+    with pytest.raises(InputError, match="must be encoded with the corpus's encoder"):
         next_chunks.ask(None, corpus, index, Other(), "Hello there.", 1)

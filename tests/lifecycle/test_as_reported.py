@@ -1,4 +1,4 @@
-"""The published protocol: its windows, pools, epochs and negatives; what it shows where there is nothing to show."""
+"""The published protocol: its windows, pools, epochs and negatives, and the effects it shows where there are none."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -30,7 +30,7 @@ AS_REPORTED = {"split": "window", "boundary": "stream", "overlap": "half", "num_
 
 
 @pytest.mark.parametrize(("context_length", "counts"), PUBLISHED.items())
-def test_the_published_windows_and_pools_come_out_exactly(context_length, counts):
+def test_the_published_windows_and_pools_are_reproduced_exactly(context_length, counts):
     stream = Stream(np.arange(PUBLISHED_VECTORS), np.zeros(PUBLISHED_VECTORS, np.int64))
     positions = stream.half_overlapping(stream.eligible(context_length, "stream"), context_length)
     train, validation = split_windows(positions, seed=0)
@@ -51,7 +51,7 @@ def test_contexts_scale_to_a_smaller_corpus_and_keep_the_published_numbers_of_wi
     assert longest_context(500, 100, 10_333, 1_149) is None
 
 
-def test_validation_windows_overlap_training_windows_and_the_audit_says_how_many(small_corpus):
+def test_validation_windows_overlap_training_windows_and_the_audit_counts_them(small_corpus):
     data = build_dataset(small_corpus, DataConfig(seed=0, max_context=8, **AS_REPORTED))
     audit = data.audit()
     rows = {int(r) for p in data.train_positions for r in (*data.train.context_rows(np.array([p]), 8)[0], p)}
@@ -63,7 +63,7 @@ def test_validation_windows_overlap_training_windows_and_the_audit_says_how_many
 
 
 def evaluated_epochs(hits: list[float], steps_per_epoch: int = 7, patience: int = 3) -> list[int]:
-    """Follow a trainer's loop over a given series of Hit@5, one value an evaluation."""
+    """Return the epochs that a trainer evaluates, given the Hit@5 of each evaluation."""
     config = TrainConfig(
         context_length=4, num_sequences=10, max_steps=50 * steps_per_epoch, steps_per_epoch=steps_per_epoch
     )
@@ -94,7 +94,7 @@ def test_evaluations_fall_on_the_published_epochs_and_stop_where_the_published_r
     assert evaluated_epochs(hits) == epochs
 
 
-def test_an_epoch_schedule_becomes_steps_and_the_rate_ends_at_a_tenth_after_fifty_epochs():
+def test_an_epoch_schedule_becomes_steps_and_negatives_come_from_the_micro_batch():
     recipe = Recipe(epochs=50, negatives_from="micro_batch").for_cell(500, 2065, dim=16)
     config = recipe.training_part(500, 2065, patience=3)
     assert (config.steps_per_epoch, config.max_steps, config.warmup_steps, config.eval_interval) == (8, 400, 8, 40)
@@ -115,12 +115,12 @@ def test_a_real_run_evaluates_at_the_published_epochs(small_corpus):
     assert [e.step // epoch for e in evaluations] == evaluated_epochs(hits, epoch)
 
 
-def test_published_negatives_are_those_of_a_loss_over_the_micro_batch_alone_however_the_work_is_split():
+def test_published_negatives_come_from_the_micro_batch_alone_however_the_batch_is_split():
     generator = torch.Generator().manual_seed(0)
     targets = torch.nn.functional.normalize(torch.randn(24, 8, generator=generator), dim=-1)
     prediction = torch.nn.functional.normalize(torch.randn(24, 8, generator=generator), dim=-1)
     ids = torch.arange(24)
-    ids[9] = ids[8]  # a repeated target in a micro-batch is no negative of itself
+    ids[9] = ids[8]  # a repeated target in a micro-batch is not its own negative
     settings = {"weights": {"mse": 1.0, "cosine": 0.5, "infonce": 0.1}, "temperature": 0.07}
     for first in (0, 8, 16):
         rows, alone = slice(first, first + 8), slice(0, 8)
@@ -148,7 +148,7 @@ def test_selecting_by_loss_keeps_the_evaluation_with_the_lowest_loss(small_data)
     assert trainer.best.validation.loss == min(found)
 
 
-def test_raw_predictions_reach_the_losses_only_where_normalisation_is_switched_off(small_data):
+def test_raw_predictions_reach_the_losses_only_if_normalisation_is_off(small_data):
     config = TrainConfig(context_length=4, num_sequences=100, batch_size=32, num_negatives=26, max_steps=10)
     unit, raw = (
         Trainer(
@@ -157,11 +157,11 @@ def test_raw_predictions_reach_the_losses_only_where_normalisation_is_switched_o
         for flag in (True, False)
     )
     assert unit[1] != raw[1] and unit[3] != raw[3]
-    assert unit[2] == pytest.approx(raw[2], rel=1e-5), "cosine knows no length"
+    assert unit[2] == pytest.approx(raw[2], rel=1e-5), "cosine ignores the norm"
 
 
 @pytest.mark.parametrize("model", ["gru", "hierarchical_gru", "memory_gru", "transformer"])
-def test_every_architecture_comes_within_two_percent_of_the_parameters_asked_for(model):
+def test_every_architecture_has_the_requested_parameters_within_two_percent(model):
     config = ModelConfig(dim=64, model=model, num_layers=1)
     found = count_parameters(config, hidden_dim_for(config, 150_000))
     assert abs(found - 150_000) <= 3_000
@@ -209,7 +209,7 @@ def measured(corpus, protocol: str, context: int, max_context: int, num_sequence
 
 
 @pytest.mark.parametrize("protocol", ["controlled", "as_reported"])
-def test_on_independent_random_vectors_both_protocols_report_chance_at_any_pool(random_corpus, protocol):
+def test_both_protocols_report_chance_at_any_pool_on_independent_random_vectors(random_corpus, protocol):
     for context in (2, 8):
         found = measured(random_corpus, protocol, context, 8, None if protocol == "as_reported" else 1000)
         count = len(found.rank)
@@ -217,11 +217,11 @@ def test_on_independent_random_vectors_both_protocols_report_chance_at_any_pool(
             hits = hit_at_k_in_pool(found.rank, found.num_ties, 5, count, pool)
             chance = chance_hit_at_k(5, pool)
             error = max(hits.std(ddof=1), np.sqrt(chance * (1 - chance))) / np.sqrt(count)
-            # 4 errors, and as_reported is judged on the queries that chose its epoch: best of a few evaluations
+            # 4 standard errors: as_reported measures on the queries that selected its epoch, the best of a few
             assert abs(hits.mean() - chance) < 4 * error, (context, pool)
 
 
-def test_where_only_the_last_vector_matters_as_reported_gains_from_context_and_controlled_does_not(last_only_corpus):
+def test_as_reported_gains_from_context_where_only_the_last_vector_matters_and_controlled_does_not(last_only_corpus):
     reported = [measured(last_only_corpus, "as_reported", c, 32, None) for c in (4, 32)]
     controlled = [measured(last_only_corpus, "controlled", c, 32, 500) for c in (4, 32)]
     reported_gain = reported[1].hit_at(5) - reported[0].hit_at(5)
@@ -236,7 +236,7 @@ def test_where_only_the_last_vector_matters_as_reported_gains_from_context_and_c
     assert at_equal_pool[1] - at_equal_pool[0] < 0.5 * reported_gain
 
 
-def test_training_free_baselines_are_measured_on_the_published_windows_too(last_only_corpus):
+def test_training_free_baselines_show_the_published_law_too(last_only_corpus):
     hits = []
     for context in (4, 32):
         data = build_dataset(last_only_corpus, DataConfig(seed=0, max_context=context, **AS_REPORTED))
@@ -244,7 +244,7 @@ def test_training_free_baselines_are_measured_on_the_published_windows_too(last_
     assert hits[1] > hits[0] + 0.1, "the published law appears without a model"
 
 
-def test_a_published_trial_says_its_protocol(tmp_path, small_corpus):
+def test_a_published_trial_records_its_protocol(tmp_path, small_corpus):
     from study.plan.plan import make_plan
     from tests.plan.test_space_and_plan import load
 

@@ -1,4 +1,4 @@
-"""Extending a study: only what is missing runs, the old rows stay, and what would change the queries is refused."""
+"""Extending a study: only missing trials run, old rows stay, and changes to the queries are refused."""
 
 import json
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def planned(tiny_space, small_corpus):
 
 @pytest.fixture
 def found(planned) -> dict:
-    """A manifest as it is read back from disk."""
+    """A manifest, as read back from disk."""
     return json.loads(json.dumps(describe(planned(), "python -m study.run tiny"), default=str))
 
 
@@ -37,7 +37,7 @@ def found(planned) -> dict:
     "setting",
     ["cells.num_sequences=[20, 40, 60]", "cells.context_length=[1, 2, 4]", "replicates=3", "racing.num_samples=6"],
 )
-def test_a_study_may_grow_and_its_manifest_remembers_what_it_was(planned, found, setting):
+def test_a_study_may_grow_and_its_manifest_keeps_the_former_space(planned, found, setting):
     plan = planned(setting)
     check_continues(found, plan, resume=True)
     grown = extended(found, plan, "python -m study.run tiny --set more")
@@ -62,19 +62,19 @@ def test_a_study_may_grow_and_its_manifest_remembers_what_it_was(planned, found,
         ("data.num_queries=99", r"space.data.num_queries = 100, not 99"),
     ],
 )
-def test_what_would_change_or_take_away_recorded_trials_is_refused(planned, found, setting, message):
+def test_a_change_that_would_alter_or_drop_recorded_trials_is_refused(planned, found, setting, message):
     with pytest.raises(InputError, match=message):
         check_continues(found, planned(setting), resume=True)
 
 
-def test_a_time_limit_may_change_and_an_older_manifest_without_one_goes_on(planned, found):
+def test_a_time_limit_may_change_and_an_older_manifest_without_one_is_resumed(planned, found):
     check_continues(found, planned("trial_time_limit=30m"), resume=True)
     del found["space"]["trial_time_limit"], found["history"]
     check_continues(found, planned(), resume=True)
     assert extended(found, planned(), "again") is found
 
 
-def test_a_manifest_keeps_no_key_of_an_object_store(planned):
+def test_a_manifest_has_the_keys_of_an_object_store_redacted(planned):
     line = "python -m study.run tiny --out 's3://AKIA:s3cr3t@bucket/x?region=eu'"
     assert describe(planned(), line)["command"] == "python -m study.run tiny --out 's3://…@bucket/x?region=eu'"
 
@@ -89,8 +89,8 @@ def row_of(spec, value: float) -> dict:
     return base_row(spec) | {"status": "completed", "val_hit_at_5": value}
 
 
-def test_a_cell_searched_on_confirms_its_new_winner_and_retires_the_old_rows(planned, tmp_path):
-    """The search found a better configuration after the cell was confirmed: two never meet in one cell."""
+def test_a_reopened_cell_confirms_its_new_winner_and_retires_the_old_rows(planned, tmp_path):
+    """The search finds a better configuration after the cell was confirmed; a cell never mixes two."""
     plan = planned("racing.num_samples=2")
     cell, store = plan.cells[0], RecordStore.at(tmp_path)
     old, better = {"learning_rate": 0.01, "alpha": 0.03}, {"learning_rate": 0.02, "alpha": 0.3}
@@ -119,7 +119,7 @@ def test_a_cell_searched_on_confirms_its_new_winner_and_retires_the_old_rows(pla
     assert (tmp_path / "superseded" / "trials" / f"{was.trial_id}.parquet").is_file()
 
 
-def test_a_failed_search_trial_runs_again_where_its_cell_is_confirmed_too(planned, tmp_path):
+def test_a_failed_search_trial_is_retried_even_if_its_cell_is_confirmed(planned, tmp_path):
     plan = planned("racing.num_samples=2")
     cell, store = plan.cells[0], RecordStore.at(tmp_path)
     good, lost = (plan.spec(cell, "search", 0, {"learning_rate": rate, "alpha": 0.03}) for rate in (0.01, 0.02))
@@ -137,8 +137,8 @@ def test_a_failed_search_trial_runs_again_where_its_cell_is_confirmed_too(planne
 
 
 @pytest.mark.parametrize("has_recorded", [True, False])
-def test_a_refusal_removes_a_new_study_only_where_nothing_was_recorded(has_recorded, tmp_path, small_file, monkeypatch):
-    """In a study without a search too: no row of its is a search trial."""
+def test_a_refusal_removes_a_new_study_only_if_nothing_was_recorded(has_recorded, tmp_path, small_file, monkeypatch):
+    """The study has no search, so none of its rows is a search trial."""
 
     def refuse(plan, store, *more):
         if has_recorded:
@@ -152,7 +152,7 @@ def test_a_refusal_removes_a_new_study_only_where_nothing_was_recorded(has_recor
 
 
 @pytest.mark.slow
-def test_a_study_extended_step_by_step_is_the_large_study_to_the_bit(finished, space, small_file, tmp_path):
+def test_a_study_extended_step_by_step_matches_the_large_study_to_the_bit(finished, space, small_file, tmp_path):
     one = ("cells.context_length=[4]", "cells.num_sequences=[20]", "replicates=1", "racing.num_samples=3")
     complete(space, small_file, tmp_path, "--no-report", *(word for setting in one for word in ("--set", setting)))
     study = tmp_path / "tiny"

@@ -1,4 +1,4 @@
-"""Faults provoked for real in whole studies: what becomes a row, what stops the study, what runs again."""
+"""Real faults in whole studies: which become a row, which stop the study, and which trials run again."""
 
 import os
 import shutil
@@ -41,14 +41,14 @@ def copy(sound, tmp_path) -> Path:
     return tmp_path / "o"
 
 
-# kind of fault by cell: hung asleep, hung in C with the interpreter's lock, worker killed every time, no memory, NaN
+# kind of fault by cell: asleep, stuck in C with the GIL held, worker killed on every attempt, out of memory, NaN
 KINDS = {"C1_N20": "hang", "C1_N30": "spin", "C1_N40": "kill", "C1_N50": "oom", "C1_N60": "nan"}
-SAID = {"hang": "25 s", "spin": "25 s", "kill": "died", "oom": "can't allocate memory", "nan": "at step 4 of 24"}
+ERRORS = {"hang": "25 s", "spin": "25 s", "kill": "died", "oom": "can't allocate memory", "nan": "at step 4 of 24"}
 
 
 @pytest.fixture(scope="module")
 def broken(small, small_file, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
-    """A study in which a trial of each cell breaks off, each in its own way, and its end."""
+    """A study with one broken trial per cell, each by another fault, and its finished process."""
     out = tmp_path_factory.mktemp("broken")
     environment = failing({f"{cell_id}/1": kind for cell_id, kind in KINDS.items()})
     return out, run(small, small_file, out, "--workers", "2", "--set", "trial_time_limit=25s", environment=environment)
@@ -56,16 +56,16 @@ def broken(small, small_file, tmp_path_factory) -> tuple[Path, subprocess.Comple
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("cell_id", "kind"), KINDS.items(), ids=KINDS.values())
-def test_a_trial_that_broke_off_is_a_row_that_says_how(broken, cell_id, kind):
+def test_a_trial_that_broke_off_is_a_row_with_its_reason(broken, cell_id, kind):
     row = trained(broken[0]).loc[cell_id]
     assert (row.status, row.stop_reason) == ENDS[kind]
     assert row.attempt == (3 if kind == "kill" else 1)
-    assert SAID[kind] in row.error
+    assert ERRORS[kind] in row.error
     assert pd.isna(row.test_hit_at_5)
 
 
 @pytest.mark.slow
-def test_the_study_goes_on_after_broken_trials_and_repeats_them_when_asked(broken, small, small_file, sound):
+def test_a_study_continues_after_broken_trials_and_retries_them_on_request(broken, small, small_file, sound):
     out, done = broken
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -73,20 +73,23 @@ def test_the_study_goes_on_after_broken_trials_and_repeats_them_when_asked(broke
     diverged = trained(out).trial_id["C1_N60"]
     good = {key: when for key, when in rows_by_id(out).items() if key not in set(trained(out).trial_id) - {diverged}}
     again = run(small, small_file, out, "--rerun", "failed", "--set", "trial_time_limit=5m")
-    assert again.returncode == 1, "a diverged confirm trial stands"
+    assert again.returncode == 1, "a diverged confirm trial is not retried"
     assert trained(out).attempt.to_dict() == {"C1_N20": 2, "C1_N30": 2, "C1_N40": 4, "C1_N50": 2, "C1_N60": 1}
-    assert good.items() <= rows_by_id(out).items(), "what was recorded stays"
+    assert good.items() <= rows_by_id(out).items(), "recorded trials stay"
     same = [found[found.trial_id != diverged].reset_index(drop=True) for found in (ranks(out), ranks(sound))]
     pd.testing.assert_frame_equal(*same)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(psutil.virtual_memory().available < 12e9, reason="takes 4 GB for a moment")
-def test_a_trial_that_rays_memory_monitor_takes_is_a_row_and_the_study_goes_on(small, small_file, tmp_path):
+@pytest.mark.skipif(psutil.virtual_memory().available < 12e9, reason="needs 4 GB for a moment")
+def test_a_trial_that_rays_memory_monitor_kills_is_a_row_and_the_study_continues(small, small_file, tmp_path):
     memory = psutil.virtual_memory()
     threshold = (memory.total - memory.available + 4e9) / memory.total
     environment = failing({"C1_N20/1": "grow"}) | {"RAY_memory_usage_threshold": f"{threshold:.3f}"}
-    only = ("--set", "cells.num_sequences=[20, 60]")  # with two, Ray may take the innocent one
+    only = (
+        "--set",
+        "cells.num_sequences=[20, 60]",
+    )  # on one worker: of two running trials, Ray may kill the innocent one
     done = run(small, small_file, tmp_path, *only, environment=environment)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -96,13 +99,13 @@ def test_a_trial_that_rays_memory_monitor_takes_is_a_row_and_the_study_goes_on(s
     assert sound.status == "completed"
 
 
-needs_mount = pytest.mark.skipif(not can_mount(), reason="no rights to mount a small file system here")
+needs_mount = pytest.mark.skipif(not can_mount(), reason="no permission to mount a small file system here")
 
 
 @pytest.mark.slow
 @needs_mount
-def test_a_full_disk_stops_the_study_and_nothing_on_it_is_torn(small, small_file, sound, tmp_path):
-    """Another trial hangs meanwhile, in C and with the interpreter's lock: it must not keep the study from stopping."""
+def test_a_full_disk_stops_the_study_and_leaves_no_torn_file(small, small_file, sound, tmp_path):
+    """Meanwhile another trial is stuck in C with the GIL held; it must not keep the study from stopping."""
     hanging = failing({"C1_N20/1": "spin"})
     stopped = run(
         small, small_file, tmp_path, "--workers", "2", environment=hanging, before=full_disk(tmp_path, 400_000)
@@ -114,10 +117,10 @@ def test_a_full_disk_stops_the_study_and_nothing_on_it_is_torn(small, small_file
     assert before, "something was recorded before the disk was full"
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in written if path.name.startswith(".") and path.name != ".lock"]
-    for part in (path for path in written if path.suffix == ".parquet"):
-        pd.read_parquet(part)
+    for record in (path for path in written if path.suffix == ".parquet"):
+        pd.read_parquet(record)
     assert run(small, small_file, tmp_path, "--resume").returncode == 0
-    assert before.items() <= rows_by_id(tmp_path).items(), "what was recorded stays"
+    assert before.items() <= rows_by_id(tmp_path).items(), "recorded trials stay"
     assert (
         rows(tmp_path).set_index("trial_id").test_mrr.to_dict() == rows(sound).set_index("trial_id").test_mrr.to_dict()
     )
@@ -133,7 +136,7 @@ def test_a_read_only_study_is_refused_in_one_sentence(small, small_file, sound, 
 
 
 @pytest.mark.slow
-def test_damaged_records_are_named_set_aside_and_their_trials_run_again(small, small_file, sound, copy):
+def test_damaged_records_are_named_and_quarantined_and_their_trials_run_again(small, small_file, sound, copy):
     study, victims = copy / "s", trained(copy).trial_id
     os.truncate(study / "curves" / f"{victims['C1_N20']}.parquet", 300)
     os.truncate(study / "trials" / f"{victims['C1_N30']}.parquet", 10)
@@ -164,7 +167,7 @@ def ranks(out: Path) -> pd.DataFrame:
     return sorted_ranks(out / "s")
 
 
-def test_a_folder_that_no_study_made_stays_whatever_is_refused(small, small_file, sound, tmp_path):
+def test_a_folder_that_is_not_a_study_is_never_touched(small, small_file, sound, tmp_path):
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "thesis.tex").write_text("years of work")
     refused = run(small, small_file, tmp_path, "--address", "127.0.0.1:1")

@@ -1,4 +1,4 @@
-"""Studies whose records and corpus lie on S3, an S3 server of these tests: the same ids, one driver, no secret kept."""
+"""Studies with records and corpus on S3, here a moto server: the same ids, one driver, no stored secret."""
 
 import http.server
 import os
@@ -27,7 +27,7 @@ SECRET = "Sup3rSecret"
 
 @pytest.fixture(scope="module")
 def host():
-    """HOST:PORT of an S3 server with a bucket `bucket`."""
+    """HOST:PORT of an S3 server with the bucket `bucket`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -67,17 +67,17 @@ def remote_corpus(host, small_file) -> str:
 
 
 @pytest.mark.slow
-def test_a_study_on_s3_of_a_corpus_on_s3_is_the_same_study_and_resumes(host, remote_corpus, small, small_file, sound):
+def test_a_study_on_s3_matches_the_same_study_on_disk_and_resumes(host, remote_corpus, small, small_file, sound):
     out = uri(host, "bucket/results", f"KEY:{SECRET}@")
     done = run(small, remote_corpus, out)
     assert done.returncode == 0, done.stderr
     store = RecordStore.at(uri(host, "bucket/results/s"))
     assert_same_ranks(store, sound)
-    assert_kept_nowhere(SECRET, store, done.stdout + done.stderr)
-    assert not store.files(LEASES), "a driver that ended holds nothing"
+    assert_stored_nowhere(SECRET, store, done.stdout + done.stderr)
+    assert not store.files(LEASES), "a finished driver leaves no lease"
     victim = store.files("curves")[0]
     store.write_bytes(f"curves/{victim}", b"PAR1 torn")
-    again = run(small, small_file, uri(host, "bucket/results"), "--resume")  # the same corpus from another place
+    again = run(small, small_file, uri(host, "bucket/results"), "--resume")  # the same corpus from another location
     assert again.returncode == 0, again.stderr
     assert victim in again.stdout and "set_aside" in again.stdout
     assert_same_ranks(store, sound)
@@ -89,13 +89,13 @@ def assert_same_ranks(store: RecordStore, sound) -> None:
     pd.testing.assert_frame_equal(mine, ranks(sound))
 
 
-def assert_kept_nowhere(secret: str, store: RecordStore, said: str) -> None:
+def assert_stored_nowhere(secret: str, store: RecordStore, output: str) -> None:
     infos = store.filesystem.get_file_info(pafs.FileSelector(store.root, recursive=True))
     files = [info.path for info in infos if info.is_file]
     assert f"{store.root}/manifest.json" in files
     for path in files:
         assert secret.encode() not in store.filesystem.open_input_stream(path).read(), path
-    assert secret not in said
+    assert secret not in output
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_remote_corpus_is_fetched_once_and_again_when_it_changes(
     assert second.fingerprint == first.fingerprint
     assert fetched == ["bucket/small.npz"]
     assert not list(tmp_path.glob(".*")), "no copy is left beside the converted one"
-    time.sleep(1.1)  # S3 tells whole seconds
+    time.sleep(1.1)  # S3 times are in whole seconds
     copy_files(small_file, "bucket/small.npz", pafs.LocalFileSystem(), filesystem(host))
     assert open_corpus(remote_corpus, tmp_path).fingerprint == first.fingerprint
     assert len(fetched) == 2
@@ -141,18 +141,18 @@ def test_a_pair_of_arrays_on_s3_is_one_corpus(host, small_corpus, tmp_path):
         open_corpus(uri(host, "bucket/pair/vectors.npy"), tmp_path / "cache")
 
 
-def test_a_remote_corpus_that_is_not_there_or_damaged_is_named_without_the_keys(host, tmp_path):
+def test_a_missing_or_damaged_remote_corpus_is_named_without_its_keys(host, tmp_path):
     filesystem(host).open_output_stream("bucket/broken.npz").close()
     for name, problem in (("none", "must be readable, but .* there is no bucket/none"), ("broken", "bucket/broken")):
         with pytest.raises(InputError, match=problem) as refused:
             open_corpus(uri(host, f"bucket/{name}.npz", f"KEY:{SECRET}@"), tmp_path)
         assert SECRET not in str(refused.value)
-        assert str(tmp_path) not in str(refused.value), "the place it came from is named, not the copy"
+        assert str(tmp_path) not in str(refused.value), "the error names the source, not the copy"
 
 
-def test_a_store_that_refuses_the_credentials_is_one_sentence_with_what_to_do(tmp_path):
+def test_a_store_that_refuses_the_credentials_is_reported_in_one_sentence_with_a_next_step(tmp_path):
     class Forbidding(http.server.BaseHTTPRequestHandler):
-        """Answers as S3 does where the credentials are missing or wrong."""
+        """Responds like S3 to missing or wrong credentials."""
 
         def do_HEAD(self) -> None:
             self.send_response(403)
@@ -174,15 +174,15 @@ def test_a_store_that_refuses_the_credentials_is_one_sentence_with_what_to_do(tm
 
 
 @pytest.mark.ray
-def test_two_drivers_never_write_one_study_on_s3(host, small, small_file):
+def test_two_drivers_never_write_to_one_study_on_s3(host, small, small_file):
     store = RecordStore.at(uri(host, "bucket/two/s"))
     with locked(store):
         refused = run(small, small_file, uri(host, "bucket/two"))
         assert refused.returncode == 2
-        said = f"must have one driver, but process {os.getpid()} on {socket.gethostname()} is running s"
-        assert said in refused.stderr
+        holder = f"must have one driver, but process {os.getpid()} on {socket.gethostname()} is running s"
+        assert holder in refused.stderr
         assert "if it was killed, try again in" in refused.stderr
-        assert len(store.files(LEASES)) == 1, "who is refused leaves nothing"
+        assert len(store.files(LEASES)) == 1, "a refused driver leaves no lease"
     with locked(store):
         assert len(store.files(LEASES)) == 1
 
@@ -196,7 +196,7 @@ def test_a_study_refused_before_its_first_trial_leaves_nothing_on_s3(host, small
     assert not [info.path for info in left if info.is_file]
 
 
-def test_of_many_drivers_that_begin_at_once_at_most_one_goes_on(host):
+def test_at_most_one_of_many_drivers_that_start_at_once_continues(host):
     store = RecordStore.at(uri(host, "bucket/many/s"))
     for _ in range(5):
         begin, inside, ended = threading.Barrier(8), [], threading.Event()
@@ -223,7 +223,7 @@ def test_of_many_drivers_that_begin_at_once_at_most_one_goes_on(host):
         assert sum(inside) <= 1
 
 
-def test_a_driver_in_a_thread_holds_a_study_and_gives_it_back(host):
+def test_a_driver_in_a_thread_acquires_and_releases_a_study(host):
     store = RecordStore.at(uri(host, "bucket/thread/s"))
     held = []
 
@@ -239,9 +239,9 @@ def test_a_driver_in_a_thread_holds_a_study_and_gives_it_back(host):
     assert not store.files(LEASES)
 
 
-@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["sigint-heard", "sigint-ignored"])
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["sigint-handled", "sigint-ignored"])
 def sigint(request):
-    """SIGINT as Python has it, and ignored, as a shell starts its jobs in the background."""
+    """SIGINT with Python's handler, and ignored, as in a background job of a shell."""
     before = signal.signal(signal.SIGINT, request.param)
     yield
     assert signal.signal(signal.SIGINT, before) == request.param
@@ -252,36 +252,36 @@ def test_a_lease_that_is_not_renewed_is_taken_over_and_its_driver_stops(host, re
     store = RecordStore.at(uri(host, f"bucket/stale/{request.node.callspec.id}/s"))
     store.write_json(f"{LEASES}/dead.json", {"host": "gone", "pid": 1})
     with pytest.raises(InputError, match=re.escape("process 1 on gone is running s")), locked(store):
-        pytest.fail("a fresh lease must be honoured")
+        pytest.fail("a valid lease must be honoured")
     time.sleep(2.1)
-    with pytest.raises(InputError, match=r"took it over|renewed"), locked(store, renew_s=0.25):
+    with pytest.raises(InputError, match=r"lost its lease|renew"), locked(store, renew_s=0.25):
         assert "dead.json" not in store.files(LEASES)
         for _ in range(200):
-            for name in store.files(LEASES):  # as a driver does that finds it stale; again where a renewal came between
+            for name in store.files(LEASES):  # like a driver that sees it expired; repeated, in case it is renewed
                 store.delete(f"{LEASES}/{name}")
             time.sleep(0.1)
         pytest.fail("a driver without its lease must stop")
 
 
-def test_a_driver_that_stood_still_too_long_while_renewing_stops(host, monkeypatch):
+def test_a_driver_that_stalls_too_long_while_renewing_stops(host, monkeypatch):
     store = RecordStore.at(uri(host, "bucket/still/s"))
     write = Lease._write
 
-    def stand_still(lease: Lease) -> None:
+    def stall(lease: Lease) -> None:
         if threading.current_thread() is not threading.main_thread():
-            time.sleep(1.2)  # another driver finds the lease stale meanwhile, and removes it
+            time.sleep(1.2)  # meanwhile another driver sees the lease expired and deletes it
         write(lease)
 
-    monkeypatch.setattr(Lease, "_write", stand_still)
-    with pytest.raises(InputError, match="renewed"), locked(store, renew_s=0.25):
+    monkeypatch.setattr(Lease, "_write", stall)
+    with pytest.raises(InputError, match="renew"), locked(store, renew_s=0.25):
         time.sleep(20)
-        pytest.fail("a driver whose lease may be another's must stop")
-    assert not store.files(LEASES), "it leaves no lease behind"
+        pytest.fail("a driver that may have lost its lease must stop")
+    assert not store.files(LEASES), "it must leave no lease behind"
 
 
-def test_a_lease_is_renewed_while_its_driver_lives(host):
+def test_a_lease_is_renewed_while_its_driver_is_alive(host):
     store = RecordStore.at(uri(host, "bucket/renewed/s"))
     with locked(store, renew_s=1.5):
         time.sleep(7)  # longer than a lease lasts without renewal
         with pytest.raises(InputError, match="must have one driver"), locked(store, renew_s=1.5):
-            pytest.fail("the first driver lives")
+            pytest.fail("the first driver is alive")

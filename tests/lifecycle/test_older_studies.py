@@ -1,4 +1,4 @@
-"""A study outlives the code that made it: older records are read, resumed and reported; trainers are compared."""
+"""Studies outlive the code that made them: older records are read, resumed and reported; trainers are compared."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from lvm_core.errors import InputError
 from study.analysis.load import load_study
 from study.lifecycle.carry_over import carry_over
 from study.lifecycle.manifest import describe
-from study.lifecycle.resume import check_continues, is_to_compare, under_recorded_version
+from study.lifecycle.resume import check_continues, needs_comparison, under_recorded_version
 from study.plan.plan import Plan, make_plan
 from study.records.columns import TABLES
 from study.records.repair import set_aside
@@ -32,7 +32,7 @@ ARCHIVE = Path(__file__).parents[1] / "data" / "study_0_1.zip"
 
 @pytest.fixture
 def old(tmp_path) -> Path:
-    """A folder with a study of version 0.1 as that version recorded it, its space file and its corpus."""
+    """A folder with a study recorded by version 0.1, its space file and its corpus."""
     ZipFile(ARCHIVE).extractall(tmp_path)
     return tmp_path
 
@@ -51,7 +51,7 @@ def test_a_study_of_version_0_1_is_resumed_extended_and_reported(old):
     after = files(study)
     assert {name: after[name] for name in before} == before, "old records stay as they are"
     trials = RecordStore.at(study).read("trials")
-    assert len(trials) == 18 + 2 + 4, "a second confirm replicate a cell, and its trained baselines"
+    assert len(trials) == 18 + 2 + 4, "a second confirm replicate per cell, with its trained baselines"
     assert trials[trials.stage == "confirm"].groupby("cell_id").replicate.apply(sorted).to_dict() == {
         "C1_N20": [1, 2],
         "C2_N20": [1, 2],
@@ -61,7 +61,7 @@ def test_a_study_of_version_0_1_is_resumed_extended_and_reported(old):
     assert history[0]["space"]["racing"]["num_configs"] == 3, "the old space is kept as it was"
 
 
-def test_statuses_and_keys_of_version_0_1_have_the_names_of_today(old):
+def test_statuses_and_keys_of_version_0_1_get_their_current_names(old):
     study = load_study(str(old / "study"))
     recorded = pd.read_parquet(old / "study" / "trials")
     assert (recorded.status == "raced_out").sum() == (study.trials.status == "pruned").sum() == 3
@@ -73,17 +73,17 @@ def test_statuses_and_keys_of_version_0_1_have_the_names_of_today(old):
 
 @pytest.fixture
 def newer_schema(monkeypatch) -> None:
-    """A version of this tool whose trials have one column more."""
+    """A version of this tool whose trials have one more column."""
     monkeypatch.setitem(TABLES, "trials", TABLES["trials"].append(pa.field("energy_j", pa.float64())))
 
 
-def test_a_new_column_and_a_junk_file_set_no_older_record_aside(old, newer_schema):
-    """The fault that was met: one junk file made all good rows of an older schema move to `set_aside/`."""
+def test_a_new_column_and_a_junk_file_do_not_quarantine_older_records(old, newer_schema):
+    """Regression: one junk file moved all good rows of an older schema to `set_aside/`."""
     store = RecordStore.at(old / "study")
     junk = old / "study" / "trials" / "notes.parquet"
     junk.write_text("hello")
-    said, _ = set_aside(store)
-    assert len(said) == 1 and "notes.parquet" in said[0]
+    messages, _ = set_aside(store)
+    assert len(messages) == 1 and "notes.parquet" in messages[0]
     assert [path.name for path in (old / "study" / "set_aside" / "trials").iterdir()] == ["notes.parquet"]
     trials = store.read("trials")
     assert len(trials) == 18 and trials.energy_j.isna().all() and trials.val_hit_at_5.notna().all()
@@ -94,7 +94,7 @@ def test_a_report_names_the_columns_that_older_records_lack(old, newer_schema):
     assert method(load_study(str(old / "study")))["older records"] == "18 trials lack energy_j: it is null there"
 
 
-def test_a_column_of_a_newer_version_is_left_out_and_its_record_stays(old):
+def test_a_column_of_a_newer_version_is_dropped_and_its_record_kept(old):
     path = next((old / "study" / "trials").glob("*.parquet"))
     pq.write_table(pq.read_table(path).append_column("energy_j", pa.array([1.0])), path)
     store = RecordStore.at(old / "study")
@@ -105,7 +105,7 @@ def test_a_column_of_a_newer_version_is_left_out_and_its_record_stays(old):
 
 @pytest.fixture(scope="module")
 def recorded(small_file, tmp_path_factory) -> tuple[Plan, Path]:
-    """A study that another version of the trainer, with the same numbers, recorded: its plan and its folder."""
+    """The plan and folder of a study recorded by another trainer version that gives the same numbers."""
     folder = tmp_path_factory.mktemp("older")
     space = TINY_SPACE | {"cells": {"context_length": [1], "num_sequences": [20]}, "replicates": 1}
     plan = make_plan("older", load_space(save_space(space, folder / "s.yaml"), None, [], {}), open_corpus(small_file))
@@ -120,37 +120,37 @@ def recorded(small_file, tmp_path_factory) -> tuple[Plan, Path]:
     return plan, folder / "study"
 
 
-def test_a_study_of_another_version_is_refused_with_the_way_on(recorded):
+def test_a_study_of_another_version_is_refused_with_a_next_step(recorded):
     plan, folder = recorded
     found = RecordStore.at(folder).read_json("manifest.json")
-    with pytest.raises(InputError, match=r"recorded by version older and this one is .* Add --carry-over"):
+    with pytest.raises(InputError, match=r"recorded by version older and this is version .* Add --carry-over"):
         check_continues(found, plan, resume=True)
 
 
-def test_a_study_is_carried_over_where_repeated_trials_have_the_same_numbers(recorded):
+def test_a_study_is_carried_over_if_repeated_trials_have_the_same_numbers(recorded):
     plan, folder = recorded
     store = RecordStore.at(folder)
     found = store.read_json("manifest.json")
-    assert is_to_compare(found)
+    assert needs_comparison(found)
     own = under_recorded_version(found, plan, carry_over=True)
     check_continues(found, own, resume=True)
     lines = []
     entry = carry_over(own, store, lines.append)
     assert set(entry["trial_ids"]) <= set(store.read("trials").trial_id)
-    assert len(lines) == len(entry["trial_ids"]) == 6, "one a stage and model"
+    assert len(lines) == len(entry["trial_ids"]) == 6, "one per stage and model"
     found["carried_over"] = [entry]
-    assert not is_to_compare(found)
+    assert not needs_comparison(found)
     assert under_recorded_version(found, plan, carry_over=False).trainer_version == "older", "ids stay as they are"
 
 
-def test_a_study_is_not_carried_over_where_a_rank_differs(recorded, tmp_path):
+def test_a_study_is_not_carried_over_if_a_rank_differs(recorded, tmp_path):
     plan, folder = recorded
     store = RecordStore.at(shutil.copytree(folder, tmp_path / "copy"))
     confirm = store.read("trials").query("stage == 'confirm'").trial_id.iloc[0]
     ranks = store.read_trial("ranks", confirm)
     ranks.loc[0, "rank"] += 1
     store.write_record("ranks", confirm, ranks.to_dict("records"))
-    with pytest.raises(InputError, match=f"trial {confirm} .* has another rank than recorded"):
+    with pytest.raises(InputError, match=f"rank of trial {confirm} .* differs from the record"):
         carry_over(replace(plan, trainer_version="older"), store, print)
 
 

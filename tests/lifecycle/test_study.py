@@ -1,4 +1,4 @@
-"""Whole small studies under real Ray: every number from the ranks, nothing lost, nothing twice."""
+"""Whole small studies on real Ray: every number follows from the ranks; nothing is lost or repeated."""
 
 import json
 import os
@@ -27,12 +27,12 @@ def tables(finished) -> dict[str, pd.DataFrame]:
 
 
 def test_the_map_and_the_best_configurations_are_printed_and_ray_is_silent(finished):
-    said = finished[1]
-    assert "test Hit@5 and its 95 % interval" in said
-    assert "100 queries in" in said and "2 replicates a cell" in said
-    assert "overall: C" in said and "context_ema" in said and "ridge" in said
+    output = finished[1]
+    assert "test Hit@5 and its 95 % interval" in output
+    assert "100 queries in" in output and "2 replicates a cell" in output
+    assert "overall: C" in output and "context_ema" in output and "ridge" in output
     for noise in ("ray", "WARNING", "tune", "Traceback"):
-        assert noise not in said.replace(str(finished[0]), "").replace("arrays", "")
+        assert noise not in output.replace(str(finished[0]), "").replace("arrays", "")
 
 
 def test_every_cell_was_searched_confirmed_and_compared(tables):
@@ -47,7 +47,7 @@ def test_every_cell_was_searched_confirmed_and_compared(tables):
     assert by_stage["baseline"]["C1"] == 3
 
 
-def test_racing_happens_in_search_only(tables):
+def test_only_search_trials_are_pruned(tables):
     trials = tables["trials"]
     assert (trials.status == "pruned").any()
     assert set(trials[trials.status == "pruned"].stage) == {"search"}
@@ -106,7 +106,7 @@ def test_the_best_evaluation_of_the_curve_is_the_one_recorded(tables):
         assert curve.step.max() == trials.loc[trial_id, "num_steps"]
 
 
-def test_the_manifest_tells_how_it_was_measured(finished):
+def test_the_manifest_records_how_the_study_was_measured(finished):
     manifest = json.loads((finished[0] / "manifest.json").read_text())
     assert manifest["split"]["audit"]["num_leaked_vectors"] == 0
     assert manifest["split"]["near_copies"]["num_test"] == 0
@@ -180,7 +180,7 @@ def test_a_study_interrupted_again_and_again_ends_with_the_same_trials_none_twic
             process.kill()
         for worker in workers:
             worker.resume()
-        assert psutil.wait_procs(workers, timeout=60)[1] == [], "they end by themselves"
+        assert psutil.wait_procs(workers, timeout=60)[1] == [], "they must exit by themselves"
         assert process.returncode == status
         if status == 130:
             assert "Continue with:" in err and "--resume" in err
@@ -192,17 +192,17 @@ def test_a_study_interrupted_again_and_again_ends_with_the_same_trials_none_twic
 
 
 @pytest.mark.slow
-def test_one_worker_that_is_killed_once_gives_the_numbers_of_two_workers(finished, space, small_file, tmp_path):
+def test_one_worker_that_is_killed_once_gives_the_same_numbers_as_two_workers(finished, space, small_file, tmp_path):
     line = command(space, small_file, tmp_path)
     process = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_for_records(tmp_path / "tiny", 5)
     wait_for_worker(process).kill()
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, said
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
     pd.testing.assert_frame_equal(identity(tmp_path / "tiny"), identity(finished[0]))
     pd.testing.assert_frame_equal(sorted_ranks(tmp_path / "tiny"), sorted_ranks(finished[0]))
     attempts = pd.read_parquet(tmp_path / "tiny" / "trials").attempt
-    assert 1 <= (attempts == 2).sum() <= 4  # one trial, or what was left of one job of baselines
+    assert 1 <= (attempts == 2).sum() <= 4  # one trial, or the rest of a job of baselines
 
 
 def wait_for_worker(driver: subprocess.Popen) -> psutil.Process:
@@ -228,7 +228,7 @@ def test_a_finished_study_is_neither_repeated_nor_mixed_with_another_configurati
     before = {path: path.stat().st_mtime_ns for path in (finished[0] / "trials").iterdir()}
     again = subprocess.run(command(space, small_file, out), cwd=ROOT, capture_output=True, text=True, check=False)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
-    assert "the study tiny exists already. Add --resume" in again.stderr
+    assert "the study tiny already exists. Add --resume" in again.stderr
     other = command(space, small_file, out, "--resume", "--set", "fixed.max_steps=30")
     mixed = subprocess.run(other, cwd=ROOT, capture_output=True, text=True, check=False)
     assert mixed.returncode == 2
@@ -237,7 +237,7 @@ def test_a_finished_study_is_neither_repeated_nor_mixed_with_another_configurati
     assert {path: path.stat().st_mtime_ns for path in (finished[0] / "trials").iterdir()} == before
 
 
-def test_two_drivers_never_write_one_study(finished, space, small_file):
+def test_two_drivers_never_write_to_one_study(finished, space, small_file):
     import fcntl
 
     with (finished[0] / ".lock").open() as handle:
@@ -249,7 +249,7 @@ def test_two_drivers_never_write_one_study(finished, space, small_file):
 
 
 @pytest.mark.slow
-def test_a_budget_ends_a_study_early_and_says_what_is_missing(space, small_file, tmp_path):
+def test_a_budget_ends_a_study_early_and_missing_replicates_are_reported(space, small_file, tmp_path):
     done = complete(space, small_file, tmp_path, "--budget", "1s")
     study = load_study(str(tmp_path / "tiny"))
     assert len(study.trials) < 40
@@ -259,7 +259,7 @@ def test_a_budget_ends_a_study_early_and_says_what_is_missing(space, small_file,
     study = load_study(str(tmp_path / "tiny"))
     assert not study.missing_confirm
     confirm = study.measured("confirm").groupby("cell_id")
-    assert set(confirm.config.nunique()) == {1}, "two configurations must never meet in one cell"
+    assert set(confirm.config.nunique()) == {1}, "a cell must never mix two configurations"
     assert set(confirm.size()) == {2}
 
 
@@ -277,7 +277,7 @@ def test_a_record_that_cannot_be_written_stops_the_study_at_once(space, small_fi
 
 
 @pytest.mark.ray
-def test_a_cluster_that_is_not_there_is_refused_and_leaves_no_study(space, small_file, tmp_path):
+def test_an_unreachable_cluster_is_refused_and_leaves_no_study(space, small_file, tmp_path):
     line = command(space, small_file, tmp_path, "--address", "127.0.0.1:1")
     refused = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert refused.returncode == 2
@@ -286,9 +286,9 @@ def test_a_cluster_that_is_not_there_is_refused_and_leaves_no_study(space, small
 
 
 @pytest.mark.parametrize("address", ["local", "127.0.0.1:" + "9" * 30])
-def test_an_address_that_names_no_cluster_is_one_sentence(address):
-    said = r"^(--address must name a running cluster|the study needs the cluster at 127)"
-    with pytest.raises(InputError, match=said), ray_session(RunOptions(address)):
+def test_an_invalid_cluster_address_is_refused_in_one_sentence(address):
+    message = r"^(--address must name a running cluster|the study needs the cluster at 127)"
+    with pytest.raises(InputError, match=message), ray_session(RunOptions(address)):
         pytest.fail("nothing must be started")
 
 
@@ -296,10 +296,10 @@ def test_an_address_that_names_no_cluster_is_one_sentence(address):
 def test_arms_without_a_search_confirm_the_fixed_recipe_and_infeasible_cells_are_rows(space, small_file, tmp_path):
     settings = ["search=null", "start=null", "arms={alpha: [0.0, 0.3]}", "fixed.learning_rate=0.01"]
     settings.append("cells.num_sequences=[20, 60, 99999]")
-    done = complete(space, small_file, tmp_path, *(part for setting in settings for part in ("--set", setting)))
+    done = complete(space, small_file, tmp_path, *(word for setting in settings for word in ("--set", setting)))
     trials = pd.read_parquet(tmp_path / "tiny" / "trials")
     rows = trials[trials.status == "infeasible"]
-    assert set(rows.cell_id) == {"C1_N99999", "C4_N99999"}, "one for all arms"
+    assert set(rows.cell_id) == {"C1_N99999", "C4_N99999"}, "one row for all arms"
     assert rows.error.str.contains("vectors needed").all()
     assert rows.val_hit_at_5.isna().all()
     assert "infeasible" in done.stdout

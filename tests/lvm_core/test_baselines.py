@@ -24,7 +24,7 @@ def ranks(data, prediction, part="test"):
     return pool.rank_targets(unit(prediction), np.arange(len(prediction)))[0].tolist()
 
 
-def test_last_vector_and_mean_are_what_they_say(small_data, task):
+def test_last_vector_and_mean_match_a_direct_computation(small_data, task):
     assert last_vector(task).test.rank.tolist() == ranks(small_data, contexts(small_data)[:, -1])
     mean = context_mean(task).test.rank
     assert np.mean(mean == ranks(small_data, contexts(small_data).mean(1))) > 0.99  # sums differ in the last bit
@@ -51,7 +51,7 @@ def test_ridge_solves_the_normal_equations_in_both_forms():
         assert fit_ridge(features, targets, (2.0,))[2.0] == pytest.approx(expected, abs=1e-5)
 
 
-def test_trained_baselines_beat_the_free_ones_where_the_process_rotates(task):
+def test_trained_baselines_beat_the_free_ones_on_a_rotating_process(task):
     free = last_vector(task).test.hit_at(5)
     fitted = ridge(task, num_sequences=600, seed=1)
     assert fitted.test.hit_at(5) > free
@@ -59,7 +59,7 @@ def test_trained_baselines_beat_the_free_ones_where_the_process_rotates(task):
     assert ridge(task, num_sequences=600, seed=1).test.rank.tolist() == fitted.test.rank.tolist()
 
 
-def test_the_nearest_window_of_a_query_that_was_trained_on_is_itself(small_data, task):
+def test_the_nearest_window_of_a_training_window_is_itself(small_data, task):
     size = len(small_data.train_positions)
     result = nearest_window(task, size, seed=1)
     average = task.average(small_data.train, small_data.train_positions, 0.7)

@@ -1,4 +1,4 @@
-"""Corpora: every format gives the same content, and every kind of bad input one clear sentence."""
+"""Corpora: every format gives the same content, and bad input of every kind is refused in one clear sentence."""
 
 import pickle
 
@@ -42,7 +42,7 @@ def test_half_precision_loads_as_unit_float32(tmp_path):
     assert np.linalg.norm(corpus.vectors, axis=1) == pytest.approx(1, abs=1e-6)
 
 
-def test_the_store_is_a_shared_map_written_once(tmp_path, monkeypatch):
+def test_the_store_is_a_shared_memory_map_written_once(tmp_path, monkeypatch):
     source = save_npz(tmp_path / "once.npz", VECTORS, IDS, chain_titles=np.array(list("abcde")))
     first = open_corpus(source)
     monkeypatch.setattr(corpus_module, "write_store", lambda *a, **k: pytest.fail("converted twice"))

@@ -1,4 +1,4 @@
-"""Split, windows, queries and the embedded corpus: what every cell shares, and that nothing leaks."""
+"""Split, windows, queries and the embedded corpus: shared by every cell, and free of leaks."""
 
 from dataclasses import dataclass, replace
 
@@ -50,7 +50,7 @@ def test_no_training_window_touches_a_held_out_chain(small_corpus, boundary):
     assert 0 < audit.num_vectors_in_training_windows <= audit.num_train_vectors
 
 
-def test_the_audit_finds_a_leak_that_is_planted(small_corpus, small_data):
+def test_the_audit_finds_a_planted_leak(small_corpus, small_data):
     touched = small_data.train.touched(small_data.train_positions, 8, small_corpus.num_vectors)
     part = small_data.split.part_of_chain.copy()
     stolen = int(np.flatnonzero(part == PARTS.index("train"))[0])
@@ -101,7 +101,7 @@ def test_gathered_contexts_are_the_vectors_before_the_target(small_corpus, small
     assert (small_corpus.chain_ids[rows] == queries.chain_ids[:, None]).all()
 
 
-def test_smaller_training_sets_lie_inside_larger_ones_and_serve_every_context(small_data):
+def test_smaller_training_sets_are_subsets_of_larger_ones_and_serve_every_context(small_data):
     positions = small_data.train_positions
     small, large = (nested_subset(positions, size, replicate_seed=3) for size in (50, 400))
     assert small.tolist() == large[:50].tolist()
@@ -131,9 +131,9 @@ def made_dataset(config: DataConfig) -> Dataset:
     )
 
 
-def test_a_data_key_added_later_changes_the_fingerprint_only_where_it_is_not_its_default():
+def test_a_data_key_added_later_changes_the_fingerprint_only_if_it_is_not_its_default():
     today = made_dataset(DataConfig(seed=0, max_context=4)).fingerprint
-    assert today == "a4bf5ed6a15853f3", "what it has always been"
+    assert today == "a4bf5ed6a15853f3", "the fingerprint of every earlier version"
     assert made_dataset(LaterConfig(seed=0, max_context=4)).fingerprint == today
     assert made_dataset(LaterConfig(seed=0, max_context=4, shift=1)).fingerprint != today
 
@@ -188,7 +188,7 @@ def kalman_hits() -> dict[int, float]:
     return hits
 
 
-def test_on_the_embedded_corpus_context_is_worth_fifteen_points_to_the_oracle(kalman_hits):
+def test_context_is_worth_fifteen_points_to_the_oracle_on_the_embedded_corpus(kalman_hits):
     assert kalman_hits[64] - kalman_hits[1] >= 0.15
     assert kalman_hits[64] > 0.5
     assert kalman_hits[1] < kalman_hits[4] < kalman_hits[64]

@@ -36,7 +36,7 @@ def test_a_model_predicts_finite_unit_vectors_for_every_context_length(name, anc
 
 @every_model
 @every_anchor
-def test_every_parameter_learns_but_the_write_head_of_the_bank(name, anchor):
+def test_every_parameter_gets_a_gradient_except_the_write_head_of_the_bank(name, anchor):
     model = build_model(config(name, anchor=anchor), seed=0)
     (model(contexts()) * torch.randn(6, 12, generator=torch.Generator().manual_seed(1))).sum().backward()
     idle = {key for key, value in model.named_parameters() if value.grad is None or not value.grad.any()}
@@ -44,7 +44,7 @@ def test_every_parameter_learns_but_the_write_head_of_the_bank(name, anchor):
 
 
 @every_model
-def test_weights_follow_from_the_seed_alone(name):
+def test_weights_depend_on_the_seed_alone(name):
     torch.manual_seed(1)
     first = build_model(config(name), seed=7)
     state = torch.get_rng_state()
@@ -58,14 +58,14 @@ def test_weights_follow_from_the_seed_alone(name):
 
 
 @every_model
-def test_a_query_is_answered_alike_alone_and_in_a_batch(name):
+def test_a_query_gets_the_same_prediction_alone_and_in_a_batch(name):
     model = build_model(config(name, dropout=0.5), seed=0).eval()
     together = model(contexts())
     assert torch.allclose(model(contexts()[2:3])[0], together[2], atol=1e-6)
 
 
 @every_model
-def test_counted_flops_are_those_that_pytorch_counts(name):
+def test_flops_match_the_count_of_pytorch(name):
     model = build_model(config(name), seed=0).train()
     with FlopCounterMode(display=False) as counter:
         model(contexts(batch=1))
@@ -79,11 +79,11 @@ def test_the_published_memory_gru_has_its_published_number_of_parameters():
 
 def test_the_bank_is_updated_once_a_step_however_the_batch_is_split():
     banks = []
-    for parts in (1, 3):
+    for num_chunks in (1, 3):
         model = build_model(config("memory_gru"), seed=0).train()
         before = model.core.bank.clone()
-        for part in contexts().chunk(parts):
-            model(part)
+        for chunk in contexts().chunk(num_chunks):
+            model(chunk)
         model.end_step()
         banks.append(model.core.bank)
     assert not torch.allclose(banks[0], before)
@@ -101,7 +101,7 @@ def test_the_bank_update_is_nine_tenths_old_and_a_tenth_of_the_mean_outer_produc
     assert torch.allclose(core.bank, 0.9 + 0.1 * 0.5 * torch.tensor([[2.0, 0, 1]] * 2))
 
 
-def test_evaluation_leaves_the_bank_alone():
+def test_evaluation_does_not_change_the_bank():
     model = build_model(config("memory_gru"), seed=0).eval()
     model(contexts())
     assert not model.core.written.any()

@@ -1,4 +1,4 @@
-"""An exported model answers as it was measured; routing, votes and indexes are exact where they can be."""
+"""Exported models predict as measured; routing, votes and indexes are exact where possible."""
 
 from pathlib import Path
 
@@ -43,13 +43,13 @@ def test_a_loaded_model_predicts_what_the_saved_one_did(folder, contexts):
     np.testing.assert_allclose(Predictor.load(folder).predict(contexts[:, -4:]), expected, atol=1e-6)
 
 
-def test_a_longer_context_counts_by_its_last_vectors_and_lengths_do_not_matter(folder, contexts):
+def test_only_the_last_vectors_of_a_longer_context_count_and_norms_do_not_matter(folder, contexts):
     predictor = Predictor.load(folder)
     np.testing.assert_array_equal(predictor.predict(contexts), predictor.predict(contexts[:, -4:]))
     np.testing.assert_allclose(predictor.predict(3 * contexts), predictor.predict(contexts), atol=1e-6)
 
 
-def test_ragged_contexts_are_answered_in_their_order_as_each_alone(folder, contexts):
+def test_ragged_contexts_get_the_same_predictions_in_order_as_each_alone(folder, contexts):
     predictor = Predictor.load(folder)
     ragged = [contexts[0], contexts[1, :2], contexts[2, :1], contexts[3], contexts[4, :2]]
     together = predictor.predict(ragged)
@@ -67,9 +67,9 @@ WRONG_CONTEXTS = {
 }
 
 
-@pytest.mark.parametrize(("context", "said"), WRONG_CONTEXTS.values(), ids=WRONG_CONTEXTS.keys())
-def test_a_context_that_is_none_is_refused(folder, context, said):
-    with pytest.raises(InputError, match=said):
+@pytest.mark.parametrize(("context", "message"), WRONG_CONTEXTS.values(), ids=WRONG_CONTEXTS.keys())
+def test_an_invalid_context_is_refused(folder, context, message):
+    with pytest.raises(InputError, match=message):
         Predictor.load(folder).predict(context)
 
 
@@ -97,7 +97,7 @@ def test_a_damaged_export_is_refused_by_name(folder, damage):
 
 
 class Payload:
-    """A pickle of this makes a file."""
+    """Creates a file when unpickled."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -106,7 +106,7 @@ class Payload:
         return Path.touch, (self.path,)
 
 
-def test_loading_runs_no_code_of_the_folder(folder, tmp_path):
+def test_loading_runs_no_code_from_the_folder(folder, tmp_path):
     trace = tmp_path / "ran"
     torch.save(Payload(trace), folder / WEIGHTS)
     with pytest.raises(InputError):
@@ -114,7 +114,7 @@ def test_loading_runs_no_code_of_the_folder(folder, tmp_path):
     assert not trace.exists()
 
 
-def test_search_gives_cosines_and_rows_of_the_nearest_vectors(folder, small_corpus):
+def test_search_returns_cosines_and_rows_of_the_nearest_vectors(folder, small_corpus):
     predictor = Predictor.load(folder).over(small_corpus)
     scores, rows = predictor.search(small_corpus.vectors[:4], k=3)
     similarity = predictor.predict(small_corpus.vectors[:4]) @ small_corpus.vectors.T
@@ -142,7 +142,7 @@ def test_a_large_corpus_gets_an_inverted_file_that_finds_what_the_exact_index_fi
     assert exact.kind == "exact"
     judged = queries[1::2]
     assert recall_at(index.search(judged, 10)[1], exact.search(judged, 10)[1]) >= 0.95
-    rows = index.search(judged[:2], 15_000)[1]  # more than the probed lists hold
+    rows = index.search(judged[:2], 15_000)[1]  # more than the probed lists contain
     assert rows.min() >= 0 and len(np.unique(rows[0])) == 15_000
 
 
@@ -150,7 +150,7 @@ def test_recall_counts_the_shared_rows():
     assert recall_at(np.array([[1, 2], [3, 4]]), np.array([[2, 1], [3, 9]])) == 0.75
 
 
-def test_the_router_asks_the_longest_model_that_the_context_fills(tmp_path, contexts, small_corpus):
+def test_the_router_selects_the_longest_model_that_the_context_fills(tmp_path, contexts, small_corpus):
     folders = [write_model(tmp_path / str(length), length, seed=length) for length in (8, 2, 4)]
     router = Router.load(folders).over(small_corpus)
     assert [router.choose(length).context_length for length in (1, 2, 3, 4, 7, 8, 99)] == [2, 2, 2, 4, 4, 8, 8]
@@ -162,7 +162,7 @@ def test_the_router_asks_the_longest_model_that_the_context_fills(tmp_path, cont
     assert len({id(predictor.index) for predictor in router.predictors}) == 1 and scores.shape == (4, 3)
 
 
-def test_models_of_different_corpora_do_not_answer_together(tmp_path):
+def test_models_of_different_corpora_cannot_be_combined(tmp_path):
     folders = [write_model(tmp_path / name, 4, corpus=name) for name in ("one", "two")]
     for made in (lambda: Router.load(folders), lambda: Ensemble(tuple(map(Predictor.load, folders)))):
         with pytest.raises(InputError, match="must be of one corpus"):
@@ -177,7 +177,7 @@ def test_votes_are_weighted_reciprocal_ranks():
     assert fuse([first, second], [0.1, 0.9], k=2)[1].tolist() == [[7, 5]]
 
 
-def test_an_ensemble_of_one_model_answers_as_that_model_and_weights_must_fit(folder, tmp_path, small_corpus):
+def test_an_ensemble_of_one_model_predicts_like_it_and_weights_must_match_the_models(folder, tmp_path, small_corpus):
     predictor = Predictor.load(folder).over(small_corpus)
     alone = Ensemble((Predictor.load(folder),)).over(small_corpus)
     context = small_corpus.vectors[40:44]

@@ -31,7 +31,7 @@ def test_smaller_pool_equals_the_enumeration_of_all_draws():
     assert hit_at_k_in_pool([rank], [0], k, pool, smaller)[0] == pytest.approx(expected)
 
 
-def test_the_whole_pool_gives_hit_at_k_back_also_with_ties():
+def test_hit_at_k_in_the_whole_pool_is_hit_at_k_even_with_ties():
     rank, ties = np.array([1, 4, 5, 9]), np.array([0, 3, 1, 1])
     assert hit_at_k_in_pool(rank, ties, 5, 10, 10) == pytest.approx(hit_at_k(rank, ties, 5))
 

@@ -22,7 +22,7 @@ def test_ranks_and_ties_of_a_pool_worked_out_by_hand():
     assert ties.tolist() == [0, 2, 2, 0]
 
 
-def test_equal_candidates_tie_wherever_they_stand_in_the_pool():
+def test_equal_candidates_tie_wherever_they_are_in_the_pool():
     rng = np.random.default_rng(0)
     vectors = unit(rng.standard_normal((1001, 48)))
     vectors[[3, 500, 999, 1000]] = vectors[77]
@@ -43,7 +43,7 @@ def test_ranks_equal_brute_force_in_double_precision(monkeypatch):
 
 
 @pytest.mark.parametrize("k", [1, 5, 10])
-def test_exact_ranks_and_faiss_agree_on_hit_at_k_to_the_query(k):
+def test_exact_ranks_and_faiss_agree_on_hit_at_k_for_every_query(k):
     rng = np.random.default_rng(2)
     vectors = unit(rng.standard_normal((5000, 64)))
     targets = np.arange(800)
@@ -54,12 +54,12 @@ def test_exact_ranks_and_faiss_agree_on_hit_at_k_to_the_query(k):
     assert ((found == targets[:, None]).any(1) == hits.astype(bool)).all()
 
 
-def test_k_beyond_the_vectors_is_refused():
+def test_k_above_the_number_of_vectors_is_refused():
     vectors = np.eye(20, dtype=np.float32)
     with pytest.raises(InputError, match="1 <= k <= vectors must hold, but got k=50 for 20 vectors"):
         VectorIndex.build(vectors).search(vectors, 50)
 
 
-def test_a_prediction_that_is_not_finite_has_no_rank():
+def test_a_non_finite_prediction_is_refused():
     with pytest.raises(ValueError, match="must be finite"):
         Pool(np.eye(3, dtype=np.float32)).rank_targets(np.full((1, 3), np.nan, np.float32), np.array([0]))

@@ -1,4 +1,4 @@
-"""The trainer: same numbers from the same seed, in steps, with patience, and stopped before harm is done."""
+"""The trainer: reproducible from its seed, scheduled in steps, stopped by patience or before a non-finite step."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def series(evaluations) -> list[tuple]:
     return [(e.step, e.train["train_loss"], e.validation.loss, e.validation.rank.tolist()) for e in evaluations]
 
 
-def test_the_same_seed_gives_the_same_bits_whatever_global_random_state_says(small_data):
+def test_the_same_seed_gives_the_same_bits_whatever_the_global_random_state(small_data):
     torch.manual_seed(1)
     np.random.seed(1)
     _, first = run(small_data)
@@ -44,7 +44,7 @@ def test_the_same_seed_gives_the_same_bits_whatever_global_random_state_says(sma
     assert series(first) != series(other)
 
 
-def test_evaluations_fall_on_steps_and_the_last_one_says_why(small_data):
+def test_evaluations_fall_on_steps_and_the_last_one_has_the_stop_reason(small_data):
     _, evaluations = run(small_data, replace(CONFIG, max_steps=25))
     assert [e.step for e in evaluations] == [10, 20, 25]
     assert [e.eval_index for e in evaluations] == [1, 2, 3]
@@ -64,13 +64,13 @@ def test_patience_stops_a_run_and_changes_nothing_before(small_data):
 
 
 @pytest.mark.parametrize("model", ["gru", "memory_gru", "hierarchical_gru"])
-def test_micro_batches_split_the_work_and_not_the_negatives(small_data, model):
+def test_micro_batches_split_the_work_but_not_the_negatives(small_data, model):
     shape = replace(MODEL, model=model, dropout=0.0)
     whole = Trainer(small_data, shape, replace(CONFIG, micro_batch_size=32), seed=1)
-    parts = Trainer(small_data, shape, replace(CONFIG, micro_batch_size=5), seed=1)
+    split = Trainer(small_data, shape, replace(CONFIG, micro_batch_size=5), seed=1)
     for _ in range(5):
-        assert parts.train_step() == pytest.approx(whole.train_step(), rel=1e-4)
-    for a, b in zip(whole.model.state_dict().values(), parts.model.state_dict().values(), strict=True):
+        assert split.train_step() == pytest.approx(whole.train_step(), rel=1e-4)
+    for a, b in zip(whole.model.state_dict().values(), split.model.state_dict().values(), strict=True):
         assert torch.allclose(a, b, atol=1e-4)
 
 
@@ -163,7 +163,7 @@ def test_bfloat16_runs_and_learns_close_to_float32(small_data):
     assert rough.best.validation.cosine == pytest.approx(exact.best.validation.cosine, abs=0.02)
 
 
-def test_auto_chooses_what_is_there_and_a_missing_device_is_refused():
+def test_auto_selects_an_available_device_and_a_missing_one_is_refused():
     assert resolve_device("auto") in ("cpu", "cuda", "mps")
     assert resolve_precision("float32", "cpu") == "float32"
     assert resolve_precision("auto", "cpu") in ("float32", "bfloat16")

@@ -1,4 +1,4 @@
-"""Records: exactly the columns of the schema, whole parts only, each trial once."""
+"""Records: exactly the columns of the schema, complete files only, each trial once."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def record(store, spec) -> dict:
     return row
 
 
-def test_a_trial_is_three_parts_that_pandas_reads_in_one_line(tmp_path, spec):
+def test_a_trial_is_three_files_that_pandas_reads_in_one_line(tmp_path, spec):
     row = record(RecordStore.at(tmp_path / "study"), spec)
     trials = pd.read_parquet(tmp_path / "study" / "trials")
     assert trials.columns.tolist() == TABLES["trials"].names
@@ -82,12 +82,12 @@ def test_reading_before_anything_is_recorded_gives_an_empty_frame(tmp_path):
     assert empty.columns.tolist() == TABLES["trials"].names
 
 
-def test_a_damaged_part_is_named_with_what_to_do(tmp_path, spec):
+def test_a_damaged_record_file_is_named_with_a_next_step(tmp_path, spec):
     store = RecordStore.at(tmp_path)
     store.write_record("trials", spec.trial_id, [base_row(spec)])
-    part = tmp_path / "trials" / f"{spec.trial_id}.parquet"
-    part.write_bytes(part.read_bytes()[:-30])
-    with pytest.raises(InputError, match=rf"{spec.trial_id}.*--resume: it sets that file aside"):
+    path = tmp_path / "trials" / f"{spec.trial_id}.parquet"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(InputError, match=rf"{spec.trial_id}.*--resume: it moves that file to set_aside/"):
         store.read("trials")
 
 
@@ -120,7 +120,7 @@ def test_a_second_record_of_the_same_trial_is_never_written(tmp_path):
     assert pd.read_parquet(tmp_path / "trials").trial_id.tolist() == ["new"]
 
 
-def test_a_retry_after_a_lost_worker_begins_its_curve_anew(tmp_path):
+def test_a_retry_after_a_lost_worker_starts_a_new_curve(tmp_path):
     ledger = Ledger(RecordStore.at(tmp_path), NOTHING)
     for index, final in ((0, False), (1, False), (2, False), (0, False), (1, False), (2, True)):
         if index == 0:
@@ -171,7 +171,7 @@ def test_an_exception_becomes_a_failed_row_with_its_traceback(spec, monkeypatch)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 TB")])
-def test_running_out_of_memory_is_told_apart(spec, monkeypatch, error):
+def test_running_out_of_memory_has_its_own_stop_reason(spec, monkeypatch, error):
     def fail(*_):
         raise error
 
@@ -186,10 +186,10 @@ def test_another_corpus_or_other_code_on_a_node_is_refused(spec):
     ):
         last = list(run_trial(type(spec)(**{**spec.as_dict(), **change})))[-1]
         assert message in last.refusal
-        assert not last.final, "nothing is recorded of a node that cannot run the study"
+        assert not last.final, "nothing is recorded from a node that cannot run the study"
 
 
-def test_a_failed_record_does_not_stand_and_its_next_attempt_is_counted(tmp_path):
+def test_a_failed_record_is_retried_and_its_attempts_are_counted(tmp_path):
     earlier = pd.DataFrame({"trial_id": ["t"], "status": ["failed"], "attempt": [3]})
     ledger = Ledger(RecordStore.at(tmp_path), earlier)
     assert not ledger.recorded
@@ -201,7 +201,7 @@ def test_a_node_that_does_not_see_the_study_is_refused(tmp_path, spec):
     assert "every node must see the study's folder" in last.refusal
 
 
-def test_a_uri_keeps_its_options_when_a_study_is_put_under_it(tmp_path):
+def test_a_uri_keeps_its_options_when_a_study_is_appended_to_it(tmp_path):
     assert (
         join("s3://bucket/x?endpoint_override=http://h:9000", "s") == "s3://bucket/x/s?endpoint_override=http://h:9000"
     )
@@ -210,14 +210,14 @@ def test_a_uri_keeps_its_options_when_a_study_is_put_under_it(tmp_path):
         RecordStore.at("foo://x")
 
 
-def test_a_flipped_bit_in_a_record_is_found(tmp_path, spec):
+def test_a_flipped_bit_in_a_record_is_detected(tmp_path, spec):
     store = RecordStore.at(tmp_path)
     store.write_record("ranks", spec.trial_id, [{"trial_id": spec.trial_id, "rank": number} for number in range(500)])
-    part = tmp_path / "ranks" / f"{spec.trial_id}.parquet"
-    whole = part.read_bytes()
+    path = tmp_path / "ranks" / f"{spec.trial_id}.parquet"
+    whole = path.read_bytes()
     found = 0
     for place in range(4, len(whole) - 8, max(1, len(whole) // 40)):
-        part.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         try:
             read = store.read("ranks")["rank"].tolist()
         except InputError:

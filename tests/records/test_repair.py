@@ -1,4 +1,4 @@
-"""Setting damaged records aside: what goes with them, and what is searched on."""
+"""Quarantine of damaged records: the trials that go with them, and the searches that are reopened."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,7 +26,7 @@ def record(store: RecordStore, trial_id: str, cell_id: str, stage: str, minute: 
     store.write_trial(row | {"started_at": at, "finished_at": at}, curve, ranks)
 
 
-def test_the_search_trials_after_a_lost_one_run_again_and_their_cell_is_searched_on(tmp_path):
+def test_the_search_trials_after_a_lost_one_run_again_and_their_search_is_reopened(tmp_path):
     store = RecordStore.at(tmp_path)
     for minute, (name, cell, stage) in enumerate(
         [
@@ -39,9 +39,9 @@ def test_the_search_trials_after_a_lost_one_run_again_and_their_cell_is_searched
     ):
         record(store, name, cell, stage, minute)
     (tmp_path / "curves" / "a2.parquet").write_bytes(b"PAR1")
-    said, cells = set_aside(store)
+    messages, cells = set_aside(store)
     assert set(store.read("trials").trial_id) == {"a1", "b1", "c"}
-    assert cells == {"A"} and len(said) == 3
+    assert cells == {"A"} and len(messages) == 3
     assert {path.name for path in (tmp_path / "set_aside" / "trials").iterdir()} == {"a2.parquet", "a3.parquet"}
     assert set_aside(store) == ([], set())
     manifest = {"space": {"racing": {"num_samples": 3}}, "cells": ["A", "B"]}
@@ -54,12 +54,12 @@ def test_a_lost_confirm_trial_reopens_no_search(tmp_path):
     record(store, "s", "A", "search", 1)
     record(store, "c", "A", "confirm", 0)
     (tmp_path / "ranks" / "c.parquet").unlink()
-    said, cells = set_aside(store)
-    assert (len(said), cells) == (1, set())
+    messages, cells = set_aside(store)
+    assert (len(messages), cells) == (1, set())
     assert set(store.read("trials").trial_id) == {"s"}
 
 
-def test_what_a_killed_writer_left_is_removed_and_other_hidden_files_stay(tmp_path):
+def test_temporary_files_of_a_killed_writer_are_deleted_and_other_hidden_files_stay(tmp_path):
     store = RecordStore.at(tmp_path)
     record(store, "s", "A", "search", 1)
     (tmp_path / "trials" / ".s.parquet.0123abcd").write_bytes(b"half")
@@ -74,7 +74,7 @@ def plan(tiny_space, small_corpus):
 
 
 def search(plan, cell, store: RecordStore) -> list[str]:
-    """Search a cell on to its end, with made figures, and record it. Returns the new trials in their order."""
+    """Run a cell's search to its end with made-up metrics, and record it. Returns the new trial ids in order."""
     cell, ids = CellStudy(cell, plan, recorded_outcomes(store.read("trials"), store.read("curves"))), []
     while spec := cell.next():
         value, at = int(spec.trial_id, 16) % 997 / 997, START + timedelta(minutes=len(cell.seen))
@@ -88,15 +88,15 @@ def search(plan, cell, store: RecordStore) -> list[str]:
 
 
 @pytest.mark.parametrize("place", [0, 6, 7])
-def test_a_search_trial_whose_row_is_unreadable_is_found_in_its_cell_and_searched_on_from_there(plan, tmp_path, place):
+def test_a_search_trial_with_an_unreadable_row_is_located_and_its_search_continues_from_there(plan, tmp_path, place):
     store = RecordStore.at(tmp_path)
     store.write_json("manifest.json", {})
     own, other = search(plan, plan.cells[0], store), search(plan, plan.cells[1], store)
     (tmp_path / "trials" / f"{own[place]}.parquet").write_bytes(b"PAR1")
     find_lost = partial(searched_after_lost, plan, store)
-    said, cells = set_aside(store, find_lost)
+    messages, cells = set_aside(store, find_lost)
     assert set(store.read("trials").trial_id) == {*own[:place], *other}
-    assert cells == {plan.cells[0].cell_id} and len(said) == len(own) - place
-    assert set_aside(store, find_lost) == ([], cells), "a driver that is killed here knows it the next time"
+    assert cells == {plan.cells[0].cell_id} and len(messages) == len(own) - place
+    assert set_aside(store, find_lost) == ([], cells), "if this driver is killed here, the next one finds it again"
     assert search(plan, plan.cells[0], store) == own[place:]
     assert set_aside(store, find_lost) == ([], set())

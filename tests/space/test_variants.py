@@ -1,4 +1,4 @@
-"""Variants and rows of a study: resolved by layers, planned on their own data, and compared from the ranks alone."""
+"""Variants and rows of a study: merged in order, planned on their own data, and compared from the ranks alone."""
 
 import io
 from dataclasses import replace
@@ -58,7 +58,7 @@ def load(tmp_path: Path, settings=(), **changes):
     return load_space(str(path), None, list(settings), {})
 
 
-def test_protocol_row_and_variant_are_laid_over_the_file_in_this_order(tmp_path):
+def test_protocol_row_and_variant_are_merged_over_the_file_in_this_order(tmp_path):
     found = {(s.variant, s.row): s.space for s in settings_of(load(tmp_path))}
     assert list(found) == [(v, r) for v in SPACE["variants"] for r in ("short", "long")]
     assert found["as_reported", "short"].fixed["alpha"] == 0.05
@@ -97,13 +97,13 @@ def test_a_variant_that_changes_nothing_in_a_row_shares_its_trials(tmp_path, sma
         ({"cells": {**SPACE["cells"], "num_sequences": [3]}}, "cells must have either `rows`, or both"),
     ],
 )  # fmt: skip
-def test_a_wrong_variant_is_refused_with_its_name(tmp_path, changes, message):
+def test_an_invalid_variant_is_refused_by_name(tmp_path, changes, message):
     changes = {"compare": None, **changes} if "variants" in changes else changes
     with pytest.raises(InputError, match=message):
         load(tmp_path, **changes)
 
 
-def test_a_gate_that_leaves_too_little_makes_its_variant_infeasible_and_says_what_it_removed(tmp_path, small_corpus):
+def test_a_gate_that_leaves_too_little_data_makes_its_variant_infeasible_and_is_the_reason(tmp_path, small_corpus):
     cells = {"context_length": [4], "num_sequences": [200]}
     variants = {"all": {}, "gate": {"data": {"min_coherence": 0.99}}}
     plan = make_plan("v", load(tmp_path, cells=cells, variants=variants, compare=None), small_corpus)
@@ -124,7 +124,7 @@ def test_training_windows_may_cross_documents_while_queries_stay_the_same(tmp_pa
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, small_file) -> tuple[Path, str]:
-    """A whole study of three variants and two rows under real Ray, and what it printed."""
+    """A whole study of three variants and two rows on real Ray, and its output."""
     import subprocess
     import sys
 
@@ -136,7 +136,7 @@ def finished(tmp_path_factory, small_file) -> tuple[Path, str]:
     return folder / "v", done.stdout
 
 
-def test_the_leaks_of_the_published_split_are_told_and_do_not_stop_the_study(finished):
+def test_the_leaks_of_the_published_split_are_reported_and_do_not_stop_the_study(finished):
     assert "leak, as published (C=2):" in finished[1]
     assert "change in Hit@5 from row to row" in finished[1]
     trials = pd.read_parquet(finished[0] / "trials")
@@ -146,7 +146,7 @@ def test_the_leaks_of_the_published_split_are_told_and_do_not_stop_the_study(fin
     assert "## Change in Hit@5 from row to row" in report
 
 
-def test_published_trials_record_their_validation_ranks_as_test_and_say_so(finished):
+def test_published_trials_record_their_validation_ranks_as_test_and_the_manifest_marks_it(finished):
     study = load_study(str(finished[0]))
     splits = RecordStore.at(finished[0]).read_json("manifest.json")["splits"]
     kinds = {split["protocol"]: split["test"] for split in splits}
@@ -158,7 +158,7 @@ def test_published_trials_record_their_validation_ranks_as_test_and_say_so(finis
     assert sides[0] == sides[1]
 
 
-def test_a_study_of_variants_has_a_page_of_its_comparison_and_no_map(finished):
+def test_a_study_of_variants_has_a_page_with_their_comparison_and_no_map(finished):
     folder, _ = finished
     report = folder / "report"
     html = (report / "index.html").read_text()
@@ -189,7 +189,7 @@ def test_each_comparison_answers_alone_with_the_numbers_of_its_table(finished, b
     assert "C \\ N" not in screen.getvalue() and "Which configuration" not in screen.getvalue()
 
 
-def test_every_row_is_measured_under_both_protocols_beside_a_baseline(finished):
+def test_every_row_is_measured_under_both_protocols_with_a_baseline(finished):
     table = rows_table(load_study(str(finished[0])))
     assert set(zip(table.variant, table.row, strict=True)) == {
         (v, r) for v in SPACE["variants"] for r in ("short", "long")
@@ -234,7 +234,7 @@ def uniform(pool: int, count: int, seed: int) -> np.ndarray:
 
 @pytest.fixture
 def chance_only() -> StudyRecords:
-    """A law made of nothing: ranks at chance, in a pool that shrinks from 400 to 20; then in equal pools."""
+    """An apparent law from chance alone: random ranks in a pool that shrinks from 400 to 20, then in equal pools."""
     made = Made("steps")
     made.cell("a", "short", 2, 400, [uniform(400, 400, 1), uniform(400, 400, 2)])
     made.cell("a", "long", 8, 20, [uniform(20, 400, 3), uniform(20, 400, 4)], first_query=1000)
@@ -243,7 +243,7 @@ def chance_only() -> StudyRecords:
     return made.study()
 
 
-def test_a_step_that_the_pool_alone_made_is_gone_at_equal_pool(chance_only):
+def test_a_step_caused_by_the_pool_alone_vanishes_at_equal_pool(chance_only):
     table = steps_table(chance_only).set_index(["variant", "pool"])
     assert table.change["a", "own"] == pytest.approx(5 / 20 - 5 / 400, abs=0.04)
     assert table.low["a", "own"] > 0.15
@@ -252,14 +252,14 @@ def test_a_step_that_the_pool_alone_made_is_gone_at_equal_pool(chance_only):
         assert abs(table.remains[variant, "20"]) < 0.3
 
 
-def test_the_equal_pool_figure_is_the_hypergeometric_one(chance_only):
+def test_the_equal_pool_figure_follows_the_hypergeometric_formula(chance_only):
     line = rows_table(chance_only).set_index(["variant", "row"]).loc[("a", "short")]
     ranks = np.concatenate([uniform(400, 400, 1), uniform(400, 400, 2)])
     expected = hit_at_k_in_pool(ranks, np.zeros_like(ranks), 5, 400, 20).mean()
     assert line.equal_hit_at_5 == pytest.approx(expected)
 
 
-def test_each_bar_is_the_gain_with_one_change_alone_and_what_the_published_way_adds(chance_only):
+def test_each_bar_is_the_gain_after_one_change_with_the_excess_of_the_published_protocol(chance_only):
     table = gains_table(chance_only).set_index("change")
     assert list(table.index) == ["a, one replicate", "replicates", "pool (equal, 20)", "b"]
     assert table.gain["replicates"] > 0.15
@@ -276,7 +276,7 @@ def test_differences_are_paired_on_the_same_queries():
     table = differences_table(made.study()).set_index("variant")
     assert pd.isna(table.difference["a"])
     assert 0.08 < table.difference["b"] < 0.1 + 1e-9
-    assert table.difference_high["b"] - table.difference_low["b"] < 0.06, "unpaired it would be 0.06 wide or more"
+    assert table.difference_high["b"] - table.difference_low["b"] < 0.06, "unpaired, it would be 0.06 wide or more"
     assert table.num_removed["b"] == 7
 
 

@@ -1,8 +1,8 @@
-"""Small runs of everything that makes numbers, and the arithmetic that they were made with.
+"""Golden numbers: small runs of all models, baselines and protocols, and a digest of the machine's arithmetic.
 
-    python -m tests.trial.golden    # records this machine's arithmetic, or everything anew after a raised version
+    python -m tests.trial.golden    # adds this machine's digests, or records everything again after a version bump
 
-The corpus has entries of +1 and -1 in 16 dimensions, so that lengths and similarities are exact on every processor.
+The corpus has entries of +1 and -1 in 16 dimensions, so norms and similarities are exact on every processor.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ SPACE = {
     "patience": {"replay": [3]},
     "replicates": 1,
 }  # fmt: skip
-CHANGES = {  # name of a set of runs: settings laid over the space
+CHANGES = {  # name of a set of runs: settings merged over the space
     "controlled": ["fixed.num_negatives=24"],
     "anchor ema": ["fixed.num_negatives=24", "fixed.anchor=ema", "fixed.alpha=0.3"],
     "best by loss": ["fixed.num_negatives=24", "fixed.select_by=loss", "fixed.normalize_loss=false"],
@@ -53,7 +53,7 @@ EXACT = (
 
 
 def runs() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each run's name with what is compared of it; `digest` covers every number to the bit."""
+    """Yield the name and the compared facts of each run; `digest` covers every number to the bit."""
     with tempfile.TemporaryDirectory() as folder:
         ZipFile(ARCHIVE).extract("signs.npz", folder)
         corpus = open_corpus(f"{folder}/signs.npz", Path(folder) / "cache")
@@ -82,7 +82,7 @@ def _facts(updates: list) -> dict[str, Any]:
 
 
 def arithmetic() -> str:
-    """Return 12 hex digits over the bits of plain operations: equal where equal code gives equal bits."""
+    """Return a digest of basic operations, 12 hex digits: machines with the same digest compute the same bits."""
     ramp = np.sin(np.arange(96 * 64, dtype=np.float64)).reshape(96, 64)
     single, square = ramp.astype(np.float32), ramp.T @ ramp + np.eye(64)
     found = [single @ single.T, ramp @ ramp.T, solve(square, ramp.T, assume_a="pos"), np.exp(single), np.tanh(ramp)]
@@ -102,12 +102,12 @@ def arithmetic() -> str:
 
 
 def recorded() -> dict[str, Any]:
-    """Read what is recorded: trainer_version, facts a run, and digests a run for each arithmetic."""
+    """Read the golden file: trainer_version, the facts of each run, and its digest for each arithmetic."""
     return json.loads(FILE.read_text())
 
 
 def record() -> None:
-    """Record this machine's digests beside the others, or everything anew under a raised version."""
+    """Add this machine's digests to the golden file, or record everything again after a version bump."""
     found, before = dict(runs()), recorded() if FILE.exists() else {}
     digests = before.get("digests", {}) if before.get("trainer_version") == TRAINER_VERSION else {}
     digests[arithmetic()] = {name: facts.pop("digest") for name, facts in found.items()}

@@ -1,4 +1,4 @@
-"""How a trial that broke off is told apart and recorded, without a cluster."""
+"""How a trial that broke off is classified and recorded, without a cluster."""
 
 import os
 import time
@@ -26,7 +26,7 @@ def spec(tiny_space, small_corpus):
     return plan.spec(plan.cells[0], "confirm", 1, {"learning_rate": 0.01, "alpha": 0.03})
 
 
-def test_the_clock_of_a_job_starts_anew_with_each_of_its_trials():
+def test_the_clock_of_a_job_restarts_with_each_of_its_trials():
     now = [0.0]
     clocks = TrialClocks(10.0, now=lambda: now[0])
     clocks.began("job", "a")
@@ -37,10 +37,10 @@ def test_the_clock_of_a_job_starts_anew_with_each_of_its_trials():
     assert clocks.overdue() == []
     now[0] = 19.5
     assert clocks.overdue() == [("job", "b")]
-    assert clocks.overdue() == [], "each is told once"
+    assert clocks.overdue() == [], "each is reported once"
 
 
-def test_time_in_which_the_driver_stood_still_counts_against_no_trial():
+def test_time_while_the_driver_was_stalled_counts_against_no_trial():
     now = [0.0]
     clocks = TrialClocks(10.0, now=lambda: now[0])
     clocks.began("job", "a")
@@ -67,7 +67,7 @@ def test_a_job_that_has_ended_or_has_no_limit_is_never_overdue():
     assert endless.overdue() == []
 
 
-def test_a_timeout_keeps_what_was_reported_and_stands_on_resume(tmp_path, spec):
+def test_a_timeout_keeps_its_evaluations_and_is_not_retried_on_resume(tmp_path, spec):
     store = RecordStore.at(tmp_path)
     store.write_json("manifest.json", {})
     ledger = Ledger(store, NOTHING)
@@ -81,7 +81,7 @@ def test_a_timeout_keeps_what_was_reported_and_stands_on_resume(tmp_path, spec):
     assert Ledger(store, store.read("trials")).recorded == {spec.trial_id}
 
 
-def test_a_worker_that_was_killed_for_its_memory_is_told_apart():
+def test_a_worker_that_was_killed_for_its_memory_has_its_own_stop_reason():
     assert (
         lost_to(str(ray.exceptions.OutOfMemoryError("Task was killed due to the node running low on memory."))) == "oom"
     )
@@ -94,12 +94,12 @@ def test_a_checkpoint_that_cannot_be_written_stops_the_study_and_records_nothing
     store.write_json("manifest.json", {})
     (tmp_path / "checkpoints").write_text("a file where a folder must be")
     last = list(run_trial(spec, store))[-1]
-    assert "must be able to write the study's folder" in last.refusal and "--resume" in last.refusal
+    assert "must be able to write to the study's folder" in last.refusal and "--resume" in last.refusal
     assert not last.final
 
 
 def test_a_late_worker_writes_the_same_bytes_and_no_row(tmp_path, spec):
-    """A worker may outlive its driver: what it then writes is what the next driver's worker has written."""
+    """A worker may outlive its driver; it then writes the same bytes as the next driver's worker."""
     store = RecordStore.at(tmp_path)
     store.write_json("manifest.json", {})
     late = run_trial(spec, store)

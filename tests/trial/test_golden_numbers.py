@@ -1,4 +1,4 @@
-"""The version of the trainer guards what people have recorded: it changes when, and only when, numbers do."""
+"""The trainer version protects recorded studies: it changes if, and only if, numbers change."""
 
 import subprocess
 import sys
@@ -10,8 +10,8 @@ from tests.studies import ROOT
 from tests.trial import golden
 
 CHANGED = (
-    "the numbers of recorded trials would come out differently. If that is meant, raise TRAINER_VERSION in "
-    "lvm_core/version.py, run `python -m tests.trial.golden`, and say so in CHANGELOG.md; if not, find out why"
+    "the numbers of recorded trials would change. If that is intended, raise TRAINER_VERSION in lvm_core/version.py, "
+    "run `python -m tests.trial.golden`, and add the change to CHANGELOG.md; if not, find the cause"
 )
 
 
@@ -29,14 +29,14 @@ def test_the_golden_runs_are_of_this_version(recorded):
     assert recorded["trainer_version"] == TRAINER_VERSION, "run `python -m tests.trial.golden`"
 
 
-def test_ids_splits_and_counts_are_those_recorded_on_every_machine(found, recorded):
+def test_ids_splits_and_counts_match_the_golden_file_on_every_machine(found, recorded):
     assert found.keys() == recorded["facts"].keys()
     for name, facts in recorded["facts"].items():
         for key in golden.COUNTS:
             assert found[name].get(key) == facts.get(key), f"{key} of the run {name}: {CHANGED}"
 
 
-def test_numbers_are_those_recorded_to_the_bit_where_the_arithmetic_is_the_same(found, recorded):
+def test_numbers_match_the_golden_file_to_the_bit_if_the_arithmetic_is_the_same(found, recorded):
     digests = recorded["digests"].get(golden.arithmetic())
     if digests is None:
         pytest.skip("no golden runs are recorded for this processor's arithmetic; the next test compares within bounds")
@@ -44,7 +44,7 @@ def test_numbers_are_those_recorded_to_the_bit_where_the_arithmetic_is_the_same(
     assert not other, f"{other}: {CHANGED}"
 
 
-def test_numbers_are_those_recorded_within_bounds_on_every_machine(found, recorded):
+def test_numbers_match_the_golden_file_within_bounds_on_every_machine(found, recorded):
     for name, facts in recorded["facts"].items():
         for key in (*golden.FIGURES, "train_loss"):
             if key in facts:
@@ -59,7 +59,7 @@ def test_another_number_changes_the_digest(monkeypatch, found):
 
 
 def test_a_docstring_changes_no_id(tmp_path):
-    """The fault that was met: one word changed in a docstring refused every study."""
+    """Regression: one changed word in a docstring made every recorded study impossible to resume."""
     code = "from tests.trial.golden import runs; print(next(runs())[1]['trial_id'])"
     for package in ("lvm_core", "study", "tests"):
         (tmp_path / package).symlink_to(ROOT / package)

@@ -1,4 +1,4 @@
-"""What people add to the trainer is registered in one place, and all the rest follows from there."""
+"""Extensions of the trainer are registered in one place, and everything else follows from that."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ def length(given):
 
 from study.records.columns import CURVES, TRIALS
 from study.report.dictionary import markdown_tables
-assert "torch" not in sys.modules, "columns and their meanings do without torch"
+assert "torch" not in sys.modules, "columns and their meanings must not import torch"
 
 from lvm_core.corpus import open_corpus
 from study.plan.plan import make_plan
@@ -51,7 +51,7 @@ print(json.dumps([TRIALS.names, CURVES.names, markdown_tables(), ids, rows, curv
 """
 
 
-def test_a_made_up_loss_term_brings_its_recipe_key_its_columns_and_its_share_of_the_loss(tmp_path, small_file):
+def test_a_new_loss_term_adds_its_recipe_key_its_columns_and_its_share_of_the_loss(tmp_path, small_file):
     space = save_space(SMALL_SPACE, tmp_path / "space.yaml")
     command = [sys.executable, "-c", MADE_UP_TERM, space, small_file]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -71,13 +71,13 @@ def test_a_made_up_loss_term_brings_its_recipe_key_its_columns_and_its_share_of_
     without, _, with_term = curves
     for name in ("loss_length", "val_length"):
         assert abs(with_term[name] - 1) < 1e-5
-    parts = with_term["loss_mse"] + 0.5 * with_term["loss_cosine"] + 0.03 * with_term["loss_infonce"]
-    assert abs(with_term["train_loss"] - parts - 2.0) < 1e-4
+    others = with_term["loss_mse"] + 0.5 * with_term["loss_cosine"] + 0.03 * with_term["loss_infonce"]
+    assert abs(with_term["train_loss"] - others - 2.0) < 1e-4
     assert abs(without["train_loss"] + 2.0 - with_term["train_loss"]) < 0.1
 
 
 class Mirror(nn.Module):
-    """Predicts a change along the first vector of the context, with one trained number."""
+    """Predicts a change along the first vector of the context, with one trained parameter."""
 
     def __init__(self):
         super().__init__()
@@ -116,7 +116,7 @@ def mirror():
 
 
 @pytest.mark.usefixtures("mirror")
-def test_a_made_up_model_can_be_asked_for_and_trained(tmp_path, small_corpus):
+def test_a_new_model_can_be_selected_and_trained(tmp_path, small_corpus):
     plan = planned(tmp_path, small_corpus, ["arms={model: [mirror, gru]}"])
     spec = plan.spec(plan.cells[0], "confirm", 1, {})
     row = final_row(spec)
@@ -126,7 +126,7 @@ def test_a_made_up_model_can_be_asked_for_and_trained(tmp_path, small_corpus):
 
 
 @pytest.mark.parametrize("trains", [False, True])
-def test_a_made_up_baseline_is_planned_and_run(tmp_path, small_corpus, monkeypatch, trains):
+def test_a_new_baseline_is_planned_and_run(tmp_path, small_corpus, monkeypatch, trains):
     monkeypatch.setattr(baselines, "BASELINES", dict(BASELINES))
     given = []
 
