@@ -21,10 +21,10 @@ from study.analysis.phases import rows_table, steps_table
 from study.plan.plan import make_plan
 from study.records.columns import TABLES
 from study.records.store import RecordStore
-from study.report import print_summary
 from study.report.answer import sentences
 from study.report.figures.as_png import as_png
 from study.report.findings import speaking
+from study.report.terminal import print_summary
 from study.space.file import load_space
 from study.space.variants import settings_of
 from tests.manifests import manifest
