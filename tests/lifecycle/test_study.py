@@ -29,7 +29,7 @@ def tables(finished) -> dict[str, pd.DataFrame]:
 def test_the_map_and_the_best_configurations_are_printed_and_ray_is_silent(finished):
     said = finished[1]
     assert "test Hit@5 and its 95 % interval" in said
-    assert "100 queries in" in said and "2 replicates a cell" in said
+    assert "100 queries in" in said and "2 replicates per cell" in said
     assert "overall: C" in said and "context_ema" in said and "ridge" in said
     for noise in ("ray", "WARNING", "tune", "Traceback"):
         assert noise not in said.replace(str(finished[0]), "").replace("arrays", "")
