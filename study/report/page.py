@@ -114,7 +114,7 @@ class Content:
         return {"title": title, "header": header, "rows": cells, "folded": folded}
 
     def _moving(self, text: Text) -> str | dict[str, str]:
-        """Return a text that follows a control as its key and what is opening first; another one as it is."""
+        """Return a text that follows a control as its key and its first value; any other as it is."""
         if not isinstance(text, Moving):
             return text
         key = f"t{len(self.texts)}"
