@@ -18,9 +18,9 @@ setup: .venv/.ready
 scaling: setup
 	$(BIN)/python -m study.run scaling --preset quick --resume
 
-# While you work: no Ray, no browser, under 2 minutes on 2 cores.
+# While you work: no Ray, no browser, nothing slow, under 2 minutes on 2 cores.
 test-fast: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not ray and not browser"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow and not ray and not browser"
 
 # Everything, within 20 minutes on 2 cores.
 test: setup lint

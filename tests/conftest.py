@@ -26,7 +26,7 @@ STUDY_FIXTURES = {"finished", "sound", "broken", "watched", "machines", "cluster
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that start Ray, and put files with slow tests first, so that no long one begins at the end."""
     for item in items:
-        if STUDY_FIXTURES & set(item.fixturenames) or item.get_closest_marker("slow"):
+        if STUDY_FIXTURES & set(item.fixturenames):
             item.add_marker(pytest.mark.ray)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)

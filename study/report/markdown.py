@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from study.analysis.evidence import Evidence
 from study.messages.escaping import in_markdown
 from study.report.answer import partial, sentences, verdicts
-from study.report.figures.figure import Text, shown
+from study.report.figures.figure import Text, opening
 from study.report.finding import Block, Facts, Finding, Table
 from study.report.findings import all_findings
 
@@ -53,8 +53,8 @@ def _part(finding: Finding, evidence: Evidence, arm: str, pictures: tuple[str, .
 
 def _text(block: Block) -> str:
     if isinstance(block, Facts):
-        return _list(f"{name}: {shown(value)}" for name, value in block.pairs)
-    return in_markdown(shown(block))
+        return _list(f"{name}: {opening(value)}" for name, value in block.pairs)
+    return in_markdown(opening(block))
 
 
 def _capital(text: str) -> str:
@@ -63,7 +63,7 @@ def _capital(text: str) -> str:
 
 def _table(header: list[str], rows: list[list[Text]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(in_markdown(shown(cell)) for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(in_markdown(opening(cell)) for cell in line)} |" for line in lines)
 
 
 def _list(lines: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from study.analysis.pool_maps import PoolMaps
 from study.analysis.pool_views import PublishedView
 from study.report.answer import partial, sentences, verdicts
 from study.report.figures.as_plotly import as_plotly
-from study.report.figures.figure import Figure, Moving, Text, shown
+from study.report.figures.figure import Figure, Moving, Text, opening
 from study.report.finding import Block, Facts, Finding, Table
 from study.report.findings import all_findings
 
@@ -99,7 +99,7 @@ class Content:
         return {"paragraph": self._moving(block)}
 
     def _figure(self, figure: Figure) -> dict:
-        title = shown(figure.title)
+        title = opening(figure.title)
         return {
             "key": figure.key,
             "title": self._moving(figure.title),
@@ -114,12 +114,12 @@ class Content:
         return {"title": title, "header": header, "rows": cells, "folded": folded}
 
     def _moving(self, text: Text) -> str | dict[str, str]:
-        """Return a text that follows a control as its key and what is shown first; another one as it is."""
+        """Return a text that follows a control as its key and its first value; any other as it is."""
         if not isinstance(text, Moving):
             return text
         key = f"t{len(self.texts)}"
         self.texts[key] = text
-        return {"key": key, "text": text.shown}
+        return {"key": key, "text": text.opening}
 
 
 def _maps(evidence: Evidence) -> PoolMaps | None:

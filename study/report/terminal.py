@@ -7,7 +7,7 @@ from rich.table import Table as Grid
 from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords
 from study.report.answer import verdicts
-from study.report.figures.figure import shown
+from study.report.figures.figure import opening
 from study.report.finding import Block, Facts, Table
 from study.report.findings import speaking
 
@@ -40,13 +40,13 @@ def print_summary(study: StudyRecords, console: Console) -> bool:
 
 def _lines(title: str, block: Block) -> list[str]:
     if isinstance(block, Facts):
-        return [title, *(f"{name}: {shown(value)}" for name, value in block.pairs)]
-    return [shown(block)]
+        return [title, *(f"{name}: {opening(value)}" for name, value in block.pairs)]
+    return [opening(block)]
 
 
 def _grid(table: Table) -> Grid:
     """Return a table whose intervals stand below their values."""
     grid = Grid(*(Column(name, overflow="fold") for name in table.header), title=table.title)
     for row in table.rows:
-        grid.add_row(*(shown(cell).replace(" [", "\n[").replace(" remains", "\nremains") for cell in row))
+        grid.add_row(*(opening(cell).replace(" [", "\n[").replace(" remains", "\nremains") for cell in row))
     return grid

@@ -8,6 +8,8 @@ import pytest
 
 from tests.studies import ROOT
 
+pytestmark = pytest.mark.slow  # each starts a command and waits for its imports
+
 # what is run: the module, its arguments, a heavy package it imports, and the function in which it is interrupted
 COMMANDS = {
     "run": ("study.run", ["scaling", "--dry-run"], "ray", "study.lifecycle.start:plan_from"),

@@ -75,6 +75,7 @@ def test_help_lists_every_subcommand(capsys):
         )
 
 
+@pytest.mark.slow
 def test_a_subcommand_does_what_its_module_does(capsys):
     assert main(["run", "--list"]) == 0
     assert capsys.readouterr().out == run("-m", "study.run", "--list").stdout
@@ -146,6 +147,7 @@ def test_a_status_of_the_body_is_that_of_the_command():
     assert run_command(Parser(prog="x"), lambda _: lambda _: None, []) == 0
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_the_command_in_silence():
     read, write = os.pipe()
     os.close(read)
@@ -189,6 +191,7 @@ def test_the_whole_parser_reads_what_the_subcommands_read():
     assert (options.corpus, options.seed) == ("kalman", 3)
 
 
+@pytest.mark.slow
 def test_a_wheel_lists_its_studies_outside_the_checkout(tmp_path):
     pytest.importorskip("setuptools", minversion="77", reason="setuptools 77 or later builds the wheel")
     for folder in ("lvm_core", "study", "search_spaces"):

@@ -79,6 +79,7 @@ def test_every_vector_encodes_the_text_at_its_character_range(encoded, docs, enc
     assert not list(encoded.parent.glob(".*"))  # no temporary files are left
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_and_ends_in_the_same_bits(encoded, docs, tmp_path):
     out = tmp_path / "killed.npz"
     key, begun = tmp_path / ".killed.npz.work" / "key", tmp_path / ".killed.npz.work" / "vectors.npy"

@@ -279,6 +279,7 @@ def test_a_driver_that_stalls_too_long_while_renewing_stops(host, monkeypatch):
     assert not store.files(LEASES), "it must leave no lease behind"
 
 
+@pytest.mark.slow
 def test_a_lease_is_renewed_while_its_driver_is_alive(host):
     store = RecordStore.at(uri(host, "bucket/renewed/s"))
     with locked(store, renew_s=1.5):

@@ -58,6 +58,7 @@ def test_another_number_changes_the_digest(monkeypatch, found):
     assert facts["trial_id"] == found[name]["trial_id"], "which is why the version must be raised by hand"
 
 
+@pytest.mark.slow
 def test_a_docstring_changes_no_id(tmp_path):
     """Regression: one changed word in a docstring made every recorded study impossible to resume."""
     code = "from tests.trial.golden import runs; print(next(runs())[1]['trial_id'])"

@@ -51,6 +51,7 @@ print(json.dumps([TRIALS.names, CURVES.names, markdown_tables(), ids, rows, curv
 """
 
 
+@pytest.mark.slow
 def test_a_new_loss_term_adds_its_recipe_key_its_columns_and_its_share_of_the_loss(tmp_path, small_file):
     space = save_space(SMALL_SPACE, tmp_path / "space.yaml")
     command = [sys.executable, "-c", MADE_UP_TERM, space, small_file]

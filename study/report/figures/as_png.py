@@ -24,7 +24,7 @@ from study.report.figures.figure import (
     Labels,
     Line,
     Mark,
-    shown,
+    opening,
 )
 
 DPI = 110
@@ -60,7 +60,7 @@ def _row(figures: Sequence[Figure]) -> Canvas:
     canvas = Canvas(figsize=size, layout="constrained")
     for axes, figure in zip(canvas.subplots(1, len(figures), squeeze=False)[0], figures, strict=True):
         _draw(axes, figure)
-        axes.set_title(_plain(shown(figure.title)), fontsize=10)
+        axes.set_title(_plain(opening(figure.title)), fontsize=10)
         axes.set_xlabel(_plain(figure.x.title))
         axes.set_ylabel(_plain(figure.y.title))
         found = axes.get_legend_handles_labels()
@@ -82,7 +82,7 @@ def _panels(figures: Sequence[Figure]) -> Canvas:
             axes.set_visible(False)
             continue
         _draw(axes, figure)
-        axes.set_title(_plain(shown(figure.title)), fontsize=8)
+        axes.set_title(_plain(opening(figure.title)), fontsize=8)
         handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     canvas.supxlabel(_plain(figures[0].x.title), fontsize=9)
     canvas.supylabel(_plain(figures[0].y.title), fontsize=9)
@@ -108,7 +108,7 @@ def _line(axes: Axes, line: Line) -> None:
     if line.starts_hidden:
         return
     x, y, low, high = (
-        None if each is None else _numbers(shown(each)) for each in (line.x, line.y, line.low, line.high)
+        None if each is None else _numbers(opening(each)) for each in (line.x, line.y, line.low, line.high)
     )
     colour, symbol = COLOURS.get(line.colour, line.colour), line.symbol or ""
     bars = {}
@@ -121,16 +121,16 @@ def _line(axes: Axes, line: Line) -> None:
         fillstyle="none" if symbol.endswith("open") else "full", label=_plain(line.name) if line.in_legend else None,
     )  # fmt: skip
     if line.labels is not None:
-        for *place, text in zip(x, y, shown(line.labels), strict=True):
+        for *place, text in zip(x, y, opening(line.labels), strict=True):
             _write(axes, place, text, size=7, shift=9)
 
 
 def _heatmap(axes: Axes, grid: Heatmap) -> None:
-    values = np.array(shown(grid.values), float)
+    values = np.array(opening(grid.values), float)
     axes.set_facecolor(COLOURS[EMPTY])
     image = axes.imshow(values, cmap="cividis", vmin=0, vmax=1, origin="lower", aspect="auto")
     axes.figure.colorbar(image, ax=axes, label=_plain(grid.title))
-    for y, (labels, details) in enumerate(zip(shown(grid.labels), grid.details, strict=True)):
+    for y, (labels, details) in enumerate(zip(opening(grid.labels), grid.details, strict=True)):
         for x, text in enumerate(zip(labels, details, strict=True)):
             ink = "white" if values[y, x] <= DARK else "black"
             _write(axes, (x, y), "\n".join(filter(None, text)), size=8, colour=ink)
@@ -139,7 +139,7 @@ def _heatmap(axes: Axes, grid: Heatmap) -> None:
 def _labels(axes: Axes, labels: Labels) -> None:
     box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1} if labels.box else None
     colour = COLOURS.get(labels.colour, labels.colour)
-    for *place, text in zip(labels.x, labels.y, shown(labels.text), strict=True):
+    for *place, text in zip(labels.x, labels.y, opening(labels.text), strict=True):
         _write(axes, place, text, size=0.7 * labels.size, colour=colour, shift=POINTS * labels.shift, bbox=box)
 
 

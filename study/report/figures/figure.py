@@ -25,7 +25,7 @@ class Moving:
     first: int = -1
 
     @property
-    def shown(self) -> Any:
+    def opening(self) -> Any:
         return self.values[self.first]
 
 
@@ -33,9 +33,9 @@ Values = Sequence | Moving
 Text = str | Moving
 
 
-def shown(value: Any) -> Any:
+def opening(value: Any) -> Any:
     """Return what the page shows when it opens."""
-    return value.shown if isinstance(value, Moving) else value
+    return value.opening if isinstance(value, Moving) else value
 
 
 @dataclass(frozen=True, kw_only=True)
