@@ -29,7 +29,7 @@ def tables(finished) -> dict[str, pd.DataFrame]:
 def test_the_map_and_the_best_configurations_are_printed_and_ray_is_silent(finished):
     output = finished[1]
     assert "test Hit@5 and its 95 % interval" in output
-    assert "100 queries in" in output and "2 replicates a cell" in output
+    assert "100 queries in" in output and "2 replicates per cell" in output
     assert "overall: C" in output and "context_ema" in output and "ridge" in output
     for noise in ("ray", "WARNING", "tune", "Traceback"):
         assert noise not in output.replace(str(finished[0]), "").replace("arrays", "")
