@@ -201,14 +201,15 @@ def expected_work(plan: Plan) -> list[float]:
 
 def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest, console: Console) -> int:
     """Print the map and the best configurations, and write the report. Returns the exit status."""
+    from study.analysis.evidence import Evidence
     from study.analysis.load import load_study
     from study.report.files import write_report
     from study.report.terminal import print_summary
 
-    study = load_study(location)
-    sound = print_summary(study, console)
+    evidence = Evidence(load_study(location))
+    sound = print_summary(evidence, console)
     if request.report:
-        write_report(study, store)
+        write_report(evidence, store)
     console.print(f"\nrecords and report: {without_secrets(location)}", highlight=False, soft_wrap=True)
     return DONE if sound else FAILED
 

@@ -5,7 +5,6 @@ import json
 import pandas as pd
 
 from study.analysis.evidence import Evidence
-from study.analysis.load import StudyRecords
 from study.export.optuna_journal import optuna_journal
 from study.records.store import RecordStore
 from study.report.findings import all_findings
@@ -14,9 +13,8 @@ from study.report.page import page
 from study.report.pictures import pictures
 
 
-def write_report(study: StudyRecords, store: RecordStore) -> None:
+def write_report(evidence: Evidence, store: RecordStore) -> None:
     """Write the report beside the records; an older one is replaced file by file."""
-    evidence = Evidence(study)
     drawn = pictures(evidence)
     made = {"index.html": _text(page(evidence)), "report.md": _text(markdown(evidence, tuple(drawn)))}
     made |= {f"figures/{name}.png": data for name, data in drawn.items()}
@@ -25,7 +23,7 @@ def write_report(study: StudyRecords, store: RecordStore) -> None:
         "cells.csv": _csv(evidence.cells),
         "best_configs.json": json.dumps(evidence.best, indent=1).encode() + b"\n",
     }
-    if journal := optuna_journal(study):
+    if journal := optuna_journal(evidence.study):
         made["optuna_journal.log"] = journal
     for name, data in made.items():
         store.write_bytes(f"report/{name}", data)

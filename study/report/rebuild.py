@@ -2,6 +2,7 @@
 
 import argparse
 
+from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords, load_study
 from study.analysis.whole import require_whole
 from study.cli.console import open_console
@@ -19,8 +20,9 @@ def rebuild(options: argparse.Namespace) -> int:
     console = open_console()
     study, store = load_study(options.study), RecordStore.at(options.study)
     require_whole(study)
-    sound = print_summary(study, console)
-    write_report(study, store)
+    evidence = Evidence(study)
+    sound = print_summary(evidence, console)
+    write_report(evidence, store)
     for line in [f"report: {store.path('report/index.html')}", *_export(study, store, options)]:
         console.print(line, highlight=False, soft_wrap=True)
     return DONE if sound else FAILED

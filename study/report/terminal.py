@@ -5,16 +5,14 @@ from rich.table import Column
 from rich.table import Table as Grid
 
 from study.analysis.evidence import Evidence
-from study.analysis.load import StudyRecords
 from study.report.answer import verdicts
 from study.report.figures.figure import opening
 from study.report.finding import Block, Facts, Table
 from study.report.findings import speaking
 
 
-def print_summary(study: StudyRecords, console: Console) -> bool:
+def print_summary(evidence: Evidence, console: Console) -> bool:
     """Print tables, verdicts, gaps and problems; return whether the study ended without problems."""
-    evidence = Evidence(study)
     findings = speaking(evidence)
 
     def write(text: str, style: str | None = None) -> None:

@@ -123,7 +123,7 @@ def test_the_summary_on_screen_is_plain_text(hostile_evidence):
     console = PlainConsole(file=(screen := io.StringIO()), width=300)
     study = hostile_evidence.study
     broken = study.trials[study.trials.status.isin(["failed", "infeasible"])]
-    print_summary(StudyRecords("x", study.manifest, broken, study.curves, study.ranks), console)
+    print_summary(Evidence(StudyRecords("x", study.manifest, broken, study.curves, study.ranks)), console)
     assert "[bold]loud[/]" in screen.getvalue()
     assert not set(screen.getvalue()) & set("\x1b\x07\x9b\u202e\udcff\r")
 

@@ -88,7 +88,7 @@ def test_its_picture_and_its_csv_are_written(registered, made_evidence):
 
 def test_the_terminal_shows_its_table_and_its_verdict(registered, made, made_evidence, monkeypatch):
     monkeypatch.setattr("study.report.terminal.Evidence", lambda _: made_evidence)
-    print_summary(made, Console(file=(screen := io.StringIO()), width=200))
+    print_summary(Evidence(made), Console(file=(screen := io.StringIO()), width=200))
     assert re.search(r"Milliseconds\s+a prediction", screen.getvalue())
     assert re.search(r"│ 16 +│ 1\.50 +│", screen.getvalue())
     assert "Is it fast? yes: 1.5 ms at C=16" in screen.getvalue()

@@ -185,7 +185,7 @@ def test_each_comparison_answers_alone_with_the_numbers_of_its_table(finished, b
     assert len(sentences(evidence)) == 3 and "Too little" not in "".join(sentences(evidence))
     assert as_png([figure]).startswith(b"\x89PNG")
     console = Console(file=(screen := io.StringIO()), width=200)
-    print_summary(study, console)
+    print_summary(evidence, console)
     assert "C \\ N" not in screen.getvalue() and "Which configuration" not in screen.getvalue()
 
 
