@@ -9,7 +9,6 @@ from study.analysis.hit_map import HitMap
 from study.analysis.intervals import interval
 
 FLAT = 0.02  # an elasticity this small: doubling the context changes Hit@5 by 1.4 % of its value
-VERDICTS = ("superlinear", "sublinear", "flat", "falling", "undecided")
 
 
 def elasticities(hit_map: HitMap) -> pd.DataFrame:
