@@ -18,7 +18,8 @@ class StudyRecords:
     """The records of one study, as they were when read.
 
     trials, curves, ranks: the tables of study.records.columns. manifest: the study's manifest.
-    missing_columns: columns of `trials` that records of older versions lack (null there), with their number.
+    missing_columns: columns that records of older versions lack (null for them), as `table.column`, with the number of
+    trials without them.
     """
 
     location: str
@@ -112,7 +113,8 @@ def load_study(location: str) -> StudyRecords:
     store = RecordStore.at(location)
     manifest = read_manifest(store)
     tables = {name: store.read(name) for name in ("trials", "curves", "ranks")}
-    return StudyRecords(location, manifest, **tables, missing_columns=store.missing_columns("trials"))
+    missing = {f"{table}.{name}": count for table in tables for name, count in store.missing_columns(table).items()}
+    return StudyRecords(location, manifest, **tables, missing_columns=missing)
 
 
 def load_studies(locations: list[str]) -> StudyRecords:

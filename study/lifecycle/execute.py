@@ -27,6 +27,7 @@ from study.lifecycle.resume import (
     under_recorded_version,
 )
 from study.plan.plan import SEARCH_REPLICATE, Plan
+from study.records.columns import TABLES
 from study.records.lock import locked
 from study.records.manifest import MANIFEST, ResumableManifest
 from study.records.repair import set_aside
@@ -52,8 +53,8 @@ class RunRequest:
     arguments: tuple[str, ...]
 
     def command(self, *, resume: bool) -> str:
-        """Return this run's command, with or without --resume."""
-        plain = [argument for argument in self.arguments if argument not in ("--resume", "--carry-over")]
+        """Return this run's command, with or without --resume. --carry-over stays: a comparison may be cut short."""
+        plain = [argument for argument in self.arguments if argument != "--resume"]
         return shlex.join(["python", "-m", "study.run", *plain, *(["--resume"] if resume else [])])
 
 
@@ -120,16 +121,18 @@ def _prepare_to_resume(
     """Repair the records, compare trainer versions if needed, and reopen searches; return the warnings."""
     warnings, to_search_on = set_aside(store, partial(searched_after_lost, plan, store))
     warnings += [
-        f"{count:,} trials of an older version have no column {name}; it is null for them"
-        for name, count in store.missing_columns("trials").items()
+        f"{count:,} {table} of an older version have no column {name}; it is null for them"
+        for table in TABLES
+        for name, count in store.missing_columns(table).items()
     ]
     if store.read_json(MANIFEST).get("runs") != manifest["runs"]:  # another driver has run it since
         manifest |= open_study(plan, store, request)[1]
+    reopen(manifest, to_search_on | cells_to_search_again(store, request.options))
     if needs_comparison(manifest):
+        store.write_json(MANIFEST, manifest)  # a comparison may be cut short, and what was set aside stays aside
         entry = carry_over(plan, store, lambda line: console.print(line, highlight=False))
         manifest["carried_over"] = [*manifest.get("carried_over", []), entry]
         store.write_json(MANIFEST, manifest)
-    reopen(manifest, to_search_on | cells_to_search_again(store, request.options))
     return warnings
 
 

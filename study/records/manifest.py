@@ -241,6 +241,7 @@ class ResumableManifest(Manifest):
     """A manifest with all keys that resuming needs; a report needs fewer."""
 
     command: str
+    trainer_version: str
     splits: list[AuditedSplit] = Field(min_length=1)
     warnings: list[str]
     runs: list[DatedRun]

@@ -30,7 +30,8 @@ commands = pytest.mark.parametrize(("module", "arguments", "package", "function"
 
 # it stops at a line of its standard input, so that the signal is sure to come where it should
 PAUSE = """
-import importlib, sys
+import importlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell makes its background jobs ignore it
 def pause(*_, **__):
     print("paused", flush=True)
     sys.stdin.readline()

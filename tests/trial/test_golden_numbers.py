@@ -53,15 +53,31 @@ def test_numbers_match_the_golden_file_within_bounds_on_every_machine(found, rec
 
 def test_another_number_changes_the_digest(monkeypatch, found):
     monkeypatch.setattr("lvm_core.schedule.FINAL_LEARNING_RATE", 0.100001)
-    name, facts = next(golden.runs())
+    name, facts = next(run for run in golden.runs() if "trial_id" in run[1])
     assert facts["digest"] != found[name]["digest"]
     assert facts["trial_id"] == found[name]["trial_id"], "which is why the version must be raised by hand"
+
+
+def test_work_is_split_as_recorded(recorded):
+    assert golden.micro_batches() == recorded["micro_batches"], CHANGED
+
+
+def test_other_numbers_are_not_recorded_under_the_same_version(found, recorded, monkeypatch):
+    other = {name: dict(facts) for name, facts in found.items()}
+    other["controlled, gru"]["digest"] = "0" * 16
+    recorded["digests"].setdefault(golden.arithmetic(), {name: facts["digest"] for name, facts in found.items()})
+    assert golden.differences(found, recorded) == []
+    assert golden.differences(other, recorded) == ["controlled, gru"]
+    monkeypatch.setattr(golden, "runs", lambda: iter(other.items()))
+    monkeypatch.setattr(golden, "recorded", lambda: recorded)
+    with pytest.raises(SystemExit, match="raise TRAINER_VERSION first"):
+        golden.record()
 
 
 @pytest.mark.slow
 def test_a_docstring_changes_no_id(tmp_path):
     """Regression: one changed word in a docstring made every recorded study impossible to resume."""
-    code = "from tests.trial.golden import runs; print(next(runs())[1]['trial_id'])"
+    code = "from tests.trial.golden import runs; print(next(f['trial_id'] for _, f in runs() if 'trial_id' in f))"
     for package in ("lvm_core", "study", "tests"):
         (tmp_path / package).symlink_to(ROOT / package)
     before = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
