@@ -129,7 +129,9 @@ def node_probe() -> Callable[[dict], list[str]]:
             except InputError as error:
                 found.append(str(error))
             except OSError as error:
-                found.append(f"every node must be able to read the corpus and write the study's folder, but: {error}.")
+                found.append(
+                    f"every node must be able to read the corpus and write to the study's folder, but: {error}."
+                )
         return found
 
     return problems

@@ -91,7 +91,7 @@ def test_a_new_column_and_a_junk_file_do_not_quarantine_older_records(old, newer
 
 
 def test_a_report_names_the_columns_that_older_records_lack(old, newer_schema):
-    assert method(load_study(str(old / "study")))["older records"] == "18 trials lack energy_j: it is null there"
+    assert method(load_study(str(old / "study")))["older records"] == "18 trials lack energy_j: it is null for them"
 
 
 def test_a_column_of_a_newer_version_is_dropped_and_its_record_kept(old):
