@@ -47,7 +47,7 @@ def importance(study: StudyRecords) -> pd.DataFrame:
 
 
 def _search_trials(study: StudyRecords) -> pd.DataFrame:
-    """Return the search trials with their best Hit@5: in all evaluations, and in those that all reached."""
+    """Return the search trials with their best Hit@5: over all evaluations, and over those common to their cell."""
     trials = study.in_order
     search = trials[(trials.stage == "search") & trials.status.isin(["completed", "pruned"])]
     search = search[["trial_id", "cell_id", "status", "config"]]  # resamples copy it
