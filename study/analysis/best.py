@@ -1,4 +1,4 @@
-"""Choose the best configurations; of each, whether it beats the best baseline and which gates it passes."""
+"""Choose the best configurations, and check whether each beats the best baseline and which gates it passes."""
 
 import json
 
@@ -15,8 +15,8 @@ COUNTS = ("num_replicates", "num_queries", "num_chains", "pool_size")
 def best_configs(study: StudyRecords, table: pd.DataFrame | None = None) -> dict:
     """Return the best configuration of each cell, of each context length, and overall, as plain values.
 
-    Validation chooses, by the mean of a cell's confirm trials; test only measures what was chosen. A lead inside the
-    intervals is no proof of a lead.
+    The mean validation Hit@5 of a cell's confirm trials decides; test only measures what was chosen. A lead within the
+    intervals proves nothing.
     """
     table = cells(study) if table is None else table
     if table.empty:
@@ -41,7 +41,7 @@ def _entry(study: StudyRecords, row: dict) -> dict:
         "context_length": int(row["context_length"]),
         "num_sequences": int(row["num_sequences"]),
         "config": json.loads(trials.config.iloc[0]),
-        "trial_id": trials.trial_id.iloc[0],  # of its replicates, the one that validation prefers
+        "trial_id": trials.trial_id.iloc[0],  # the replicate with the best validation Hit@5
         **plain,
         "beats_best_baseline": None if plain["lift_low"] is None else bool(plain["lift_low"] > 0),
         "gates": gates | {"no_leakage": audit is not None and audit.num_leaked_vectors == 0},

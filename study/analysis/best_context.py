@@ -1,4 +1,4 @@
-"""Find the context into which a corpus should be cut: with V vectors and a fixed overlap, N is tied to C."""
+"""Find the best context length for a corpus: with V vectors and a fixed overlap, N follows from C."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ import pandas as pd
 from study.analysis.intervals import interval
 from study.analysis.law import Law
 
-OVERLAPS = (0.0, 0.5)  # of neighbouring windows; the published runs used a half
+OVERLAPS = (0.0, 0.5)  # between neighbouring windows; the published runs used 0.5
 GROWTH = (1, 2, 5, 10)
 NUM_CONTEXTS = 41
 
 
 def tied_sequences(num_vectors: float, context_length: np.ndarray, overlap: float) -> np.ndarray:
-    """Return how many windows V vectors give at each C, neighbours sharing `overlap` of their context. [K] float64."""
+    """Return the number of windows of V vectors at each C; neighbours share `overlap` of their context. [K] float64."""
     step = np.maximum(1.0, np.asarray(context_length) * (1 - overlap))
     return np.maximum(0.0, np.floor((num_vectors - context_length - 1) / step) + 1)
 
@@ -23,8 +23,8 @@ def tied_sequences(num_vectors: float, context_length: np.ndarray, overlap: floa
 class BestContext:
     """The isoline of one corpus on the fitted map.
 
-    line: a row a context: N, Hit@5 with its interval, and whether N lies outside the sizes measured. best: the C of the
-    largest Hit@5, with its interval. growth: the best of the line with 1, 2, 5, 10 times the vectors.
+    line: one row per context, with N, Hit@5 and its interval, and whether N lies outside the measured sizes. best: the
+    C with the largest Hit@5, with its interval. growth: the best row of the line for 1, 2, 5 and 10 times the vectors.
     """
 
     num_vectors: int
@@ -37,7 +37,7 @@ class BestContext:
 def best_context(law: Law, num_vectors: int, overlap: float = 0.5) -> BestContext:
     """Read the isoline of `num_vectors` training vectors off the fitted law, within the contexts measured.
 
-    num_vectors: of the training part. Contexts beyond those measured are not asked about; an N outside the measured
+    num_vectors: in the training part. Contexts outside the measured range are left out; an N outside the measured
     sizes is marked as a projection.
     """
     line, best = _line(law, num_vectors, overlap)

@@ -1,4 +1,4 @@
-"""Ask whether Hit@5 has a break in N: a test against every smooth law, and where a break would lie."""
+"""Test whether Hit@5 has a break in N, against every smooth law, and locate the break."""
 
 from dataclasses import dataclass
 
@@ -11,18 +11,19 @@ from study.analysis.law import MISFIT_LEVEL, CannotTell, Law, exponents_of, tang
 from study.analysis.law_fit import Fit, jacobian, refit
 from study.analysis.law_forms import unsqueeze
 
-LEVEL = 0.05  # of the test, whatever the number of places and laws tried
-PLACES = np.linspace(0.02, 0.98, 13)  # of the way over the range a break may lie in
+LEVEL = 0.05  # of the test, over all places and laws
+PLACES = np.linspace(0.02, 0.98, 13)  # of a break, as fractions of the range in which it may lie
 NUM_REFITS = 200
 
 
 @dataclass(frozen=True, eq=False)
 class Break:
-    """What the map shows of a break in N.
+    """The evidence for a break in N.
 
-    p_value: of the test of no break, the largest over the tenable smooth laws: those that fit the map, or predict the
-    held-out cells as well as any. by_form: p by law. fits: whether the best broken law fits the map; where it does not,
-    a bend that helps is no evidence of a break. fit: that law. parameters: its own, with intervals, if one is found.
+    p_value: of "no break", the largest over the tenable smooth laws, which fit the map or predict the held-out cells as
+    well as any. by_form: p-value by law. fits: whether the best law with a break fits the map; if it does not, a bend
+    that improves the fit is no evidence of a break. fit: that law. parameters: its parameters with intervals, if a
+    break is found.
     """
 
     p_value: float
@@ -37,7 +38,7 @@ class Break:
 
     @property
     def break_n(self) -> tuple[float, float, float] | None:
-        """N of the break, and its 95 % interval; None where none is found."""
+        """N of the break with its 95 % interval; None if no break is found."""
         if self.parameters is None:
             return None
         row = self.parameters.set_index("parameter").loc["break_n"]
@@ -45,14 +46,14 @@ class Break:
 
 
 def find_break(law: Law) -> Break:
-    """Test every tenable smooth law against its broken one.
+    """Test every tenable smooth law against the same law with a break.
 
-    Raises: CannotTell where the sizes N are too few for a break.
+    Raises: CannotTell if there are too few sizes N for a break.
     """
     broken = {fitted.form.smooth(): fitted for fitted in law.fits if fitted.form.broken}
     if law.chosen.form not in broken:
         sizes = len(np.unique(law.hit_map.num_sequences))
-        raise CannotTell(f"a break needs at least 5 sizes N and cells to spare, found {sizes} sizes")
+        raise CannotTell(f"a break needs at least 5 sizes N and more cells than parameters, found {sizes} sizes")
     table = law.comparison.set_index("form")
     tenable = table.index[~table.broken & (table.in_the_race | (table.misfit_p >= MISFIT_LEVEL))]
     smooth = [fitted for fitted in law.fits if fitted.form.name in tenable and fitted.form in broken]
@@ -67,9 +68,9 @@ def find_break(law: Law) -> Break:
 def break_p_value(smooth: Fit, hit_map: HitMap) -> float:
     """Return the p-value of "no break" under one smooth law.
 
-    A sup-score test: how well would a bend at any of several places explain the residuals, against how well it
-    explains resampled noise. The place exists under the alternative only, so that the largest score over all places is
-    compared with the largest of each resample. Source: Hansen, Econometrica 64 (1996).
+    A sup-score test: it compares how well a bend explains the residuals with how well it explains resampled noise. The
+    place of the break exists only under the alternative, so the largest score over several places is compared with the
+    largest of each resample. Source: Hansen, Econometrica 64 (1996).
     """
     found, noise, _ = _scores(smooth, hit_map, PLACES)
     scale = noise.std(0)
@@ -78,9 +79,9 @@ def break_p_value(smooth: Fit, hit_map: HitMap) -> float:
 
 
 def slope_change(smooth: Fit, hit_map: HitMap, at: float) -> tuple[float, float, float] | None:
-    """Return by how much the exponent of N changes at one N, and its 95 % interval; None outside the sizes.
+    """Return the change of the exponent of N at one N with its 95 % interval; None where no break may lie.
 
-    To first order about the smooth law: what is left of the map is laid on a bend at that place.
+    To first order about the smooth law: the residuals are regressed on a bend at that place.
     """
     low, high = smooth.axes.span
     place = (np.log(at) - smooth.axes.centre[0] - low) / (high - low)
@@ -94,7 +95,7 @@ def slope_change(smooth: Fit, hit_map: HitMap, at: float) -> tuple[float, float,
 
 
 def _exponent_slope(smooth: Fit) -> float:
-    """Return how much the exponent of N changes with its free parameter."""
+    """Return the derivative of the exponent of N with respect to its free parameter."""
     column, step = smooth.form.column("a"), 1e-5
     shifted = smooth.theta.copy()
     shifted[column] += step
@@ -103,9 +104,9 @@ def _exponent_slope(smooth: Fit) -> float:
 
 
 def _scores(smooth: Fit, hit_map: HitMap, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lay residuals and resampled noise on bends at some places, cleared of what the law itself can explain.
+    """Project residuals and resampled noise onto bends at several places, without what the law itself can explain.
 
-    Returns the residuals' scores [P], the noise's [B, P], and the bends' squared lengths [P].
+    Returns the scores of the residuals [P] and of the noise [B, P], and the squared norms of the bends [P].
     """
     rate = smooth.form.predict(smooth.theta, smooth.axes)
     root = np.sqrt(weight_of(hit_map) / (rate * (1 - rate)))
@@ -116,7 +117,7 @@ def _scores(smooth: Fit, hit_map: HitMap, places: np.ndarray) -> tuple[np.ndarra
 
 
 def _bend(smooth: Fit, place: float) -> np.ndarray:
-    """Return how Hit@5 changes as the slope beyond one place begins to differ. [K]."""
+    """Return the derivative of Hit@5 with respect to the slope beyond one place. [K]."""
     form = smooth.form.with_break()
     slope = smooth.theta[smooth.form.column("a")]
     theta = np.r_[smooth.theta, slope, unsqueeze(place, 0, 1)]

@@ -1,4 +1,4 @@
-"""Estimate every cell of the map from its confirm trials' test ranks, beside the best baseline and the oracle."""
+"""Estimate every cell of the map from its confirm trials' test ranks, next to the best baseline and the oracle."""
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,11 @@ FIGURES = {
 
 
 def cells(study: StudyRecords) -> pd.DataFrame:
-    """Return one row a cell, sorted by C and N: figures with 95 % intervals and counts, lift, share of the oracle.
+    """Return one row per cell, sorted by C and N: figures with 95 % intervals and counts, lift, share of the oracle.
 
-    Intervals resample replicates and chains; Wilson's, beside that of Hit@5, takes every query of every replicate for
-    independent and is the naive bound. The best baseline is chosen on validation and measured on test, and the
-    lift over it is paired on queries. Empty where no confirm trial is recorded.
+    Intervals resample replicates and documents. The Wilson interval of Hit@5 treats all queries of all replicates as
+    independent and is the naive bound. The best baseline is chosen on validation and measured on test, and the lift
+    over it is paired on queries. Empty if no confirm trial is recorded.
     """
     confirm = study.measured("confirm")
     rows = [_cell_row(study, key, group) for key, group in confirm.groupby(KEY)]
@@ -30,15 +30,15 @@ def cells(study: StudyRecords) -> pd.DataFrame:
 
 
 def per_query(study: StudyRecords, trial_ids: list[str], figure: str = "hit_at_5") -> tuple[np.ndarray, np.ndarray]:
-    """Return a figure of each trial and query, [R, Q], and the queries' chains, [Q].
+    """Return a figure of each trial and query, [R, Q], and each query's document, [Q].
 
-    Raises: InputError where the trials were not judged on the same queries.
+    Raises: InputError unless the trials were evaluated on the same queries.
     """
     frames = [study.test_ranks[trial_id] for trial_id in trial_ids if trial_id in study.test_ranks]
     if len(frames) < len(trial_ids) or any(not np.array_equal(f.query_id, frames[0].query_id) for f in frames):
         raise InputError(
-            f"trials can be compared only on the same queries, but the ranks of {', '.join(trial_ids)} in "
-            f"{study.location} are missing or are of other queries. Restore the folder's ranks."
+            f"trials can only be compared on the same queries, but the ranks of {', '.join(trial_ids)} in "
+            f"{study.location} are missing or belong to other queries. Restore the study's ranks/ folder."
         )
     return np.stack([FIGURES[figure](frame) for frame in frames]), frames[0].chain_id.to_numpy()
 
@@ -95,7 +95,7 @@ def _against_baseline(study: StudyRecords, row: dict, hits: np.ndarray, resample
 
 
 def _against_oracle(study: StudyRecords, trials: pd.DataFrame, hits: np.ndarray, resampler: Resampler) -> dict:
-    """Return the oracle's Hit@5 and the share of it that the cell reaches, resampled on the same chains."""
+    """Return the oracle's Hit@5 and the share of it that the cell reaches, resampled on the same documents."""
     oracle = trials.oracle_hit_at_5.iloc[0]
     if pd.isna(oracle):
         return {"oracle_hit_at_5": None, "oracle_share": None}

@@ -1,4 +1,4 @@
-"""Compare sets of trials on the same queries: difference, interval, exact test, and Holm over all comparisons."""
+"""Compare sets of trials on the same queries: paired difference, interval, exact test, and Holm's correction."""
 
 from itertools import combinations
 
@@ -43,10 +43,10 @@ def paired(first: np.ndarray, second: np.ndarray, chain_ids: np.ndarray, seed: i
 
 
 def exact_mcnemar(num_better: int, num_worse: int) -> float:
-    """Return the exact two-sided p-value of as many queries better as worse.
+    """Return the exact two-sided p-value of "as many queries are better as are worse".
 
     With one trial on each side this is McNemar's test; with several replicates it is the sign test of the queries' mean
-    differences. It takes queries for independent, which windows of one chain are not: the naive bound.
+    differences. It treats queries as independent, but windows of one document are not: the naive bound.
     """
     total = num_better + num_worse
     return 1.0 if total == 0 else float(binomtest(num_better, total).pvalue)
@@ -59,7 +59,7 @@ def bootstrap_p_value(resampled: np.ndarray) -> float:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Return Holm's adjusted p-values, which hold for all comparisons at once. Source: Holm (1979)."""
+    """Return Holm's adjusted p-values, which control the family-wise error rate. Source: Holm (1979)."""
     order = np.argsort(p_values, kind="stable")
     count = len(order)
     stepped = np.maximum.accumulate((count - np.arange(count)) * np.asarray(p_values, float)[order])
@@ -69,10 +69,10 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def comparisons(study: StudyRecords) -> pd.DataFrame:
-    """Return every paired comparison of a study's map, each family adjusted by Holm.
+    """Return every paired comparison of a study's map, with Holm's correction within each family.
 
-    Families: each context against the next, each N against the next, each arm against each other, each cell's model
-    against its best baseline.
+    Families: each context against the next, each N against the next, every two arms, each cell's model against its best
+    baseline.
     """
     cells = _cells(study)
     families = {

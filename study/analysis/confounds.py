@@ -1,4 +1,4 @@
-"""Measure what each change from the reference to the controlled way takes off the apparent gain from context."""
+"""Measure how much each change from the reference to the controlled protocol lowers the apparent gain from context."""
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,11 @@ from study.analysis.variants import Measured, measured_cells
 
 
 def gains_table(study: StudyRecords) -> pd.DataFrame:
-    """Return one line a change: the gain in Hit@5 from the shortest to the longest context with that change alone, and
-    what the reference's own way adds to it, both with 95 % intervals.
+    """Return one line per change: the gain in Hit@5 from the shortest to the longest context with that change alone,
+    and how much larger the reference's gain is, both with 95 % intervals.
 
-    `pool` and `replicates` need no training: the first is the reference's ranks in the smallest pool, the second the
-    reference with all its replicates, against one. The reference line itself is one replicate, as published.
+    `pool` and `replicates` need no training: `pool` reads the reference's ranks in the smallest pool, and `replicates`
+    uses all replicates of the reference instead of one. The reference line itself uses one replicate, as published.
     """
     found, reference = measured_cells(study), study.manifest.space.compare.reference
     ends = {variant: _ends(found, variant) for variant in dict.fromkeys(v for v, _ in found)}
@@ -51,7 +51,7 @@ def _gain(
 
 
 def _line(change: str, gain: tuple[float, np.ndarray], against: tuple[float, np.ndarray]) -> dict:
-    """Return a bar: the gain, and what the way it is compared with adds to it."""
+    """Return one line: the gain, and how much larger the gain is that it is compared with."""
     low, high = interval(gain[1])
     adds_low, adds_high = interval(against[1] - gain[1])
     adds = {"adds": against[0] - gain[0], "adds_low": adds_low, "adds_high": adds_high}

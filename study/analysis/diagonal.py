@@ -1,4 +1,4 @@
-"""Place a corpus on the map: cut into windows, V vectors tie N to C, which is a line across the cells."""
+"""Draw a corpus on the map as a line: when V vectors are cut into windows, N follows from C."""
 
 import numpy as np
 import pandas as pd
@@ -6,13 +6,14 @@ import pandas as pd
 from study.analysis.best_context import OVERLAPS, tied_sequences
 
 NUM_POINTS = 60
-MARGIN = 0.5  # of a cell, around the outermost ones
+MARGIN = 0.5  # in cells, around the outermost ones
 
 
 def corpus_diagonal(num_vectors: int, contexts: list[int], sizes: list[int]) -> pd.DataFrame:
-    """Return the line of every overlap: C, N, and its place on a grid whose cells have numbers, 0 .. K-1 on each axis.
+    """Return one line per overlap: C, N, and the place on a grid whose cells are numbered 0 .. K-1 on each axis.
 
-    num_vectors: of the training part. Places lie between cells in ln C and ln N; `inside` marks points on the grid.
+    num_vectors: in the training part. Between cells, places are linear in ln C and ln N. `inside` marks points on the
+    grid.
     """
     fine = np.geomspace(min(contexts), max(contexts), NUM_POINTS) if len(contexts) > 1 else np.array(contexts, float)
     parts = []
@@ -26,7 +27,7 @@ def corpus_diagonal(num_vectors: int, contexts: list[int], sizes: list[int]) -> 
 
 
 def grid_place(values: np.ndarray, ticks: list[int]) -> np.ndarray:
-    """Return where values lie among ticks numbered from 0, linear in the logarithm, also beyond the outermost."""
+    """Return the places of values among ticks numbered from 0, linear in the logarithm and extrapolated beyond."""
     log_ticks, log_values = np.log(np.array(ticks, float)), np.log(values)
     if len(ticks) == 1:
         return (log_values - log_ticks[0]) / np.log(2)

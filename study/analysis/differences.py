@@ -1,4 +1,4 @@
-"""Compare variants with the reference on the same queries: what each is worth in Hit@5, paired, and its cosine."""
+"""Compare variants with the reference on the same queries: the paired difference in Hit@5, and the cosine."""
 
 import pandas as pd
 
@@ -8,10 +8,10 @@ from study.analysis.variants import Measured, baseline_of, measured_cells, resam
 
 
 def differences_table(study: StudyRecords) -> pd.DataFrame:
-    """Return one line a variant and cell: parameters, steps, what a gate removed, Hit@5, cosine, and the difference in
-    Hit@5 to the reference; last the best fitted baseline (linear) of each cell.
+    """Return one line per variant and cell: parameters, steps, windows that a gate removed, Hit@5, cosine, and the
+    difference in Hit@5 from the reference; last the best fitted baseline (linear) of each cell.
 
-    A variant that was judged on other queries has an unpaired difference; `paired` says which.
+    The difference of a variant that was evaluated on other queries is unpaired.
     """
     found, reference = measured_cells(study), study.manifest.space.compare.reference
     splits = study.manifest.all_splits

@@ -1,4 +1,4 @@
-"""Ask whether Hit@5 grows faster or slower than the context: its local elasticity, with intervals and a verdict."""
+"""Decide whether Hit@5 grows faster or slower than the context: local elasticities, with intervals and a verdict."""
 
 from itertools import pairwise
 
@@ -8,14 +8,14 @@ import pandas as pd
 from study.analysis.hit_map import HitMap
 from study.analysis.intervals import interval
 
-FLAT = 0.02  # an elasticity this small: doubling the context changes Hit@5 by 1.4 % of its value
+FLAT = 0.02  # at this elasticity, doubling the context changes Hit@5 by 1.4 % of its value
 
 
 def elasticities(hit_map: HitMap) -> pd.DataFrame:
     """Return d ln Hit@5 / d ln C for each step between neighbouring contexts, and from the shortest to the longest.
 
-    A step's rows: one for each N that both contexts have, and one for all of them together (num_sequences null), the
-    mean over N. Intervals hold for the whole table of steps of one kind at once (Bonferroni over the steps).
+    Each step has one row for every N that both contexts have, and one for the mean over N (num_sequences is null). The
+    intervals of one N, or of the mean, hold for all steps between neighbours at once (Bonferroni).
     """
     contexts = np.unique(hit_map.context_length)
     steps = list(pairwise(contexts))
@@ -28,7 +28,7 @@ def elasticities(hit_map: HitMap) -> pd.DataFrame:
 
 
 def classify(low: float, high: float) -> str:
-    """Return the verdict of an interval of an elasticity."""
+    """Return the verdict on an elasticity with this interval."""
     if low > 1:
         return "superlinear"
     if high < -FLAT or (high < 0 and low < -FLAT):
@@ -43,8 +43,8 @@ def classify(low: float, high: float) -> str:
 def growth_with_context(hit_map: HitMap, table: pd.DataFrame | None = None) -> str:
     """Return the verdict on the whole map.
 
-    superlinear as soon as one step between neighbours is, its interval holding for all steps at once; otherwise the
-    verdict from the shortest context to the longest, over all N.
+    It is superlinear if any step between neighbours is, since the intervals hold for all steps at once; otherwise it is
+    the verdict on the step from the shortest to the longest context, over all N.
     """
     table = elasticities(hit_map) if table is None else table
     pooled = table[table.num_sequences.isna()]
@@ -54,7 +54,7 @@ def growth_with_context(hit_map: HitMap, table: pd.DataFrame | None = None) -> s
 
 
 def _step(hit_map: HitMap, first: int, last: int, num_steps: int) -> list[tuple]:
-    """Return the rows of one step: each N, and all N."""
+    """Return the rows of one step: one per N, and one for the mean over N."""
     cell = {key: k for k, key in enumerate(zip(hit_map.context_length, hit_map.num_sequences, strict=True))}
     sizes = [n for n in np.unique(hit_map.num_sequences) if (first, n) in cell and (last, n) in cell]
     values = np.vstack([hit_map.mean, hit_map.resampled])  # [1 + B, K], the map itself first

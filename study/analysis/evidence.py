@@ -1,4 +1,4 @@
-"""Hold everything that a report draws on; each part is computed when it is first asked for, and kept."""
+"""Hold everything that a report shows; each table is computed on first use and cached."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,14 +46,14 @@ class Evidence:
 
     @cached_property
     def answers(self) -> dict[str, Answers]:
-        """What each arm's map shows; one empty name in a study without arms. Empty where the cells are not one map."""
+        """The answers by arm; a study without arms has one empty name. Empty if the cells are not one map."""
         if not is_one_map(self.study):
             return {}
         return {arm: answer(self.study, arm) for arm in arms_of(self.study)}
 
     @property
     def arms(self) -> list[str]:
-        """The arms whose cells are one map and are measured; one empty name in a study without arms."""
+        """The arms that have answers; a study without arms has one empty name."""
         return [arm for arm, answers in self.answers.items() if answers]
 
     @cached_property
@@ -66,7 +66,7 @@ class Evidence:
 
     @cached_property
     def pool_maps(self) -> dict[str, PoolMaps]:
-        """Each arm's map at every pool that a reader can ask for."""
+        """Each arm's map at every pool that a reader can choose."""
         laws = {arm: answers.law for arm, answers in self.answers.items() if answers}
         return {arm: pool_maps(self.study, arm, law) for arm, law in laws.items()}
 
@@ -84,7 +84,7 @@ class Evidence:
 
     @property
     def problems(self) -> list[str]:
-        """What makes this study end with status 1, each as a sentence."""
+        """The reasons why this study exits with status 1, one sentence each."""
         study, found = self.study, []
         for row in study.failed.itertuples():
             reason = str(row.error).strip().splitlines()[-1]
@@ -98,7 +98,7 @@ class Evidence:
 
     @property
     def gaps(self) -> list[str]:
-        """What a whole study would have and this one lacks, each as a sentence."""
+        """What a complete study would have and this one lacks, one sentence each."""
         space = self.study.manifest.space
         lacking = [
             f"not measured: {count} of {space.replicates} replicates of {cell}"

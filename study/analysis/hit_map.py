@@ -1,4 +1,4 @@
-"""The map as arrays: mean Hit@5 of every cell, run by run, with resamples that all laws and verdicts share."""
+"""Hold the map as arrays: Hit@5 of every cell and run, with resamples that all laws and verdicts share."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ NUM_RESAMPLES = 1000
 class HitMap:
     """Hit@5 of K cells, sorted by C and N, on the same Q queries.
 
-    context_length, num_sequences: [K]. runs: K arrays [R] of each replicate's Hit@5. resampled: [B, K] cell means under
-    resampled chains (the same in every cell) and replicates (drawn by cell). floor: chance Hit@5.
+    context_length, num_sequences: [K]. runs: K arrays [R] of each replicate's Hit@5. resampled: [B, K] cell means over
+    resampled documents (the same in every cell) and replicates (drawn per cell). floor: chance Hit@5.
     """
 
     context_length: np.ndarray
@@ -32,7 +32,7 @@ class HitMap:
     def of_hits(
         cls, cells: list[tuple[int, int]], hits: list[np.ndarray], chain_ids: np.ndarray, floor: float, seed: int = 0
     ) -> "HitMap":
-        """Build from each cell's (C, N) and its hits [R, Q], and the queries' chains [Q]."""
+        """Build from each cell's (C, N) and its hits [R, Q], and each query's document [Q]."""
         order = sorted(range(len(cells)), key=lambda k: cells[k])
         sorted_hits = [np.asarray(hits[k], float) for k in order]
         resampler = Resampler.for_chains(chain_ids, seed, NUM_RESAMPLES)
@@ -49,7 +49,7 @@ class HitMap:
 
     @classmethod
     def of_study(cls, study: StudyRecords, arm: str = "") -> "HitMap | None":
-        """Build from the completed confirm trials of one arm; None where there are none."""
+        """Build from the completed confirm trials of one arm; None if there are none."""
         confirm = study.measured("confirm")
         groups = [(key, trials) for key, trials in confirm.groupby(KEY) if arm_of(key[2]) == arm]
         if not groups:
@@ -73,7 +73,7 @@ class HitMap:
         return self.resampled - self.mean
 
     def keep(self, kept: np.ndarray) -> "HitMap":
-        """Return the map of some of its cells. kept: [K] bool."""
+        """Return a map of the kept cells alone. kept: [K] bool."""
         return HitMap(
             self.context_length[kept],
             self.num_sequences[kept],
@@ -97,12 +97,12 @@ class HitMap:
 
 
 def arm_of(cell_id: str) -> str:
-    """Return the arm's part of a cell id: `C4_N500_alpha0.05` -> `alpha0.05`, and an empty text without arms."""
+    """Return the arm in a cell id: `C4_N500_alpha0.05` -> `alpha0.05`; empty in a study without arms."""
     return "_".join(cell_id.split("_")[2:])
 
 
 def arms_of(study: StudyRecords) -> list[str]:
-    """Return the arms of a study's confirmed cells; one empty text where it has none."""
+    """Return the arms of a study's confirmed cells; one empty name if it has no arms."""
     return sorted({arm_of(cell) for cell in study.measured("confirm").cell_id})
 
 

@@ -1,4 +1,4 @@
-"""Estimate the importance of the searched values from the search trials; pruned trials are censored, not bad."""
+"""Estimate hyperparameter importance from the search trials; pruned trials are censored, not bad."""
 
 import json
 import warnings
@@ -12,22 +12,22 @@ from study.records.manifest import RecordedDomain
 
 MIN_TRIALS = 12
 NUM_RESAMPLES = 50
-TOP_SHARE = 0.25  # the trials that count as good; Optuna's tenth leaves too few of the trials of a small study
+TOP_SHARE = 0.25  # of the trials count as good; Optuna's default of a tenth leaves too few in a small study
 COLUMNS = [
     "parameter", "importance", "low", "high", "pruned_as_last_seen", "pruned_as_best", "num_trials", "num_pruned",
 ]  # fmt: skip
 
 
 def importance(study: StudyRecords) -> pd.DataFrame:
-    """Return the importance of each searched value: its share in what separates good search trials; they add up to 1.
+    """Return the importance of each searched hyperparameter: its share in what separates good trials from the rest.
 
-    All cells enter together, each trial with its validation Hit@5 minus its cell's mean: C and N explain nothing.
-    A trial that was pruned has no final value. Every trial is judged at the evaluation that all of its cell reached,
-    where nothing is censored yet; that is `importance`, with a 95 % interval that redraws cells. Beside it stand the
-    two bounds on final values: pruned trials taken as they were last seen, and as good as their cell's best.
+    Shares add up to 1. All cells are pooled, each trial with its validation Hit@5 minus its cell's mean, so C and N
+    explain nothing. A pruned trial has no final value: `importance` takes every trial at the last evaluation that all
+    trials of its cell reached, where nothing is censored, with a 95 % interval from resampled cells. Two bounds use
+    final values: they take pruned trials at the best value seen before the pruning, and at their cell's best.
     Source of the measure: PED-ANOVA (Watanabe et al., IJCAI 2023), as in Optuna.
 
-    Empty where fewer than 12 search trials are recorded, or fewer than two values are searched.
+    Empty with fewer than 12 search trials, or fewer than two searched hyperparameters.
     """
     trials = _search_trials(study)
     names = list(study.manifest.space.search)
@@ -47,7 +47,7 @@ def importance(study: StudyRecords) -> pd.DataFrame:
 
 
 def _search_trials(study: StudyRecords) -> pd.DataFrame:
-    """Return the search trials with what they reached: in all, and by their cell's common evaluation."""
+    """Return the search trials with their best Hit@5: over all evaluations, and over those common to their cell."""
     trials = study.in_order
     search = trials[(trials.stage == "search") & trials.status.isin(["completed", "pruned"])]
     search = search[["trial_id", "cell_id", "status", "config"]]  # resamples copy it
@@ -69,7 +69,7 @@ def _redraw(trials: pd.DataFrame, cells: np.ndarray) -> pd.DataFrame:
 
 
 def _shares(study: StudyRecords, trials: pd.DataFrame, kind: str) -> dict[str, float]:
-    """Return the importance of each searched value, with pruned trials valued in one of three ways."""
+    """Return the importance of each searched hyperparameter, with pruned trials valued in one of three ways."""
     value = trials.at_common if kind == "at_common" else trials.final
     if kind == "as_best":
         best = trials.final.groupby(trials.cell_id).transform("max")
@@ -79,7 +79,7 @@ def _shares(study: StudyRecords, trials: pd.DataFrame, kind: str) -> dict[str, f
 
 
 def _ped_anova(search: dict[str, RecordedDomain], params: pd.Series, values: pd.Series) -> dict[str, float]:
-    import optuna  # half a second that nothing else of the analysis needs
+    import optuna  # takes half a second, and nothing else in the analysis needs it
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -97,7 +97,7 @@ def _ped_anova(search: dict[str, RecordedDomain], params: pd.Series, values: pd.
         for config, value in zip(params, values, strict=True)
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it is new, and that equal trials make equal importances
+        warnings.simplefilter("ignore")  # that it is experimental, and that equal trials give equal importances
         evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=TOP_SHARE)
         found = optuna.importance.get_param_importances(made, evaluator=evaluator)
     return {name: float(found.get(name, 0.0)) for name in search}

@@ -1,4 +1,4 @@
-"""Bootstrap Hit@K over the two things that were drawn: chains (windows of one are not independent) and replicates."""
+"""Bootstrap Hit@K over replicates and over documents, since windows of one document are not independent."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,12 +12,14 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Resampler:
-    """One set of resampled chain weights, used for everything that is compared, so that differences are paired.
+    """One set of bootstrap weights of documents, shared by everything that is compared, so that differences are paired.
 
-    Of n chains n - 1 are drawn with replacement, which makes the variance of a resampled mean that of the mean itself
-    (drawing n falls short by 1/n, a third with three replicates). Source: Rao and Wu, JASA 83 (1988).
+    Each resample draws n - 1 of n documents with replacement, so the variance of a resampled mean equals that of the
+    mean itself (drawing n makes it too small by 1/n: a third with three replicates).
+    Source: Rao and Wu, JASA 83 (1988).
 
-    chain_of_query: [Q] 0 .. num_chains - 1. weights: [B, num_chains] how often each chain was drawn.
+    chain_of_query: [Q] each query's document, 0 .. num_chains - 1. weights: [B, num_chains] how often each document was
+    drawn.
     """
 
     chain_of_query: np.ndarray
@@ -26,9 +28,9 @@ class Resampler:
 
     @classmethod
     def for_chains(cls, chain_ids: np.ndarray, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> "Resampler":
-        """Draw the chains of queries, given by each query's chain. [Q]."""
+        """Draw resamples of documents. chain_ids: [Q] each query's document."""
         values, chain_of_query = np.unique(chain_ids, return_inverse=True)
-        weights = draws(np.random.default_rng(seed), len(values), num_resamples).astype(float)  # a quicker product
+        weights = draws(np.random.default_rng(seed), len(values), num_resamples).astype(float)  # faster products
         return cls(chain_of_query, weights, seed)
 
     @property
@@ -36,21 +38,21 @@ class Resampler:
         return len(self.weights)
 
     def run_means(self, values: np.ndarray) -> np.ndarray:
-        """Return each run's mean in every resample of the chains. [R, Q] -> [B, R]."""
+        """Return each run's mean in every resample of the documents. [R, Q] -> [B, R]."""
         num_chains = self.weights.shape[1]
         sums = np.stack([np.bincount(self.chain_of_query, row, num_chains) for row in values])  # [R, chains]
         return self.weights @ sums.T / self._num_drawn[:, None]
 
     @cached_property
     def _num_drawn(self) -> np.ndarray:
-        """Queries in each resample. [B]."""
+        """The number of queries in each resample. [B]."""
         return self.weights @ np.bincount(self.chain_of_query, minlength=self.weights.shape[1])
 
     def means(self, values: np.ndarray, draw: int = 0) -> np.ndarray:
         """Return resampled means of per-query values of several replicates. [R, Q] -> [B].
 
-        Replicates are drawn too; with one, only chains vary. Sets of replicates that are independent take different
-        numbers `draw`; a paired difference is resampled as one set of values.
+        Replicates are resampled too; with a single one, only documents vary. Independent sets of replicates take
+        different values of `draw`; a paired difference is resampled as one set of values.
         """
         share = draws(np.random.default_rng([self.seed, len(values), draw]), len(values), self.num_resamples)
         return np.einsum("br,br->b", share / share.sum(1, keepdims=True), self.run_means(values))
@@ -58,8 +60,8 @@ class Resampler:
     def differences(self, second: np.ndarray, first: np.ndarray) -> np.ndarray:
         """Return the resampled difference of two sets' means. [R, Q], [S, Q] -> [B].
 
-        Replicates of equal number were drawn alike and are paired, a single row is compared with every replicate;
-        otherwise each set's replicates vary by themselves.
+        Sets with equally many replicates are paired replicate by replicate, and a single row is paired with every
+        replicate; otherwise the replicates of each set are resampled independently.
         """
         if len(first) == len(second) or 1 in (len(first), len(second)):
             return self.means(second - first)
@@ -90,7 +92,7 @@ def wilson(hits: float, count: int, level: float = LEVEL) -> tuple[float, float]
 
 
 def clustered_standard_error(values: np.ndarray, chain_ids: np.ndarray) -> float:
-    """Return the standard error of a mean over queries, chains as clusters (Liang and Zeger, 1986). [Q] -> float."""
+    """Return the standard error of a mean over queries, documents as clusters (Liang and Zeger, 1986). [Q] -> float."""
     _, chain = np.unique(chain_ids, return_inverse=True)
     sums = np.bincount(chain, values - values.mean())
     count = len(sums)

@@ -1,4 +1,4 @@
-"""Compare the laws on one map, choose one by what it predicts of cells it has not seen, and bound its exponents."""
+"""Compare the laws on one map, choose one by its held-out predictions, and put intervals on its exponents."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,11 +12,11 @@ from study.analysis.law_fit import Fit, fit, jacobian, refit
 from study.analysis.law_forms import FORMS, Form
 
 MIN_CELLS, MIN_SIZES, MIN_REPLICATES = 6, 3, 2
-LEFT_TO_SEE = 3  # sizes or contexts that remain where the largest is left out: fewer fix no exponent
+LEFT_TO_SEE = 3  # sizes or contexts that remain when the largest is held out: fewer do not fix an exponent
 MIN_SIZES_FOR_BREAK = 5  # two on either side of the break, and one to place it
-SPREAD_LEVEL = 0.05  # cells that differ no more than by chance in one study of twenty have no spread
+SPREAD_LEVEL = 0.05  # of the test that the cells differ at all
 MISFIT_LEVEL = 0.01
-AS_GOOD = 0.05  # a law that predicts the held-out cells at least as well in this share of resamples stays in the race
+AS_GOOD = 0.05  # a law stays in the race if it predicts as well as the best in this share of resamples
 NUM_REFITS = 400
 HELD_OUT = [
     "context_length", "num_sequences", "num_replicates", "measured", "form", "predicted", "predicted_low",
@@ -30,10 +30,10 @@ class CannotTell(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Law:
-    """The chosen law of one map. fits: every form's fit. comparison: a row a form. held_out: predicted, measured.
+    """The chosen law of one map. fits: every form's fit. comparison: one row per form.
 
-    refits: [B, p] the chosen form, fitted to resampled maps. misfit_p: chance of a misfit as large as this one, were
-    the law true.
+    held_out: predicted and measured values of the held-out cells. refits: [B, p] the chosen form, fitted to resampled
+    maps. misfit_p: the probability of a misfit this large if the law were true.
     """
 
     hit_map: HitMap
@@ -62,11 +62,11 @@ class Law:
 def fit_law(hit_map: HitMap) -> Law:
     """Compare all smooth laws and choose one.
 
-    The largest cells (largest N or largest C) are left out and predicted. Of the laws whose error there is not shown to
-    be larger than the smallest, the one with the least AICc is chosen; of all, where no cell can be left out. Laws with
-    a break are compared too, and never chosen here: a break has a test of its own.
+    The largest cells (largest N or largest C) are held out and predicted. Among the laws whose held-out error is not
+    shown to exceed the smallest, the one with the lowest AICc is chosen; among all laws, if no cell can be held out.
+    Laws with a break are compared too but never chosen here: a break has a test of its own.
 
-    Raises: CannotTell with fewer than 6 cells, 3 sizes N or 2 replicates, or where the cells do not differ.
+    Raises: CannotTell with fewer than 6 cells, 3 sizes N or 2 replicates, or if the cells do not differ.
     """
     refuse(hit_map)
     forms = [form for form in FORMS if _estimable(form, hit_map)]
@@ -87,7 +87,7 @@ def fit_law(hit_map: HitMap) -> Law:
 
 
 def refuse(hit_map: HitMap) -> None:
-    """Raise CannotTell where no law can be fitted."""
+    """Raise CannotTell if no law can be fitted."""
     num_sizes, num_replicates = len(np.unique(hit_map.num_sequences)), int(hit_map.num_replicates.min())
     if len(hit_map.mean) < MIN_CELLS or num_sizes < MIN_SIZES:
         raise CannotTell(
@@ -106,7 +106,7 @@ def refuse(hit_map: HitMap) -> None:
 
 
 def spread(hit_map: HitMap) -> float:
-    """Return the chance that cells of one and the same Hit@5 differ as much as these."""
+    """Return the p-value of "all cells have the same Hit@5"."""
     weight = weight_of(hit_map)
 
     def statistic(means: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ def spread(hit_map: HitMap) -> float:
 
 
 def misfit(fitted: Fit, hit_map: HitMap) -> float:
-    """Return the chance of residuals as large as these, were the law true, from residuals of resampled noise."""
+    """Return the probability of residuals this large if the law were true, from resampled noise."""
     rate = fitted.form.predict(fitted.theta, fitted.axes)
     precision = weight_of(hit_map) / (rate * (1 - rate))
     basis = tangent_basis(fitted, np.sqrt(precision))
@@ -137,14 +137,14 @@ def tangent_basis(fitted: Fit, root_precision: np.ndarray) -> np.ndarray:
 
 
 def exponents_of(fitted: Fit, refits: np.ndarray) -> pd.DataFrame:
-    """Return a fit's natural parameters with percentile intervals of its refits."""
+    """Return a fit's natural parameters with percentile intervals from its refits."""
     values, drawn = (fitted.form.natural(theta, fitted.axes) for theta in (fitted.theta, refits))
     rows = [(name, float(values[name]), *interval(drawn[name])) for name in values]
     return pd.DataFrame(rows, columns=["parameter", "value", "low", "high"])
 
 
 def held_out_cells(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fit every form without the largest cells; return a row a form, and every prediction beside its measurement."""
+    """Fit every form without the largest cells; return one row per form, and predictions next to measurements."""
     largest = largest_cells(hit_map)
     if not largest.any():
         return _comparison(hit_map, fits, {}), pd.DataFrame(columns=HELD_OUT)
@@ -153,9 +153,9 @@ def held_out_cells(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.D
     for fitted in fits:
         if len(seen.mean) <= fitted.form.num_parameters:
             continue
-        # begun anew: from the fit to all cells, what the seen ones leave open would keep what the others had settled
+        # a fresh fit: one that starts from the fit to all cells keeps what only the held-out cells determine
         part = fit(fitted.form, seen, fitted.axes.at(seen.context_length, seen.num_sequences))
-        num_refits = 0 if fitted.form.broken else NUM_REFITS  # laws with a break are shown, not chosen among
+        num_refits = 0 if fitted.form.broken else NUM_REFITS  # laws with a break are shown but never chosen
         drawn = refit(part, seen.resampled[:num_refits], weight[~largest])
         at = fitted.axes.at(hit_map.context_length[largest], hit_map.num_sequences[largest])
         predicted = fitted.form.predict(np.vstack([part.theta, drawn]), at)
@@ -167,7 +167,7 @@ def held_out_cells(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.D
 
 
 def largest_cells(hit_map: HitMap) -> np.ndarray:
-    """Mark the cells of the largest N and of the largest C, each where three others remain to fit. [K] bool."""
+    """Mark the cells of the largest N and of the largest C, each if three other values remain to fit. [K] bool."""
     largest = np.zeros(len(hit_map.mean), bool)
     for axis in (hit_map.num_sequences, hit_map.context_length):
         if len(np.unique(axis)) > LEFT_TO_SEE:
@@ -182,7 +182,7 @@ def _predictions(form: Form, cells: HitMap, predicted: np.ndarray) -> pd.DataFra
 
 
 def _comparison(hit_map: HitMap, fits: list[Fit], errors: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Return a row a form; `in_the_race` unless its held-out error is shown to exceed the smallest of a smooth law."""
+    """Return one row per form; `in_the_race` unless its held-out error is shown to exceed the best smooth law's."""
     smooth = [f.form.name for f in fits if f.form.name in errors and not f.form.broken]
     best = min(smooth, key=lambda name: errors[name][0], default=None)
     rows = []
@@ -210,7 +210,7 @@ def _comparison(hit_map: HitMap, fits: list[Fit], errors: dict[str, np.ndarray])
 
 
 def _estimable(form: Form, hit_map: HitMap) -> bool:
-    """Whether the map has the contexts, sizes and cells that the form's parameters need."""
+    """Return whether the map has enough contexts, sizes and cells for the form's parameters."""
     num_contexts, num_sizes = len(np.unique(hit_map.context_length)), len(np.unique(hit_map.num_sequences))
     spare = len(hit_map.mean) > form.num_parameters
     contexts = num_contexts >= (3 if form.kind == "sum" else 2) if form.context else True
@@ -218,7 +218,7 @@ def _estimable(form: Form, hit_map: HitMap) -> bool:
 
 
 def weight_of(hit_map: HitMap) -> np.ndarray:
-    """Return the queries behind each cell. [K]."""
+    """Return the number of queries behind each cell, over all replicates. [K]."""
     return hit_map.num_replicates * float(hit_map.num_queries)
 
 

@@ -10,17 +10,17 @@ from study.analysis.hit_map import HitMap
 from study.analysis.law_forms import Axes, Form
 
 MAX_ITERATIONS = 100
-TOLERANCE = 1e-8  # a search ends when a step gains less than this share of the deviance
-SAME_OPTIMUM = 1e-4  # deviances this near count as one optimum
+TOLERANCE = 1e-8  # an optimisation ends when a step gains less than this share of the deviance
+SAME_OPTIMUM = 1e-4  # deviances this close count as one optimum
 STEP = 1e-6  # of the finite differences
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """One law fitted to a map. theta: [p] free parameters. axes: where it was fitted.
+    """One law fitted to a map. theta: [p] free parameters. axes: the cells that it was fitted to.
 
-    log_likelihood is beta-binomial: each replicate of a cell draws its own rate about the law's, with intraclass
-    correlation `replicate_rho`. num_at_best of num_starts searches ended at the best optimum.
+    log_likelihood is beta-binomial: the rates of a cell's replicates vary about the law's, with intraclass correlation
+    `replicate_rho`. num_at_best of num_starts optimisations ended at the best optimum.
     """
 
     form: Form
@@ -35,7 +35,7 @@ class Fit:
 
     @property
     def aicc(self) -> float:
-        """Akaike's criterion, corrected for few runs; one parameter more for the replicates' spread."""
+        """Akaike's criterion, corrected for few runs, with one more parameter for the spread of replicates."""
         k = self.form.num_parameters + 1
         spare = self.num_runs - k - 1
         return 2 * k - 2 * self.log_likelihood + (2 * k * (k + 1) / spare if spare > 0 else np.inf)
@@ -61,9 +61,9 @@ def fit(form: Form, hit_map: HitMap, axes: Axes | None = None) -> Fit:
 
 
 def refit(fitted: Fit, resampled: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Fit the same law to resampled maps, from the fit and, where it has a break, from other places of it.
+    """Fit the same law to resampled maps, starting at the fit and, for a law with a break, at other places of it too.
 
-    resampled: [B, K] cell means. weight: [K] queries behind each. Returns theta [B, p].
+    resampled: [B, K] cell means. weight: [K] queries behind each cell. Returns theta [B, p].
     """
     form, axes = fitted.form, fitted.axes
     starts = [fitted.theta]
@@ -127,7 +127,7 @@ def _scoring_step(form: Form, axes: Axes, y, weight, theta, damping) -> np.ndarr
 
 
 def _deviance(y: np.ndarray, rate: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return twice the log-likelihood that is lost against the measured rates. [S, K] -> [S]."""
+    """Return the deviance: twice the log-likelihood lost compared with the measured rates. [S, K] -> [S]."""
     with np.errstate(divide="ignore", invalid="ignore"):
         hit = np.where(y > 0, y * np.log(y / rate), 0.0)
         miss = np.where(y < 1, (1 - y) * np.log((1 - y) / (1 - rate)), 0.0)
@@ -135,7 +135,7 @@ def _deviance(y: np.ndarray, rate: np.ndarray, weight: np.ndarray) -> np.ndarray
 
 
 def _replicate_spread(hit_map: HitMap, rate: np.ndarray) -> tuple[float, float]:
-    """Return the intraclass correlation that makes the runs likeliest about the law, and their log-likelihood."""
+    """Return the maximum-likelihood intraclass correlation of the runs about the law, and their log-likelihood."""
     mean = np.repeat(rate, hit_map.num_replicates)
     hits = np.concatenate(hit_map.runs) * hit_map.num_queries
     misses = hit_map.num_queries - hits

@@ -1,4 +1,4 @@
-"""The laws that are compared: Hit@5 as a function of C and N, smooth or with one break in N.
+"""Define the laws that are compared: Hit@5 as a function of C and N, smooth or with one break in N.
 
 With floor f (chance) and ceiling U, Hit@5 = f + (U - f) g, and x = ln(N / N0), c = ln(C / C0) at the map's middle:
 
@@ -6,7 +6,7 @@ With floor f (chance) and ceiling U, Hit@5 = f + (U - f) g, and x = ln(N / N0), 
     log     -log g      = exp(-(m + a x + b c))              a separable power law in -log Hit@5
     sum     logit g     = m - A exp(-a x) - B exp(-b c)      the sigmoid of A / N^a + B / C^b + E
 
-Without `context`, b c and B are left out: Hit@5 is constant in C. With a break, a x becomes a smoothly broken line of
+Without `context`, b c and B are left out: Hit@5 is constant in C. With a break, a x becomes a smoothly broken line with
 slope a before N_break and a_after beyond it (Caballero et al., Broken Neural Scaling Laws, ICLR 2023).
 """
 
@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 SHARPNESS = 0.25  # the break's width in ln N: nine tenths of the bend lie within a factor of 2 of N_break
-MAX_EXPONENT = 3.0  # of the `sum` law; steeper than any law of the literature
+MAX_EXPONENT = 3.0  # of the `sum` law; steeper than any law in the literature
 EDGE = 1e-6  # Hit@5 stays this far from 0 and 1
 SUM_STARTS = (0.3, 0.8, 1.6)
 CEILING_STARTS = (0.1, 0.5, 0.9)  # of the way from the best cell to 1
@@ -25,20 +25,20 @@ BREAK_STARTS = (0.25, 0.5, 0.75)  # of the way from the smallest N to the larges
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """Where the cells lie. x, c: [K] log N and log C about their middles. floor: chance."""
+    """The positions of the cells. x, c: [K] log N and log C, centred. floor: chance Hit@5."""
 
     x: np.ndarray
     c: np.ndarray
     floor: float
     centre: tuple[float, float]
-    span: tuple[float, float]  # of x that a break may lie in
+    span: tuple[float, float]  # of x in which a break may lie
 
     @classmethod
     def of(cls, context_length: np.ndarray, num_sequences: np.ndarray, floor: float) -> "Axes":
         log_n, log_c = np.log(num_sequences), np.log(context_length)
         values = np.unique(log_n)
         centre = (float(values.mean()), float(np.unique(log_c).mean()))
-        inner = values[[0, -1]] if len(values) < 4 else values[[1, -2]]  # two sizes on either side carry a slope
+        inner = values[[0, -1]] if len(values) < 4 else values[[1, -2]]  # a slope needs two sizes on either side
         return cls(log_n - centre[0], log_c - centre[1], floor, centre, tuple(inner - centre[0]))
 
     def at(self, context_length: np.ndarray, num_sequences: np.ndarray) -> "Axes":
@@ -51,8 +51,8 @@ class Axes:
 class Form:
     """One law. A parameter vector holds, in this order: m, a, [b], [A, [B]], [ceiling], [a_after, break].
 
-    All are free real numbers: ceiling, break and the exponents of `sum` are squeezed into their ranges, so that a
-    search needs no bounds and every coordinate is of the order of one.
+    All are free real numbers: ceiling, break and the exponents of `sum` are squeezed into their ranges, so the
+    optimisation needs no bounds and every coordinate is of order one.
     """
 
     kind: str  # odds, log, sum
@@ -107,7 +107,7 @@ class Form:
             found["b"] = self._exponent(theta[..., self.column("b")])
         if self.free_ceiling:
             found["ceiling"] = squeeze(theta[..., self.column("ceiling")], axes.floor, 1.0)
-        if self.kind == "sum":  # its asymptote, with no end of data and context
+        if self.kind == "sum":  # its asymptote for unlimited data and context
             found["ceiling"] = axes.floor + (1 - axes.floor) / (1 + np.exp(-theta[..., self.column("m")]))
         if self.broken:
             found["a_after"] = self._exponent(theta[..., self.column("a_after")])
@@ -115,11 +115,11 @@ class Form:
         return found
 
     def starts(self, axes: Axes, y: np.ndarray) -> np.ndarray:
-        """Return where searches begin: a grid of the non-linear parameters, the others by least squares. [S, p]."""
+        """Return the starting points: a grid of the non-linear parameters, the others by least squares. [S, p]."""
         smooth = np.array([start for ceiling in self._ceilings(y) for start in self._least_squares(axes, y, ceiling)])
         if not self.broken:
             return smooth
-        slope = smooth[:, [1]]  # a; half of it, and none, beyond the break
+        slope = smooth[:, [1]]  # a; beyond the break, half of it or zero
         flat = unsqueeze(0.05, 0, MAX_EXPONENT) if self.kind == "sum" else 0.0
         ends = [
             np.hstack([smooth, after, np.full_like(slope, unsqueeze(place, 0, 1))])
@@ -144,7 +144,7 @@ class Form:
         return [top + part * (1 - top) for part in CEILING_STARTS] if self.free_ceiling else [1.0]
 
     def _least_squares(self, axes: Axes, y: np.ndarray, ceiling: float) -> list[np.ndarray]:
-        """Return starts at one ceiling: the law is linear in what is left once it is put on the link's scale."""
+        """Return starting points for one ceiling: on the link's scale the law is linear in its other parameters."""
         share = np.clip((y - axes.floor) / (ceiling - axes.floor), 1e-3, 1 - 1e-3)
         score = -np.log(-np.log(share)) if self.kind == "log" else np.log(share / (1 - share))
         ending = [unsqueeze((ceiling - axes.floor) / (1 - axes.floor), 0, 1)] if self.free_ceiling else []
@@ -175,6 +175,6 @@ def squeeze(raw: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def unsqueeze(value: float, low: float, high: float) -> float:
-    """Undo `squeeze`; values at the ends are taken a little inside."""
+    """Undo `squeeze`; values at the ends are moved slightly inside."""
     share = np.clip((value - low) / (high - low), 1e-3, 1 - 1e-3)
     return float(np.log(share / (1 - share)))

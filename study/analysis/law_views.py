@@ -1,4 +1,4 @@
-"""Read the chosen law at any pool: its curves, residuals and held-out predictions beside what was measured."""
+"""Read the chosen law at any pool: its curves, residuals and held-out predictions next to the measurements."""
 
 from dataclasses import dataclass, replace
 
@@ -10,14 +10,14 @@ from study.analysis.law import Law, exponents_of, largest_cells, misfit, weight_
 from study.analysis.law_fit import Fit, fit, refit
 
 NUM_REFITS = 100
-NUM_POINTS = 25  # of a drawn curve
+NUM_POINTS = 25  # per curve
 
 
 @dataclass(frozen=True, eq=False)
 class LawView:
     """One form on one map. curves: C, N, Hit@5 on a fine grid of C at each N. cells: measured, its interval, fitted,
-    residual, and for the cells left out of a second fit its prediction with a 95 % interval. exponents: parameters with
-    intervals. misfit_p: chance of residuals as large as these, were the law true.
+    residual (measured minus fitted), and for the held-out cells the prediction of a second fit with its 95 % interval.
+    exponents: parameters with intervals. misfit_p: the probability of residuals this large if the law were true.
     """
 
     form: str
@@ -28,13 +28,13 @@ class LawView:
 
 
 def law_view(law: Law) -> LawView:
-    """Return the law as it was fitted and chosen, at the study's own pool."""
+    """Return the chosen law as fitted, at the study's own pool."""
     held_out = law.held_out[["context_length", "num_sequences", "predicted", "predicted_low", "predicted_high"]]
     return _view(law.chosen, law.hit_map, law.exponents, law.misfit_p, held_out)
 
 
 def law_view_at(law: Law, hit_map: HitMap) -> LawView:
-    """Return the form that was chosen at the study's own pool, fitted again to the map at another pool."""
+    """Return the form that was chosen at the study's own pool, refitted to the map at another pool."""
     fitted = fit(law.chosen.form, hit_map)
     refits = refit(fitted, hit_map.resampled[:NUM_REFITS], weight_of(hit_map))
     held_out = _held_out(fitted, hit_map)

@@ -1,4 +1,4 @@
-"""Read a study's records into one object, counting what enters estimates and what does not."""
+"""Read a study's records into one object, and count the trials that enter the estimates and those that do not."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,13 +38,14 @@ class StudyRecords:
     def in_order(self) -> pd.DataFrame:
         """The trials by cell, model, replicate and configuration.
 
-        Estimates resample rows by position: in this order they depend on no id, and cells and baselines share draws.
+        Replicates are resampled by position: in this order estimates depend on no id, and cells and baselines share
+        draws.
         """
         return self.trials.sort_values([*KEY, "model", "replicate", "config"])
 
     @property
     def num_training_vectors(self) -> int | None:
-        """Vectors of the training part; None where the manifest has no number."""
+        """The number of vectors in the training part; None if the manifest lacks it."""
         audit = self.manifest.split.audit
         return None if audit is None else audit.num_train_vectors
 
@@ -61,13 +62,13 @@ class StudyRecords:
 
     @property
     def failed(self) -> pd.DataFrame:
-        """Rows of the trials that broke off; a search trial that diverged is a finding of the search, no failure."""
+        """Rows of the trials that broke off; a search trial that diverged is a result of the search, not a failure."""
         broken = self.trials.status.isin(["failed", "timeout"])
         return self.trials[broken | ((self.trials.status == "diverged") & (self.trials.stage != "search"))]
 
     @property
     def missing_search(self) -> dict[str, int]:
-        """Configurations that were searched, by cell, where they are fewer than asked for."""
+        """The number of configurations searched, for each cell with fewer than requested."""
         if not self.manifest.space.search:
             return {}
         search = self.trials[(self.trials.stage == "search") & (self.trials.status != "infeasible")]
@@ -81,20 +82,20 @@ class StudyRecords:
 
     @property
     def missing_confirm(self) -> dict[str, int]:
-        """Confirm replicates that a finished study would have and this one lacks, by cell."""
+        """The number of confirm replicates that are still missing, for each cell that lacks some."""
         wanted = self.manifest.space.replicates
         done = self.measured("confirm").groupby("cell_id").size()
         lacking = {cell: wanted - int(done.get(cell, 0)) for cell in self.manifest.cells}
         return {cell: count for cell, count in lacking.items() if count > 0}
 
     def curve(self, trial_id: str) -> pd.DataFrame:
-        """Return the evaluations of a trial in their order. Raises: InputError where they are missing."""
+        """Return the evaluations of a trial in order. Raises: InputError if they are missing."""
         try:
             return self._curves.get_group(trial_id)
         except KeyError:
             raise InputError(
-                f"every trial must have its curve, but that of {trial_id} is missing from {self.location}. "
-                "Restore the folder's curves."
+                f"every trial must have a curve, but the curve of {trial_id} is missing from {self.location}. "
+                "Restore the study's curves/ folder."
             ) from None
 
     @cached_property
@@ -103,13 +104,13 @@ class StudyRecords:
 
     @cached_property
     def test_ranks(self) -> dict[str, pd.DataFrame]:
-        """Test ranks by trial, each in the order of its queries."""
+        """Test ranks by trial, sorted by query."""
         test = self.ranks[self.ranks["split"] == "test"].sort_values("query_id")
         return dict(iter(test.groupby("trial_id")))
 
 
 def load_study(location: str) -> StudyRecords:
-    """Read a study's folder or URI. Raises: InputError where it is not a study."""
+    """Read a study's folder or URI. Raises: InputError if it is not a study."""
     store = RecordStore.at(location)
     manifest = read_manifest(store)
     tables = {name: store.read(name) for name in ("trials", "curves", "ranks")}
@@ -118,9 +119,9 @@ def load_study(location: str) -> StudyRecords:
 
 
 def load_studies(locations: list[str]) -> StudyRecords:
-    """Read several studies as one map; a trial that more than one recorded counts once.
+    """Read several studies as one map; a trial that is recorded in more than one counts once.
 
-    Raises: InputError unless all were judged on the same queries and pool, under one protocol.
+    Raises: InputError unless all have the same queries, pool and protocol.
     """
     studies = [load_study(location) for location in locations]
     first = studies[0]
@@ -128,7 +129,7 @@ def load_studies(locations: list[str]) -> StudyRecords:
         for key, value in _judged_on(first).items():
             if _judged_on(other)[key] != value:
                 raise InputError(
-                    f"studies can share one map only with the same {key}, but {first.location} has {value} and "
+                    f"studies can only share one map if they have the same {key}, but {first.location} has {value} and "
                     f"{other.location} {_judged_on(other)[key]}. Run them with the same corpus, seed and largest C."
                 )
     tables = {}

@@ -1,4 +1,4 @@
-"""Read every smaller patience off the curve of a run at the largest one: exact, and free."""
+"""Read the result of every smaller patience off the curve of a run at the largest one: exact, at no cost."""
 
 import pandas as pd
 
@@ -8,7 +8,7 @@ CLOSE = 0.005  # half a point of Hit@5
 
 
 def replay(hits: list[float], patience: int) -> tuple[int, int]:
-    """Return (evaluations run, index of the best one), both counted from 1, had training stopped at this patience.
+    """Return (evaluations run, index of the best one), both counted from 1, as if training had used this patience.
 
     A best evaluation is one strictly above all before it; training stops `patience` evaluations after the last best.
     """
@@ -22,9 +22,10 @@ def replay(hits: list[float], patience: int) -> tuple[int, int]:
 
 
 def patience_table(study: StudyRecords) -> pd.DataFrame:
-    """Return, per cell and patience: validation Hit@5 reached, its loss to the largest patience, and the steps run.
+    """Return, per cell and patience, the validation Hit@5 reached, the loss against the largest patience, and the steps
 
-    Means over the cell's confirm trials. Validation only: test was measured once, at the largest patience's best.
+    Means over the cell's confirm trials. Validation only: test was measured once, at the best evaluation of the largest
+    patience.
     """
     values = study.manifest.space.patience.replay
     rows = []
@@ -47,9 +48,9 @@ def patience_table(study: StudyRecords) -> pd.DataFrame:
 
 
 def least_patience(table: pd.DataFrame) -> pd.DataFrame:
-    """Return, per cell, the least patience within half a point of the best, and the share of the steps it saves.
+    """Return, per cell, the least patience within half a point of the best, and the share of the steps that it saves.
 
-    table: as `patience_table` returns it. The best is the largest patience: a shorter one never reaches more.
+    table: as `patience_table` returns it. The largest patience is the best: a smaller one never reaches more.
     """
     close = table[table.loss <= CLOSE].sort_values("patience").groupby("cell_id", sort=False).first()
     longest = table.sort_values("patience").groupby("cell_id", sort=False).last()

@@ -1,4 +1,4 @@
-"""Measure how much of each step from row to row remains at equal pool, and under the other variants."""
+"""Measure how much of each step from row to row remains at equal pool and under the other variants."""
 
 from itertools import pairwise
 
@@ -10,15 +10,15 @@ from study.analysis.variants import Measured, baseline_of, measured_cells, resam
 
 
 def rows_table(study: StudyRecords) -> pd.DataFrame:
-    """Return one line a row and variant: Hit@5 at its own pool and at the smallest of all, each beside a baseline."""
+    """Return one line per row and variant: Hit@5 at its own pool and at the smallest of all, with a baseline each."""
     found = measured_cells(study)
     equal = smallest_pool(found)
     return pd.DataFrame([_line(study, variant, row, cell, equal) for (variant, row), cell in found.items()])
 
 
 def steps_table(study: StudyRecords) -> pd.DataFrame:
-    """Return one line a step between neighbouring rows of the reference: its change as reported, at equal pool, and
-    under every other variant at equal pool, each with its interval, and the share of the reported change that remains.
+    """Return lines for each step between neighbouring rows of the reference: its change as reported, at equal pool, and
+    under every other variant at equal pool, each with its interval and the share of the reported change that remains.
     """
     found, reference = measured_cells(study), study.manifest.space.compare.reference
     equal = smallest_pool(found)
@@ -36,7 +36,7 @@ def steps_table(study: StudyRecords) -> pd.DataFrame:
 
 
 def smallest_pool(found: dict[tuple, Measured]) -> int:
-    """Return the pool that every cell can be asked for."""
+    """Return the largest pool at which every cell can be read."""
     return min((cell.pool_size for cell in found.values()), default=0)
 
 
@@ -69,7 +69,7 @@ def _line(study: StudyRecords, variant: str, row: str, cell: Measured, equal: in
 
 
 def _change(first, second, variant, pool, change, resampled, reported, resampled_reported) -> dict:
-    """Return a step's change; `remains` is null where the reported change itself is not shown to differ from none."""
+    """Return a step's change; `remains` is null if the reported change is not shown to differ from zero."""
     low, high = interval(resampled)
     line = {
         "step": f"{first} -> {second}",

@@ -1,4 +1,4 @@
-"""Everything of one arm's map that moves with the pool: a view a stop, the published readings, the law at each stop."""
+"""Collect what changes with the pool on one arm's map: a view and a law per stop, and the published readings."""
 
 from dataclasses import dataclass
 
@@ -21,8 +21,8 @@ from study.analysis.pool_views import (
 class PoolMaps:
     """One arm's map at every stop of the slider, smallest pool first.
 
-    laws: one a view, empty where no law is fitted. published: one a share of the corpus, the whole first; empty where
-    the manifest has no size of the corpus. first_share: the place of the one to show first.
+    laws: one per view; empty if no law is fitted. published: one per share of the corpus, the whole corpus first; empty
+    if the manifest lacks the size of the corpus. first_share: the index of the one to show first.
     """
 
     views: list[PoolView]
@@ -45,7 +45,7 @@ class PoolMaps:
 
 
 def pool_maps(study: StudyRecords, arm: str, law: Law | None) -> PoolMaps | None:
-    """Read one arm's map at every pool; None where it has no completed confirm trial."""
+    """Read one arm's map at every pool; None if it has no completed confirm trial."""
     if not any(arm_of(cell) == arm for cell in study.measured("confirm").cell_id):
         return None
     reader = PoolReader(study, arm)

@@ -16,21 +16,21 @@ from study.analysis.pools import POOLS
 from study.analysis.thresholds import crossing, least_from_which_on
 
 K = 5
-BETWEEN = (30, 300, 700, 1500, 3000, 7000)  # stops beside the round and the published pools
-OVERLAP, POOL_SHARE = 0.5, 0.1  # the published way: windows overlap by half, a tenth of them are the candidates
+BETWEEN = (30, 300, 700, 1500, 3000, 7000)  # stops in addition to the round and the published pools
+OVERLAP, POOL_SHARE = 0.5, 0.1  # as published: windows overlap by half, and a tenth of them are the candidates
 CORPUS_SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-MIN_POOL = 10  # a pool in which chance Hit@5 is a half
+MIN_POOL = 10  # where chance Hit@5 is one half
 CELL_COLUMNS = [*KEY, "hit", "low", "high", "best_baseline", "lift", "lift_low", "lift_high"]
 
 
 @dataclass(frozen=True, eq=False)
 class PoolView:
-    """One arm's map, had every query been ranked among `pool` candidates, in expectation over random pools.
+    """One arm's map as if every query had been ranked among `pool` candidates, in expectation over random pools.
 
-    cells: a row a cell: Hit@5, and its lift over the baseline that validation chose, with 95 % intervals. baselines: a
-    row a baseline, context and N (null where it trains nothing), the oracle among them. elasticity: a row, from the
-    shortest to the longest context, null without two contexts. thresholds: the least N from which on a cell beats the
-    best baseline, by context, infinite where it does not. hit_map: the same cells as arrays.
+    cells: one row per cell: Hit@5, and its lift over the baseline chosen on validation, with 95 % intervals. baselines:
+    one row per baseline, context and N (null if it trains nothing), including the oracle. elasticity: from the shortest
+    to the longest context; None without two contexts. thresholds: by context, the least N from which on a cell beats
+    the best baseline; infinite if none does. hit_map: the same cells as arrays.
     """
 
     pool: int
@@ -44,10 +44,10 @@ class PoolView:
 
 @dataclass(frozen=True, eq=False)
 class PublishedView:
-    """One arm's map as published, on a share of the corpus: at each C a tenth of the windows there is the pool.
+    """One arm's map as published, on a share of the corpus: the pool of each C is a tenth of its windows.
 
-    pools: a row a context: num_windows, wanted_pool, pool (no larger than the recorded one), capped. cells: a row a
-    cell. elasticity: as in PoolView.
+    pools: one row per context: num_windows, wanted_pool, pool (no larger than the recorded one), capped. cells: one row
+    per cell. elasticity: as in PoolView.
     """
 
     share: float
@@ -64,7 +64,7 @@ class PublishedView:
 class PoolReader:
     """The ranks of one arm's confirm trials and of all baselines, read at any pool up to the recorded one.
 
-    The hits of the pool asked for last are kept: the hypergeometric sums of a pool serve all trials at once.
+    The hits at the last pool are cached: the hypergeometric sums of a pool serve all trials at once.
     """
 
     def __init__(self, study: StudyRecords, arm: str = ""):
@@ -79,7 +79,7 @@ class PoolReader:
         self.rank, self.ties = (np.stack([frame[name].to_numpy() for frame in frames]) for name in ("rank", "num_ties"))
         self.chain_ids = frames[0].chain_id.to_numpy()
         resampler = Resampler.for_chains(self.chain_ids)
-        self.resampler = replace(resampler, weights=resampler.weights.astype(float))  # twice as fast as of integers
+        self.resampler = replace(resampler, weights=resampler.weights.astype(float))  # twice as fast as with integers
         self.kept: dict[int, np.ndarray] = {}  # hits [trials, Q] by pool
 
     def hits(self, trials: pd.DataFrame, pool: int) -> np.ndarray:
@@ -95,7 +95,7 @@ class PoolReader:
 
 
 def pool_stops(pool_size: int) -> list[int]:
-    """Return the pools that a reader can ask for, smallest first; the last is the study's own."""
+    """Return the pools that a reader can choose, smallest first; the last is the study's own."""
     return [pool for pool in sorted({*POOLS, *BETWEEN}) if pool < pool_size] + [pool_size]
 
 
@@ -135,13 +135,13 @@ def published_views(reader: PoolReader, num_vectors: int) -> list[PublishedView]
 
 
 def first_shown(views: list[PublishedView]) -> int:
-    """Return the place of the largest share whose pools were all measured; the last where none is."""
+    """Return the index of the largest share whose pools were all measured, or of the last share if there is none."""
     measured = [place for place, view in enumerate(views) if not view.is_capped]
     return measured[0] if measured else len(views) - 1
 
 
 def published_pools(reader: PoolReader, num_vectors: int) -> pd.DataFrame:
-    """Return the published pool of every context on a corpus of `num_vectors`, and what of it can be read here."""
+    """Return the published pool of every context on a corpus of `num_vectors`, and the pool that can be read here."""
     contexts = np.unique([key[0] for key, _ in reader.groups])
     windows = tied_sequences(num_vectors, contexts, OVERLAP).astype(int)
     wanted = np.floor(POOL_SHARE * windows).astype(int)

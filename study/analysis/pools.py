@@ -1,4 +1,4 @@
-"""Put Hit@K on one pool size: exactly from recorded ranks, and by a model from three figures of a paper."""
+"""Convert Hit@K to another pool size: exactly from recorded ranks, or by a model from three published figures."""
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ PUBLISHED = pd.DataFrame(
 def pool_curve(study: StudyRecords, k: int = 5) -> pd.DataFrame:
     """Return Hit@k of every cell at smaller pools, exact in expectation over random pools, with 95 % intervals.
 
-    Pools are those of POOLS up to the study's own, and the study's own.
+    The pools are those of POOLS that are smaller than the study's own, and the study's own.
     """
     confirm = study.measured("confirm")
     if confirm.empty:
@@ -52,13 +52,13 @@ def pool_curve(study: StudyRecords, k: int = 5) -> pd.DataFrame:
 
 
 def equal_pool(hits: dict[int, float], pool: int, new_pool: int) -> dict[int, float]:
-    """Re-read Hit@K figures at another pool size, smaller or larger. {K: Hit@K} -> {K: Hit@K}.
+    """Convert Hit@K figures to another pool size, smaller or larger. {K: Hit@K} -> {K: Hit@K}.
 
-    Nearer candidates are taken for beta-binomial: each query has its own chance that a random candidate is nearer than
-    the target, drawn from a beta distribution whose two numbers are fitted to the figures by least squares. That is a
-    model, not a measurement; with ranks at hand use `pool_curve`.
+    The number of candidates nearer than the target is modelled as beta-binomial: each query has its own probability
+    that a random candidate is nearer, drawn from a beta distribution whose two parameters are fitted to the figures by
+    least squares. This is a model, not a measurement; if you have ranks, use `pool_curve`.
 
-    Raises: InputError unless there are two or more shares that do not fall with K, and both pools hold the largest K.
+    Raises: InputError unless there are two or more shares that do not fall with K, and K fits into both pools.
     """
     _check(hits, pool, new_pool)
     k = np.array(sorted(hits))
@@ -67,7 +67,7 @@ def equal_pool(hits: dict[int, float], pool: int, new_pool: int) -> dict[int, fl
 
 
 def fit_beta_binomial(hits: dict[int, float], pool: int) -> tuple[float, float]:
-    """Return (a, b) of rank - 1 ~ BetaBinomial(pool - 1, a, b), nearest to the figures in least squares."""
+    """Return (a, b) of rank - 1 ~ BetaBinomial(pool - 1, a, b), fitted to the figures by least squares."""
     k = np.array(sorted(hits))
     figures = np.array([hits[i] for i in k], float)
 
@@ -80,7 +80,7 @@ def fit_beta_binomial(hits: dict[int, float], pool: int) -> tuple[float, float]:
 
 
 def _beta_binomial_cdf(k: np.ndarray, pool: int, ab: tuple[float, float]) -> np.ndarray:
-    """Return P[rank <= k] among `pool` candidates. SciPy's own sums over far more terms than these few need."""
+    """Return P[rank <= k] among `pool` candidates. SciPy's own version sums far more terms than these few need."""
     a, b = ab
     j, n = np.arange(k.max()), pool - 1
     binomial = gammaln(n + 1) - gammaln(j + 1) - gammaln(n - j + 1)
@@ -88,10 +88,10 @@ def _beta_binomial_cdf(k: np.ndarray, pool: int, ab: tuple[float, float]) -> np.
 
 
 def published_at_equal_pool(new_pool: int = 115, seed: int = 0) -> pd.DataFrame:
-    """Return the published table re-read at one pool, with 95 % intervals.
+    """Return the published table converted to one pool, with 95 % intervals.
 
-    Every run had as many queries as candidates; the intervals redraw its queries (multinomial over the stretches of
-    ranks). They leave out seeds, splits and overlap, of which each run had one.
+    Every run had as many queries as candidates; the intervals resample the queries (multinomial over the ranges of
+    ranks). They do not cover seeds, splits or overlap, since each run had only one of each.
     """
     rng, rows = np.random.default_rng(seed), []
     for run in PUBLISHED.itertuples():

@@ -1,4 +1,4 @@
-"""Lay the search trials on parallel axes: C, N, every searched value, and what each trial reached in its cell."""
+"""Place the search trials on parallel axes: C, N, every searched hyperparameter, and the Hit@5 reached in the cell."""
 
 import json
 
@@ -14,9 +14,9 @@ REACHED = "reached"  # validation Hit@5 minus the mean of the trial's cell
 def searched_lines(study: StudyRecords) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the search trials as lines and their axes.
 
-    lines: a row a trial: trial_id, cell_id, status, val_hit_at_5, reached, a value and a place in 0..1 (`at_NAME`) for
-    each axis, and `fifth`, 0 to 4: in which fifth of all trials it lies by what it reached. axes: a row an axis: name,
-    log, low, high, and the choices where they are not numbers. Empty where nothing was searched.
+    lines: one row per trial: trial_id, cell_id, status, val_hit_at_5, reached, a value and a place in 0..1 (`at_NAME`)
+    for each axis, and `fifth`, 0 to 4: the fifth of all trials to which `reached` assigns it. axes: one row per axis:
+    name, log, low, high, and the choices if they are not numbers. Empty if nothing was searched.
     """
     search = study.trials[(study.trials.stage == "search") & study.trials.val_hit_at_5.notna()]
     names = list(study.manifest.space.search)

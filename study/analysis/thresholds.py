@@ -1,4 +1,4 @@
-"""Three meanings of "the least N that is enough", for every context, each with its interval and its sensitivity."""
+"""Estimate "the least N that is enough", in three meanings, for every context, with interval and sensitivity."""
 
 import numpy as np
 import pandas as pd
@@ -22,13 +22,13 @@ COLUMNS = [
 
 
 def thresholds(study: StudyRecords, found_break: Break | None = None, arm: str = "") -> pd.DataFrame:
-    """Return the threshold in N by context and definition: infinite where it is not reached, null where unknown.
+    """Return the threshold in N by context and definition: infinite if it is not reached, null if it is unknown.
 
-    beats_baseline: least N of the grid from which on the lift over the best baseline lies above 0 beyond chance. Its
-    interval is that of the N at which the lift crosses 0, interpolated in ln N. stable: least N from which on the
+    beats_baseline: the least N of the grid from which on the lift over the best baseline is above 0 beyond chance. Its
+    interval is that of the N at which the lift crosses 0, interpolated in ln N. stable: the least N from which on the
     replicates' standard deviation is within SD_BOUND, none has collapsed, and the best evaluation is not the first. Its
-    interval takes the lower and the upper 95 % bound of the standard deviation. break: where the broken law bends, the
-    same for every context, if a break is found at all.
+    interval uses the lower and the upper 95 % bound of the standard deviation. break: the N of the break, if one is
+    found; it is the same for every context.
     """
     confirm = study.measured("confirm")
     confirm = confirm[[arm_of(cell) == arm for cell in confirm.cell_id]]
@@ -41,7 +41,7 @@ def thresholds(study: StudyRecords, found_break: Break | None = None, arm: str =
 
 
 def least_from_which_on(sizes: np.ndarray, holds: np.ndarray) -> float:
-    """Return the least size from which on all hold; infinite where the last does not. [S], [S]."""
+    """Return the least size from which on all hold; infinite if the last does not. [S], [S]."""
     broken = np.flatnonzero(~np.asarray(holds, bool))
     first = 0 if not len(broken) else broken[-1] + 1
     return float(sizes[first]) if first < len(sizes) else NOT_REACHED
@@ -50,7 +50,7 @@ def least_from_which_on(sizes: np.ndarray, holds: np.ndarray) -> float:
 def crossing(sizes: np.ndarray, lift: np.ndarray, margin: float = 0.0) -> np.ndarray:
     """Return the N from which on a lift stays above a margin, linear in ln N between the sizes. [B, S] -> [B].
 
-    The smallest size where it always does; infinite where it does not at the last.
+    It is the smallest size if the lift is always above, and infinite if it is not above at the last size.
     """
     above = lift > margin
     log_n = np.log(sizes)
@@ -83,7 +83,7 @@ def _beats_baseline(study: StudyRecords, trials: pd.DataFrame) -> dict:
 
 
 def _lifts(study: StudyRecords, trials: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the sizes [S] and the resampled lift of each over the baseline that is best there, [B, S]."""
+    """Return the sizes [S] and the resampled lift of each over its best baseline, [B, S]."""
     sizes, drawn, resampler = [], [], None
     for (_, size, _), group in trials.groupby(KEY):
         baseline = best_baseline(study, int(group.context_length.iloc[0]), int(size))
@@ -118,13 +118,13 @@ def _stable(study: StudyRecords, trials: pd.DataFrame) -> dict:
 
 
 def _trains(trials: pd.DataFrame) -> bool:
-    """Whether no replicate collapsed, and every one learned beyond its first evaluation."""
+    """Return whether no replicate collapsed and every one improved on its first evaluation."""
     collapsed = (trials.hit < COLLAPSE * trials.hit.median()).any()
     return bool(not collapsed and trials.learned.all())
 
 
 def _learned(study: StudyRecords, trial_id: str) -> bool:
-    """Whether a trial's best evaluation is not its first."""
+    """Return whether a trial improved on its first evaluation."""
     curve = study.curve(trial_id)
     return bool(curve.val_hit_at_5.max() > curve.val_hit_at_5.iloc[0])
 
@@ -152,7 +152,7 @@ def _row(value: float, ends: tuple, sizes: np.ndarray, sensitivity: dict, share_
 
 
 def _interval(values: np.ndarray) -> tuple[float, float]:
-    """Return the percentile interval of values some of which may be infinite."""
+    """Return the percentile interval of values, some of which may be infinite."""
     ordered = np.sort(values)
     if np.isfinite(ordered).all():
         return interval(values)

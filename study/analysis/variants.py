@@ -1,4 +1,4 @@
-"""Read the measured variants and rows of a study: their ranks, pools and baselines, never mixed across data."""
+"""Read the measured variants and rows of a study: their ranks, pools and baselines, never mixed across splits."""
 
 from dataclasses import dataclass, replace
 
@@ -14,9 +14,9 @@ from study.analysis.load import KEY, StudyRecords
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Trials judged on the same queries: the replicates of a cell, or one baseline.
+    """Trials evaluated on the same queries: the replicates of a cell, or one baseline.
 
-    ranks: one frame a trial, all in the order of the same queries. num_removed: windows that a quality gate removed.
+    ranks: one frame per trial, all in the order of the same queries.
     """
 
     trials: pd.DataFrame
@@ -31,7 +31,7 @@ class Measured:
         return self.ranks[0].query_id.to_numpy()
 
     def hits(self, pool_size: int | None = None, num_replicates: int | None = None) -> np.ndarray:
-        """Return Hit@5 of each replicate and query, in the pool that was used or expected in a smaller one. [R, Q]."""
+        """Return Hit@5 of each replicate and query, measured in the pool or expected in a smaller one. [R, Q]."""
         smaller = self.pool_size if pool_size is None else min(pool_size, self.pool_size)
         return np.stack(
             [
@@ -41,12 +41,12 @@ class Measured:
         )
 
     def resampled(self, hits: np.ndarray, seed: int = 0) -> np.ndarray:
-        """Return resampled means over chains and replicates. [B]. Equal queries and seed make differences paired."""
+        """Return means over resampled documents and replicates. [B]. Equal queries and seed make differences paired."""
         return Resampler.for_chains(self.ranks[0].chain_id.to_numpy(), seed).means(hits)
 
 
 def by_data(study: StudyRecords) -> list[StudyRecords]:
-    """Return the study in parts of one data each, so that nothing in a part is judged on other queries."""
+    """Divide a study by split: the trials of each returned study were evaluated on the same queries."""
     known = study.trials[study.trials.status != "infeasible"]
     found = known.split_fingerprint.dropna().unique()
     if len(found) < 2:
@@ -55,21 +55,21 @@ def by_data(study: StudyRecords) -> list[StudyRecords]:
 
 
 def is_one_map(study: StudyRecords) -> bool:
-    """Whether all cells were judged on the same queries and differ by C, N and arm alone: only then laws and paired
-    comparisons between cells mean something.
+    """Return whether all cells were evaluated on the same queries and differ only in C, N and arm. Laws and paired
+    comparisons between cells mean nothing otherwise.
     """
     named = any(entry.variant or entry.row for entry in study.manifest.variants)
     return not named and len(by_data(study)) == 1
 
 
 def cells_of_all(study: StudyRecords) -> pd.DataFrame:
-    """Return the estimates of every cell, each beside the baselines of its own data."""
+    """Return the estimates of every cell, each next to the baselines of its own split."""
     tables = [table for table in map(cells, by_data(study)) if not table.empty]
     return pd.concat(tables).sort_values(KEY, ignore_index=True) if tables else cells(study)
 
 
 def above_oracle_of_all(study: StudyRecords) -> pd.DataFrame:
-    """Return the confirm trials above the oracle of their own data."""
+    """Return the confirm trials above the oracle of their own split."""
     return pd.concat([above_oracle(part) for part in by_data(study)])
 
 
@@ -85,7 +85,7 @@ def measured_cells(study: StudyRecords) -> dict[tuple[str | None, str | None], M
 
 
 def baseline_of(study: StudyRecords, cell: Measured, *, trained: bool) -> Measured | None:
-    """Return the best baseline on a cell's data, by validation Hit@5: a fitted one, or one that trains nothing."""
+    """Return the best baseline on a cell's split, by validation Hit@5: a fitted one, or one that trains nothing."""
     of_cell, measured = cell.trials.iloc[0], study.measured("baseline")
     fits = measured.num_sequences == of_cell.num_sequences if trained else measured.num_sequences.isna()
     same = (measured.split_fingerprint == of_cell.split_fingerprint) & (measured.protocol == of_cell.protocol)
@@ -98,7 +98,7 @@ def baseline_of(study: StudyRecords, cell: Measured, *, trained: bool) -> Measur
 
 
 def resampled_change(before: Measured, after: Measured, pool_size: int | None) -> tuple[float, np.ndarray]:
-    """Return the change of Hit@5 and its resampled values, paired where both were judged on the same queries."""
+    """Return the change of Hit@5 and its resampled values, paired if both were evaluated on the same queries."""
     first, second = before.hits(pool_size), after.hits(pool_size)
     paired = np.array_equal(before.query_ids, after.query_ids)
     resampled = after.resampled(second) - before.resampled(first, seed=0 if paired else 1)

@@ -1,4 +1,4 @@
-"""Answer the questions of a study, each with its evidence, and with "cannot tell" where the records do not decide."""
+"""Answer the questions of a study with evidence, or with "cannot tell" if the records do not decide."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ from study.analysis.load import StudyRecords
 from study.analysis.thresholds import thresholds
 
 PUBLISHED_THRESHOLD = 1000
-NEAR = 2.0  # a break within this factor of 1,000 counts as one near it
-FEW_CHAINS = 10  # the evidence names a smaller number of documents
+NEAR = 2.0  # a break within this factor of 1,000 counts as near
+FEW_CHAINS = 10  # with fewer documents, the evidence states their number
 SAME = 0.02  # two points of Hit@5
 OVERLAP = 0.5  # of windows, as published
 CANNOT_TELL = "cannot tell"
@@ -24,7 +24,7 @@ CANNOT_TELL = "cannot tell"
 
 @dataclass(frozen=True)
 class Verdict:
-    """One question, its answer in a word or two, and the evidence in a sentence. key: of the finding that shows it."""
+    """One question, its answer in a word or two, and the evidence in a sentence. key: the finding that shows it."""
 
     key: str
     question: str
@@ -34,7 +34,7 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """All that one arm's map shows. What it does not show is None, with its reason in `refusals`."""
+    """Everything that one arm's map shows. What it cannot show is None, with the reason in `refusals`."""
 
     hit_map: HitMap
     law: Law | None
@@ -47,7 +47,7 @@ class Answers:
 
 
 def answer(study: StudyRecords, arm: str = "") -> Answers | None:
-    """Answer every question of one arm's map; None where it has no completed confirm trial."""
+    """Answer every question of one arm's map; None if it has no completed confirm trial."""
     hit_map = HitMap.of_study(study, arm)
     if hit_map is None:
         return None
@@ -135,7 +135,7 @@ def _threshold(
 
 
 def _no_law(question: tuple[str, str], hit_map: HitMap, evidence: str) -> Verdict:
-    """Answer without a law: "no" where Hit@5 is shown to be about the same on both sides."""
+    """Answer without a law: "no" if Hit@5 is shown to be about the same on both sides."""
     change = change_across(hit_map, PUBLISHED_THRESHOLD)
     if change is None:
         return Verdict(*question, CANNOT_TELL, evidence)
@@ -145,7 +145,7 @@ def _no_law(question: tuple[str, str], hit_map: HitMap, evidence: str) -> Verdic
 
 
 def change_across(hit_map: HitMap, size: int) -> tuple[float, float, float] | None:
-    """Return the mean Hit@5 of cells from `size` sequences on minus that of smaller ones, and its 95 % interval."""
+    """Return the mean Hit@5 of cells with `size` or more sequences minus that of the others, and its 95 % interval."""
     above = hit_map.num_sequences >= size
     if above.all() or not above.any():
         return None
@@ -154,7 +154,7 @@ def change_across(hit_map: HitMap, size: int) -> tuple[float, float, float] | No
 
 
 def _no_break(question: tuple[str, str], law: Law, found: Break, reached: str) -> Verdict:
-    """Answer without a break: "no" only where one as large as half the law's own slope can be excluded."""
+    """Answer without a break: "no" only if a break of half the law's own slope or more can be excluded."""
     evidence = f"no break is shown (p = {found.p_value:.3f})"
     change = slope_change(law.chosen, law.hit_map, PUBLISHED_THRESHOLD)
     if change is None:
@@ -189,7 +189,7 @@ def _best_context(law: Law | None, found: BestContext | None, refusals: dict[str
 
 
 def _reached(table: pd.DataFrame, definition: str) -> str:
-    """Return for every context the least N from which on a definition holds."""
+    """Return, for every context, the least N from which on a definition holds."""
     name = {"beats_baseline": "beats the best baseline", "stable": "trains stably"}[definition]
     parts = []
     for row in table[table.definition == definition].itertuples():

@@ -1,4 +1,4 @@
-"""Refuse records that no report can be made of, and name what is missing: a report never fills gaps with zeros."""
+"""Refuse records that are incomplete, and name what is missing: a report never fills gaps with zeros."""
 
 import pandas as pd
 
@@ -10,22 +10,22 @@ from study.records.columns import PLAIN, STAGES, STATUSES
 def require_whole(study: StudyRecords) -> None:
     """Raise InputError unless every trial that counts has its figures, its ranks and its curve.
 
-    A study that is still running is whole: a trial's row is written last.
+    A study that is still running passes: a trial's row is written last.
     """
     unknown = sorted(set(study.trials.status.dropna()) - set(STATUSES)) + sorted(
         set(study.trials.stage.dropna()) - set(STAGES)
     )
     if unknown or study.trials[["trial_id", "stage", "status"]].isna().any(axis=None):
         raise InputError(
-            f"every trial must have an id, a stage and a known status, but {study.location}/trials has "
-            f"{', '.join(unknown) or 'rows without'}. Read it with the version that wrote it."
+            f"every trial must have an id, a valid stage and a valid status, but {study.location}/trials has "
+            f"{', '.join(unknown) or 'rows that lack one'}. Read the study with the version that wrote it."
         )
     for column in ("trial_id", "cell_id", "model"):
         odd = [name for name in study.trials[column].dropna().unique() if not PLAIN.fullmatch(name)]
         if odd:
             raise InputError(
-                f"a {column} must be letters, digits, blanks and . _ + = % -, but {study.location}/trials has "
-                f"{odd[0][:40]!r}. Read records that this tool wrote."
+                f"a {column} must be letters, digits, spaces and . _ + = % -, but {study.location}/trials has "
+                f"{odd[0][:40]!r}. Use records that this tool wrote."
             )
     confirm = study.measured("confirm")
     _require_all(study, "test ranks", confirm.trial_id, study.ranks[study.ranks.split == "test"].trial_id, "ranks")
@@ -46,7 +46,7 @@ def _require_figures(study: StudyRecords, trials: pd.DataFrame, names: list[str]
     if len(empty):
         raise InputError(
             f"a completed trial must have {', '.join(names)}, but {empty.trial_id.iloc[0]} in {study.location}/trials "
-            "lacks some. Move its part away and --resume: it runs again."
+            "lacks some of them. Move its file away, then repeat the trial with --resume."
         )
 
 
@@ -54,8 +54,7 @@ def _require_all(study: StudyRecords, what: str, wanted, found, folder: str) -> 
     lacking = sorted(set(wanted) - set(found))
     if lacking:
         raise InputError(
-            f"every completed trial must have {what}, but {len(lacking)} of {len(wanted)} in {study.location}/{folder} "
-            f"have not, such as {lacking[0]}. Restore the folder, or move their parts of trials/ away and --resume: "
-            "they "
-            "run again."
+            f"every completed trial must have {what}, but {len(lacking)} of {len(wanted)} have none in "
+            f"{study.location}/{folder}, such as {lacking[0]}. Restore the folder, or move their files in trials/ away "
+            "and repeat the trials with --resume."
         )

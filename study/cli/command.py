@@ -30,6 +30,7 @@ def run_command(
     go_on: what to do after an interruption or an error of the machine, as an imperative.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    _open_closed_streams()
     try:
         with ended_by_sigterm():
             return _run(parser, load, arguments, go_on)
@@ -56,6 +57,13 @@ def _run(parser: Parser, load: Callable[[argparse.Namespace], Body], arguments: 
             return OUTPUT_CLOSED
         say_error(f"{str(error).rstrip('.')}. Fix the cause, then {go_on}.")
         return WRONG
+
+
+def _open_closed_streams() -> None:
+    """Let a command that was started without standard streams (`>&-`) print into nothing."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, it stays open as a standard stream does
 
 
 def _is_output_closed() -> bool:

@@ -17,7 +17,7 @@ from study.driver.nodes import check_nodes
 from study.driver.progress import Progress
 from study.driver.recorder import Recorder
 from study.driver.session import RunOptions, ray_session
-from study.host.code import code_fingerprint
+from study.host.code import code_fingerprint, shared_versions
 from study.host.signals import handled
 from study.plan.plan import Plan
 from study.plan.trial_spec import TrialSpec
@@ -83,7 +83,7 @@ class Dealer(Searcher):
         """Restore nothing."""
 
 
-def trainable_for(store_uri: str, fingerprint: str) -> Callable[[dict], None]:
+def trainable_for(store_uri: str, fingerprint: str, versions: dict[str, str | None]) -> Callable[[dict], None]:
     """Return the function that a worker runs: a job's trials one after the other, reporting starts and updates.
 
     It is a nested function with its own imports so that Ray pickles it by value: a node with other code than the
@@ -93,9 +93,10 @@ def trainable_for(store_uri: str, fingerprint: str) -> Callable[[dict], None]:
 
     def run_job(config: dict) -> None:
         try:
-            from study.host.code import check_code
+            from study.host.code import check_code, check_versions
 
             check_code(fingerprint)
+            check_versions(versions)
             from study.plan.trial_spec import TrialSpec
             from study.records.store import RecordStore
             from study.trial.rows import base_row
@@ -160,7 +161,8 @@ def run_study(
         ):
             check_nodes(plan, store_uri, options)
             resources = _resources(plan.device, num_workers)
-            fit(trainable_for(store_uri, code_fingerprint()), dealer, scheduler, recorder, resources, num_workers)
+            job = trainable_for(store_uri, code_fingerprint(), shared_versions())
+            fit(job, dealer, scheduler, recorder, resources, num_workers)
     return len(ledger.rows)
 
 

@@ -7,8 +7,10 @@ from functools import cache
 from pathlib import Path
 
 from lvm_core.errors import InputError
+from study.host.machine import versions
 
 PACKAGES = ("lvm_core", "study")
+SAME_EVERYWHERE = ("python", "ray", "torch", "numpy", "faiss-cpu")
 
 
 @cache
@@ -33,4 +35,22 @@ def check_code(fingerprint: str) -> None:
         raise InputError(
             f"every node must have the same lvm_core/ and study/, but {socket.gethostname()} has code "
             f"{code_fingerprint()}, not {fingerprint}. Install the same code on all nodes."
+        )
+
+
+@cache
+def shared_versions() -> dict[str, str | None]:
+    """Return the versions that every node must share, since they change a trial's last digits."""
+    found = versions()
+    return {name: found[name] for name in SAME_EVERYWHERE}
+
+
+def check_versions(wanted: dict[str, str | None]) -> None:
+    """Refuse a node with other versions than the driver's. Raises: InputError."""
+    mine = shared_versions()
+    other = [f"{key} {mine.get(key)}, not {version}" for key, version in wanted.items() if mine.get(key) != version]
+    if other:
+        raise InputError(
+            f"every node must have the same versions, but this one has {'; '.join(other)}. Install the same Python and "
+            "the packages of constraints.txt on all nodes."
         )

@@ -15,7 +15,7 @@ PACKAGES = ("torch", "ray", "optuna", "faiss-cpu", "numpy", "pandas", "pyarrow",
 
 
 def code_version() -> str:
-    """Return the package version and the trainer's source hash."""
+    """Return the package version and the trainer's version."""
     return f"{_package_version('lvm-study') or 'source'}+{TRAINER_VERSION}"
 
 

@@ -121,7 +121,7 @@ def _prepare_to_resume(
     """Repair the records, compare trainer versions if needed, and reopen searches; return the warnings."""
     warnings, to_search_on = set_aside(store, partial(searched_after_lost, plan, store))
     warnings += [
-        f"{count:,} {table} of an older version have no column {name}; it is null for them"
+        f"{count:,} records of {table} are of an older version without the column {name}; it is null for them"
         for table in TABLES
         for name, count in store.missing_columns(table).items()
     ]

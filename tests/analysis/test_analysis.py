@@ -110,7 +110,7 @@ def test_a_study_without_confirm_trials_has_an_empty_map_and_no_best():
 
 def test_trials_on_other_queries_are_not_compared(made):
     made.ranks = [(i, s, q + 1000 if i == "a2" else q, c, r, t) for i, s, q, c, r, t in made.ranks]
-    with pytest.raises(InputError, match="compared only on the same queries"):
+    with pytest.raises(InputError, match="can only be compared on the same queries"):
         cells(made.study())
 
 

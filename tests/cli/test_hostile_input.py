@@ -161,7 +161,13 @@ def test_a_corpus_with_a_damaged_header_is_refused(small_file, tmp_path):
 
 def sound_manifest(made) -> dict:
     split = {"fingerprint": "f", "protocol": "controlled", "max_context": 4, "audit": {"num_leaked_vectors": 0}}
-    more = {"splits": [split], "warnings": [], "command": "x", "runs": [{"started_at": "2026-01-01T00:00:00+00:00"}]}
+    more = {
+        "splits": [split],
+        "warnings": [],
+        "command": "x",
+        "trainer_version": "v",
+        "runs": [{"started_at": "2026-01-01T00:00:00+00:00"}],
+    }
     return content(made) | more
 
 

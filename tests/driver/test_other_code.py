@@ -8,7 +8,7 @@ import cloudpickle
 import pytest
 
 from study.driver.tune_run import trainable_for
-from study.host.code import code_fingerprint
+from study.host.code import code_fingerprint, shared_versions
 from tests.studies import ROOT
 
 # the function arrives as bytes; `tune.report` collects what it reports
@@ -36,13 +36,21 @@ def receive(job: Path, paths: list[str]) -> str:
 @pytest.fixture
 def job(tmp_path) -> Path:
     path = tmp_path / "job.pickle"
-    path.write_bytes(cloudpickle.dumps(trainable_for(str(tmp_path), code_fingerprint())))
+    path.write_bytes(cloudpickle.dumps(trainable_for(str(tmp_path), code_fingerprint(), shared_versions())))
     return path
 
 
 @pytest.mark.slow
 def test_a_node_with_the_same_code_runs_the_job(job):
     assert receive(job, [str(ROOT)]) == "[]\n"
+
+
+@pytest.mark.slow
+def test_a_node_with_another_torch_says_so(tmp_path):
+    path = tmp_path / "job.pickle"
+    versions = shared_versions() | {"torch": "1.0"}
+    path.write_bytes(cloudpickle.dumps(trainable_for(str(tmp_path), code_fingerprint(), versions)))
+    assert "must have the same versions, but this one has torch" in receive(path, [str(ROOT)])
 
 
 @pytest.mark.slow

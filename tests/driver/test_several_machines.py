@@ -13,10 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from study.driver.nodes import SAME_EVERYWHERE, Needs, node_probe, problems_of_nodes
+from study.driver.nodes import Needs, node_probe, problems_of_nodes
 from study.driver.session import QUIET, RunOptions, ray_session
-from study.host.code import code_fingerprint
-from study.host.machine import versions
+from study.host.code import code_fingerprint, shared_versions
 from study.records.store import RecordStore
 from tests.lifecycle.test_faults import line, ranks, rows
 from tests.studies import ROOT
@@ -46,7 +45,7 @@ def needs(small_corpus, store: Path, **other: object) -> Needs:
     RecordStore.at(store).write_json("manifest.json", {})
     wanted = {
         "code_fingerprint": code_fingerprint(),
-        "versions": {name: versions()[name] for name in SAME_EVERYWHERE},
+        "versions": shared_versions(),
         "corpus": small_corpus.path,
         "corpus_fingerprint": small_corpus.fingerprint,
         "store_uri": str(store),

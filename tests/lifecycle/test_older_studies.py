@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,12 +15,13 @@ import pytest
 
 from lvm_core.corpus import open_corpus
 from lvm_core.errors import InputError
+from study import run
 from study.analysis.load import load_study
 from study.lifecycle.carry_over import carry_over
 from study.lifecycle.manifest import describe
 from study.lifecycle.resume import check_continues, needs_comparison, under_recorded_version
 from study.plan.plan import Plan, make_plan
-from study.records.columns import TABLES
+from study.records.columns import STAGES, TABLES
 from study.records.repair import set_aside
 from study.records.store import RecordStore
 from study.report.findings.method import method
@@ -45,7 +48,7 @@ def files(study: Path) -> dict[str, bytes]:
 def test_a_study_of_version_0_1_is_resumed_extended_and_reported(old):
     study, before = old / "study", files(old / "study")
     command = (str(old / "old.yaml"), str(old / "signs.npz"), old, "--resume")
-    assert "set aside" not in complete(*command, study="study").stdout
+    assert "set_aside" not in complete(*command, study="study").stdout
     assert files(study) == before, "nothing is repeated"
     complete(*command, "--set", "replicates=2", study="study")
     after = files(study)
@@ -91,7 +94,7 @@ def test_a_new_column_and_a_junk_file_do_not_quarantine_older_records(old, newer
 
 
 def test_a_report_names_the_columns_that_older_records_lack(old, newer_schema):
-    assert method(load_study(str(old / "study")))["older records"] == "18 trials lack energy_j: it is null there"
+    assert method(load_study(str(old / "study")))["older records"] == "18 records lack trials.energy_j (null)"
 
 
 def test_a_column_of_a_newer_version_is_dropped_and_its_record_kept(old):
@@ -103,21 +106,35 @@ def test_a_column_of_a_newer_version_is_dropped_and_its_record_kept(old):
     assert len(store.read("trials")) == 18 and store.missing_columns("trials") == {}
 
 
+POINT = TINY_SPACE["points_to_evaluate"][0]
+# two arms of one model, so that a change of one of them alone must be found
+SPACE = TINY_SPACE | {
+    "cells": {"context_length": [1], "num_sequences": [20]}, "replicates": 1, "arms": {"anchor": ["last", "ema"]},
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def recorded(small_file, tmp_path_factory) -> tuple[Plan, Path]:
-    """The plan and folder of a study recorded by another trainer version that gives the same numbers."""
+    """A study recorded by another trainer version with the same numbers: its plan and its folder."""
     folder = tmp_path_factory.mktemp("older")
-    space = TINY_SPACE | {"cells": {"context_length": [1], "num_sequences": [20]}, "replicates": 1}
-    plan = make_plan("older", load_space(save_space(space, folder / "s.yaml"), None, [], {}), open_corpus(small_file))
+    plan = make_plan("study", load_space(save_space(SPACE, folder / "s.yaml"), None, [], {}), open_corpus(small_file))
     old = replace(plan, trainer_version="older")
     store = RecordStore.at(folder / "study")
-    store.write_json("manifest.json", describe(old, "a test"))
+    store.write_json("manifest.json", describe(old, "a test") | {"runs": []})
     ledger = Ledger(store, store.read("trials"))
-    confirm = old.spec(old.cells[0], "confirm", 1, TINY_SPACE["points_to_evaluate"][0])
-    for spec in [confirm, *(spec for job in old.baseline_jobs() for spec in job)]:
+    models = [old.spec(cell, stage, number, POINT) for cell in old.cells for number, stage in enumerate(STAGES[:2])]
+    for spec in models + [spec for job in old.baseline_jobs() for spec in job]:
         for update in run_trial(spec):
             ledger.update(update, pruned=False)
     return plan, folder / "study"
+
+
+@pytest.fixture
+def copied(recorded, tmp_path) -> tuple[Plan, RecordStore]:
+    """The plan with the recorded version, and a copy of the study to be changed."""
+    return replace(recorded[0], trainer_version="older"), RecordStore.at(
+        shutil.copytree(recorded[1], tmp_path / "study")
+    )
 
 
 def test_a_study_of_another_version_is_refused_with_a_next_step(recorded):
@@ -127,34 +144,97 @@ def test_a_study_of_another_version_is_refused_with_a_next_step(recorded):
         check_continues(found, plan, resume=True)
 
 
-def test_a_study_is_carried_over_if_repeated_trials_have_the_same_numbers(recorded):
-    plan, folder = recorded
-    store = RecordStore.at(folder)
-    found = store.read_json("manifest.json")
-    assert needs_comparison(found)
-    own = under_recorded_version(found, plan, carry_over=True)
-    check_continues(found, own, resume=True)
+def test_every_kind_of_trial_is_repeated(copied):
+    plan, store = copied
     lines = []
-    entry = carry_over(own, store, lines.append)
-    assert set(entry["trial_ids"]) <= set(store.read("trials").trial_id)
-    assert len(lines) == len(entry["trial_ids"]) == 6, "one per stage and model"
-    found["carried_over"] = [entry]
-    assert not needs_comparison(found)
-    assert under_recorded_version(found, plan, carry_over=False).trainer_version == "older", "ids stay as they are"
+    entry = carry_over(plan, store, lines.append)
+    trials = store.read("trials").set_index("trial_id").loc[entry["trial_ids"]]
+    assert len(lines) == len(trials) == 9, "search and confirm of both arms, and five baselines"
+    assert set(zip(trials.stage, trials.anchor, strict=True)) >= {
+        (stage, anchor) for stage in ("search", "confirm") for anchor in ("last", "ema")
+    }
 
 
-def test_a_study_is_not_carried_over_if_a_rank_differs(recorded, tmp_path):
-    plan, folder = recorded
-    store = RecordStore.at(shutil.copytree(folder, tmp_path / "copy"))
-    confirm = store.read("trials").query("stage == 'confirm'").trial_id.iloc[0]
-    ranks = store.read_trial("ranks", confirm)
-    ranks.loc[0, "rank"] += 1
-    store.write_record("ranks", confirm, ranks.to_dict("records"))
-    with pytest.raises(InputError, match=f"rank of trial {confirm} .* differs from the record"):
-        carry_over(replace(plan, trainer_version="older"), store, print)
+def change(store: RecordStore, table: str, trial_id: str, column: str) -> None:
+    """Change the last digit of one recorded number."""
+    rows = store.read_trial(table, trial_id)
+    value = rows.loc[0, column]
+    rows.loc[0, column] = value + 1 if rows[column].dtype.kind == "i" else np.nextafter(value, np.inf)
+    rows = rows.astype(object)
+    store.write_record(table, trial_id, rows.where(rows.notna(), None).to_dict("records"))
 
 
-def test_a_study_without_a_completed_trial_is_not_carried_over(recorded, tmp_path):
-    plan, _ = recorded
+CHANGES = [("ranks", "rank"), ("curves", "train_loss"), ("trials", "val_cosine"), ("trials", "train_flops")]
+
+
+@pytest.mark.parametrize("anchor", ["last", "ema"])
+@pytest.mark.parametrize(("table", "column"), CHANGES)
+def test_a_study_is_not_carried_over_if_any_number_of_any_arm_differs(copied, table, column, anchor):
+    plan, store = copied
+    trials = store.read("trials")
+    confirm = trials[(trials.stage == "confirm") & (trials.anchor == anchor)].trial_id.iloc[0]
+    change(store, table, confirm, column)
+    with pytest.raises(InputError, match=f"{column}.* of trial {confirm} .* differs from the record"):
+        carry_over(plan, store, print)
+
+
+def test_a_study_is_not_carried_over_if_a_default_has_changed(copied, small_file, tmp_path):
+    space = save_space(SPACE | {"fixed": SPACE["fixed"] | {"temperature": 0.08}}, tmp_path / "s.yaml")
+    plan = make_plan("study", load_space(space, None, [], {}), open_corpus(small_file))
+    with pytest.raises(InputError, match="would be another trial now"):
+        carry_over(replace(plan, trainer_version="older"), copied[1], print)
+
+
+def test_columns_that_an_older_record_lacks_are_not_compared(copied):
+    plan, store = copied
+    for path in Path(store.path("trials")).glob("*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns(["val_mrr"]), path)
+    assert len(carry_over(plan, store, print)["trial_ids"]) == 9
+
+
+def test_a_study_without_a_completed_trial_is_not_carried_over(copied, tmp_path):
     with pytest.raises(InputError, match="only by repeating a completed trial"):
-        carry_over(replace(plan, trainer_version="older"), RecordStore.at(tmp_path), print)
+        carry_over(copied[0], RecordStore.at(tmp_path / "empty"), print)
+
+
+@pytest.fixture
+def command(copied, small_file, tmp_path, monkeypatch) -> Callable[..., int]:
+    """Return a function that runs the command line on the study, up to its first trial."""
+    for name, value in (("run_study", 0), ("near_copies", {}), ("_conclude", 0)):
+        monkeypatch.setattr(f"study.lifecycle.execute.{name}", lambda *_, value=value: value)
+    space = save_space(SPACE, tmp_path / "s.yaml")
+    return lambda *more: run.main([space, "--corpus", small_file, "--out", str(tmp_path), "--study", "study", *more])
+
+
+def test_a_carried_over_study_keeps_its_ids_and_is_resumed_without_the_option_afterwards(command, copied, capsys):
+    store = copied[1]
+    before = files(Path(store.root))
+    assert command("--resume") == 2
+    assert "Add --carry-over" in capsys.readouterr().err
+    assert command("--carry-over") == 0
+    assert capsys.readouterr().out.count("all numbers and ranks match") == 9
+    assert command("--resume") == 0
+    assert "repeated" not in capsys.readouterr().out
+    manifest = store.read_json("manifest.json")
+    assert manifest["trainer_version"] == "older" and len(manifest["carried_over"]) == 1
+    assert not needs_comparison(manifest)
+    assert under_recorded_version(manifest, copied[0], carry_over=False).trainer_version == "older"
+    assert files(Path(store.root)) == before
+
+
+def test_an_interrupted_comparison_is_begun_again_by_the_command_that_is_printed(command, copied, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("study.lifecycle.execute.carry_over", interrupt)
+    assert command("--carry-over") == 130
+    assert "--carry-over --resume" in capsys.readouterr().err
+    assert needs_comparison(copied[1].read_json("manifest.json"))
+
+
+def test_a_manifest_without_a_trainer_version_is_refused_in_one_sentence(command, copied, capsys):
+    manifest = copied[1].read_json("manifest.json")
+    del manifest["trainer_version"]
+    copied[1].write_json("manifest.json", manifest)
+    assert command("--resume") == 2
+    assert "must have the key trainer_version" in capsys.readouterr().err

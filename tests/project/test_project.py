@@ -90,6 +90,22 @@ def test_every_link_between_pages_leads_to_a_file(path):
     assert not [link for link in links if "://" not in link and not (path.parent / link).exists()]
 
 
+def test_every_module_that_the_documentation_names_exists():
+    for path in (*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        modules = re.findall(r"\b(?:tests|study|lvm_core)/[\w/]+\.py\b", path.read_text())
+        assert not [module for module in modules if not (ROOT / module).is_file()], path
+
+
+def test_every_test_that_proves_a_fault_exists():
+    cited = re.findall(r"`(\w+/test_\w+)`((?:[:,]\s+\*[^*]+\*)*)", (ROOT / "docs" / "faults.md").read_text())
+    assert cited
+    for module, names in cited:
+        source = (ROOT / "tests" / f"{module}.py").read_text()
+        for name in re.findall(r"\*([^*]+)\*", names):
+            start = re.sub(r"\W+", "_", name)
+            assert f"def test_{start}" in source, f"{module}: {name}"
+
+
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "README.md").read_text()
     pages = [path.name for path in ROOT.glob("docs/*.md") if path.name != "README.md"]

@@ -77,7 +77,7 @@ def _queries(splits: list[RecordedSplit]) -> str:
 
 def _older(missing: Mapping[str, int]) -> str:
     """Return which columns older records lack, empty where all records have them all."""
-    return "; ".join(f"{count:,} trials lack {name}: it is null there" for name, count in missing.items())
+    return "; ".join(f"{count:,} records lack {name} (null)" for name, count in missing.items())
 
 
 def _counts(found: Mapping[str, int | None]) -> str:
