@@ -4,9 +4,9 @@ import argparse
 import json
 
 from lvm_core.errors import InputError
+from study.analysis.completeness import require_complete
 from study.analysis.evidence import Evidence
 from study.analysis.load import load_study
-from study.analysis.whole import require_whole
 from study.cli.console import open_console
 from study.cli.exit_status import DONE
 from study.report.findings.best_configurations import best_lines
@@ -26,7 +26,7 @@ def print_best(options: argparse.Namespace) -> int:
 def best_of(location: str) -> Evidence:
     """Return the evidence of a study with a best configuration. Raises: InputError where it has none."""
     study = load_study(location)
-    require_whole(study)
+    require_complete(study)
     evidence = Evidence(study)
     if evidence.best["overall"] is None:
         raise InputError(f"a study must have a completed confirm trial, but {location} has none. Resume it.")

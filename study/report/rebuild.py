@@ -2,9 +2,9 @@
 
 import argparse
 
+from study.analysis.completeness import require_complete
 from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords, load_study
-from study.analysis.whole import require_whole
 from study.cli.console import open_console
 from study.cli.exit_status import DONE, FAILED
 from study.export.mlflow import write_mlflow
@@ -19,7 +19,7 @@ def rebuild(options: argparse.Namespace) -> int:
     """Print the summary, write the report files, and return the exit status."""
     console = open_console()
     study, store = load_study(options.study), RecordStore.at(options.study)
-    require_whole(study)
+    require_complete(study)
     evidence = Evidence(study)
     sound = print_summary(evidence, console)
     write_report(evidence, store)

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from lvm_core.errors import InputError
+from study.analysis.completeness import require_complete
 from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords
-from study.analysis.whole import require_whole
 from study.cli.console import PlainConsole
 from study.cli.errors import say_error
 from study.corpus import next_chunks
@@ -144,6 +144,6 @@ def test_names_that_become_ids_and_files_are_refused_unless_plain(name, made):
         trials = made.trials.copy()
         trials.loc[0, column] = name
         with pytest.raises(InputError, match=f"a {column} must be letters"):
-            require_whole(StudyRecords("x", made.manifest, trials, made.curves, made.ranks))
+            require_complete(StudyRecords("x", made.manifest, trials, made.curves, made.ranks))
     with pytest.raises(InputError, match="a name must be letters"):
         Manifest.of(content(made) | {"cells": [name]}, "manifest.json")

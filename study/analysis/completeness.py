@@ -7,7 +7,7 @@ from study.analysis.load import StudyRecords
 from study.records.columns import PLAIN, STAGES, STATUSES
 
 
-def require_whole(study: StudyRecords) -> None:
+def require_complete(study: StudyRecords) -> None:
     """Raise InputError unless every trial that counts has its figures, its ranks and its curve.
 
     A study that is still running passes: a trial's row is written last.
