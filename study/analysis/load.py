@@ -113,8 +113,10 @@ def load_study(location: str) -> StudyRecords:
     """Read a study's folder or URI. Raises: InputError if it is not a study."""
     store = RecordStore.at(location)
     manifest = read_manifest(store)
-    tables = {name: store.read(name) for name in ("trials", "curves", "ranks")}
-    missing = {f"{table}.{name}": count for table in tables for name, count in store.missing_columns(table).items()}
+    tables, missing = {}, {}
+    for name in ("trials", "curves", "ranks"):
+        tables[name], lacking = store.read_counting(name)
+        missing |= {f"{name}.{column}": count for column, count in lacking.items()}
     return StudyRecords(location, manifest, **tables, missing_columns=missing)
 
 

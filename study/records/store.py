@@ -159,23 +159,36 @@ class RecordStore:
     def read(self, table: str, columns: list[str] | None = None) -> pd.DataFrame:
         """Read one table; it is empty, with its columns, if nothing is recorded yet.
 
-        Records of every earlier version are readable: missing columns are null (`missing_columns` counts them), unknown
-        columns are dropped, and old status names become current ones.
+        Records of every earlier version are readable: missing columns are null, unknown columns are dropped, and old
+        status names become current ones.
 
         Raises: InputError if a file is damaged or foreign.
         """
+        return self.read_counting(table, columns)[0]
+
+    def read_counting(self, table: str, columns: list[str] | None = None) -> tuple[pd.DataFrame, dict[str, int]]:
+        """Read as `read`, and count the files of older versions that lack a column, by its name."""
         schema = TABLES[table]
         if not self.exists(table):
-            return schema.empty_table().select(columns or schema.names).to_pandas()
+            return schema.empty_table().select(columns or schema.names).to_pandas(), {}
         wanted = list(dict.fromkeys([*(columns or schema.names), "trial_id"]))
         try:
-            frame = self._dataset(table).read(columns=wanted).to_pandas()
+            source = pq.ParquetDataset(
+                self.path(table), filesystem=self.filesystem, schema=schema, page_checksum_verification=True
+            )
+            frame = source.read(columns=wanted).to_pandas()
+            found = [set(file.physical_schema.names) for file in source.fragments]  # known since the reading
         except (pa.ArrowException, OSError, ValueError, IndexError) as error:
             raise InputError(self._damaged(table, str(error))) from error
         if frame.trial_id.isna().any():
             raise InputError(self._damaged(table, "it has rows without a trial_id."))
         frame = with_current_statuses(frame)
-        return frame[columns] if columns else frame
+        missing = Counter(name for names in found for name in schema.names if name not in names)
+        return frame[columns] if columns else frame, dict(missing)
+
+    def missing_columns(self, table: str) -> dict[str, int]:
+        """Return the columns that older records lack, with the number of files without each."""
+        return self.read_counting(table, ["trial_id"])[1]
 
     def read_trial(self, table: str, trial_id: str) -> pd.DataFrame:
         """Read one trial's rows of a table. Raises: InputError if its file is missing or damaged."""
@@ -184,19 +197,6 @@ class RecordStore:
             return pq.read_table(path, filesystem=self.filesystem, page_checksum_verification=True).to_pandas()
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(self._damaged(table, str(error))) from error
-
-    def missing_columns(self, table: str) -> dict[str, int]:
-        """Return the columns that older records lack, with the number of files without each."""
-        if not self.exists(table):
-            return {}
-        files = [set(file.physical_schema.names) for file in self._dataset(table).fragments]
-        missing = Counter(name for names in files for name in TABLES[table].names if name not in names)
-        return dict(missing)
-
-    def _dataset(self, table: str) -> pq.ParquetDataset:
-        return pq.ParquetDataset(
-            self.path(table), filesystem=self.filesystem, schema=TABLES[table], page_checksum_verification=True
-        )
 
     def _damaged(self, table: str, problem: str) -> str:
         reason = " ".join(problem.split())
