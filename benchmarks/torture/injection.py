@@ -59,10 +59,10 @@ def read_only(out: Path) -> tuple[str, ...]:
     return mounted(out, "size=1g", then=f'mount -o remount,ro "{out}";')
 
 
-def changed_code(folder: Path) -> Path:
-    """Copy this project to a new folder, with one more line in its trainer, and return it."""
+def other_trainer(folder: Path) -> Path:
+    """Copy this project to a new folder under another version of its trainer, and return the folder."""
     for name in ("lvm_core", "study", "search_spaces"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    with (folder / "lvm_core" / "trainer.py").open("a") as trainer:
-        trainer.write("\n# a change\n")
+    with (folder / "lvm_core" / "version.py").open("a") as version:
+        version.write('\nTRAINER_VERSION = "other"\n')
     return folder

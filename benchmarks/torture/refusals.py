@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.torture.faults import Fault, Inject, Tortured, as_problem
-from benchmarks.torture.injection import can_mount, changed_code, full_disk, read_only
+from benchmarks.torture.injection import can_mount, full_disk, other_trainer, read_only
 from lvm_core.kalman import KalmanConfig, KalmanModel
 
 ROOM_BYTES = (60_000, 250_000)  # left on the full disk: enough to start, too little to finish
@@ -61,8 +61,8 @@ OF_SURROUNDINGS = (
     Fault("another corpus on resume", refused(KEPT, corpus=_other_corpus), at_rest=True),
     Fault("another space on resume", refused(KEPT, "--set", "fixed.hidden_dim=17"), at_rest=True),
     Fault(
-        "other code on resume",
-        refused(KEPT, root=lambda tortured, folder: changed_code(folder / "code")),
+        "another trainer on resume",
+        refused("Add --carry-over", root=lambda tortured, folder: other_trainer(folder / "code")),
         at_rest=True,
     ),
 )
