@@ -54,10 +54,17 @@ def needs(small_corpus, store: Path, **other: object) -> Needs:
 
 
 @pytest.mark.slow
-def test_every_training_node_is_checked_and_unfit_ones_are_named(cluster, small_corpus, tmp_path):
+def test_every_training_node_is_checked_and_unfit_ones_are_named(cluster, small_corpus, tmp_path, monkeypatch):
+    def stalled(_needs: dict) -> list[str]:
+        import time
+
+        time.sleep(5)
+        return []
+
     with ray_session(RunOptions(address=cluster[0].address)):
         assert problems_of_nodes(needs(small_corpus, tmp_path)) == {}
         found = problems_of_nodes(needs(small_corpus, tmp_path, code_fingerprint="older"))
+        monkeypatch.setattr("study.driver.nodes.node_probe", lambda: stalled)
         late = problems_of_nodes(needs(small_corpus, tmp_path), limit_s=0)
     assert len(found) == 1, "both nodes have the same name here, and the head is not checked"
     assert "same lvm_core/ and study/" in next(iter(found.values()))[0]
