@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lvm_core.errors import InputError
 from study.messages.validation import explain
@@ -16,6 +16,7 @@ MANIFEST = "manifest.json"
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Size = Annotated[int, Field(ge=1, lt=2**31)]
 Seconds = Annotated[float, Field(ge=0)]
+NULL_IS_EMPTY = BeforeValidator(lambda found: {} if found is None else found)  # older versions recorded null
 
 
 def _moment(text: str) -> str:
@@ -69,24 +70,25 @@ class RecordedCompare(Recorded):
     reference: Name
 
 
-class RecordedSpace(Recorded):
+class FormerSpace(Recorded):
+    """What is read of a space that was extended since. The keys of older studies are accepted."""
+
+    racing: RecordedRacing
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current(cls, content: Any) -> Any:
+        return with_current_keys(content) if isinstance(content, dict) else content
+
+
+class RecordedSpace(FormerSpace):
     """The search space as it was run. study.space validates space files themselves."""
 
     replicates: Size
     cells: RecordedCells
     patience: RecordedPatience
-    racing: RecordedRacing
-    search: dict[Name, RecordedDomain] = {}
+    search: Annotated[dict[Name, RecordedDomain], NULL_IS_EMPTY] = {}
     compare: RecordedCompare | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _current(cls, content: Any) -> Any:
-        """Accept the keys of older studies, and the null that older versions recorded for a study without a search."""
-        if not isinstance(content, dict):
-            return content
-        content = with_current_keys(content)
-        return {key: value for key, value in content.items() if key != "search" or value is not None}
 
 
 class RecordedAudit(Recorded):
@@ -102,17 +104,12 @@ class RecordedSplit(Recorded):
     protocol: str | None = None
     kind: str = ""
     max_context: Count | None = None
-    num_chains: dict[str, Count] = {}
+    num_chains: Annotated[dict[str, Count], NULL_IS_EMPTY] = {}
     num_queries: Count = 0
     pool_size: Count = 0
-    removed: dict[str, Count | None] = {}
+    removed: Annotated[dict[str, Count | None], NULL_IS_EMPTY] = {}
     audit: RecordedAudit | None = None
     near_copies: dict[str, Any] | None = None
-
-    @field_validator("num_chains", "removed", mode="before")
-    @classmethod
-    def _none_is_empty(cls, found: Any) -> Any:
-        return {} if found is None else found
 
 
 class RecordedCorpus(Recorded):
@@ -142,20 +139,11 @@ class RecordedVariant(Recorded):
     split_fingerprint: str
 
 
-class FormerRacing(Recorded):
-    racing: RecordedRacing
-
-    @model_validator(mode="before")
-    @classmethod
-    def _current(cls, content: Any) -> Any:
-        return with_current_keys(content) if isinstance(content, dict) else content
-
-
 class Former(Recorded):
     """The space of a study before an extension."""
 
     until: Moment
-    space: FormerRacing
+    space: FormerSpace
 
 
 class RecordedRun(Recorded):
