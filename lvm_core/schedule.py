@@ -29,7 +29,10 @@ def planned_decay(config: TrainConfig) -> Decay:
 
 
 def decay_after(config: TrainConfig, step: int) -> Decay:
-    """Return the decay of a run whose patience has run out after `step` steps: the same share of all its steps."""
+    """Return the decay of a run whose patience has run out after `step` steps: the same share of all its steps.
+
+    It starts from the weights of the best evaluation; see Trainer.
+    """
     length = max(1, round(step * DECAY_SHARE / (1 - DECAY_SHARE)))
     return Decay(step, min(step + length, config.max_steps))
 

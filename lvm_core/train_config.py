@@ -26,7 +26,8 @@ class TrainConfig(LossWeights):
     select_by: the figure that makes an evaluation the best one, on validation.
     normalize_loss: whether the losses get predictions of unit length.
     schedule: of the learning rate. `cosine` falls to its end at `max_steps`, which a run that patience stops never
-    reaches. `wsd` (warm-up, stable, decay) stays at its peak, and decays where patience runs out; see schedule.py.
+    reaches. `wsd` (warm-up, stable, decay) stays at its peak; where patience runs out, it decays from its best
+    evaluation on; see schedule.py.
     """
 
     context_length: int

@@ -1,7 +1,9 @@
 """Train one model on one cell and yield one evaluation after another. The caller decides when to stop."""
 
+import copy
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,6 +54,7 @@ class Trainer:
         self.decay = planned_decay(config)  # of a `wsd` run; brought forward where patience runs out
         self.best: Evaluation | None = None
         self.best_weights: dict[str, torch.Tensor] = {}
+        self._best_optimizer: dict[str, Any] = {}  # its state at that evaluation, where a decay may begin there
         self.elapsed_s = 0.0
         self.eval_s = 0.0
 
@@ -81,6 +84,16 @@ class Trainer:
     @property
     def _is_out_of_patience(self) -> bool:
         return self.best is not None and self.num_evaluations - self.best.eval_index >= self.config.patience
+
+    @property
+    def _can_bring_decay_forward(self) -> bool:
+        return self.config.schedule == "wsd" and self.step < self.decay.start
+
+    def _begin_decay(self) -> None:
+        """Return to the best evaluation and decay from there: the steps since then did not help."""
+        self.decay = decay_after(self.config, self.step)
+        self.model.load_state_dict(self.best_weights)
+        self.optimizer.load_state_dict(self._best_optimizer)
 
     def _next_evaluation(self) -> int | None:
         improved = self.best is not None and self.best.eval_index == self.num_evaluations
@@ -150,8 +163,10 @@ class Trainer:
         if self.best is None or self._score(measured) > self._score(self.best.validation):
             self.best = evaluation
             self.best_weights = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
-        if self.config.schedule == "wsd" and self._is_out_of_patience and self.step < self.decay.start:
-            self.decay = decay_after(self.config, self.step)
+            if self._can_bring_decay_forward:
+                self._best_optimizer = copy.deepcopy(self.optimizer.state_dict())
+        elif self._can_bring_decay_forward and self._is_out_of_patience:
+            self._begin_decay()
         evaluation.stop_reason = self.stop_reason()
         now = time.perf_counter()
         self.eval_s += now - eval_started

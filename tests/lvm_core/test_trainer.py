@@ -146,6 +146,19 @@ def test_a_wsd_run_that_runs_out_of_patience_still_decays_and_then_ends(small_da
     assert [e.stop_reason for e in evaluations[:-1]] == [None] * (len(hits) - 1)
 
 
+def test_the_decay_begins_at_the_best_evaluation_and_the_run_depends_on_its_seed_alone(small_data):
+    config = replace(WSD, learning_rate=0.1, max_steps=2000, patience=2)
+    trainer, moments = Trainer(small_data, MODEL, config, seed=1), []
+    for _ in trainer.run():
+        moments.append([state["exp_avg"].clone() for state in trainer.optimizer.state.values()])
+        if trainer.decay.end < config.max_steps:
+            break
+    assert trainer.num_evaluations == trainer.best.eval_index + 2
+    assert all(torch.equal(trainer.best_weights[k], v) for k, v in trainer.model.state_dict().items())
+    assert all(map(torch.equal, moments[-1], moments[trainer.best.eval_index - 1])), "the optimizer returns too"
+    assert series(run(small_data, config)[1]) == series(run(small_data, config)[1])
+
+
 def test_a_wsd_run_never_exceeds_its_steps_and_ignores_patience_while_it_decays(small_data):
     _, evaluations = run(small_data, replace(WSD, learning_rate=0.1, patience=4))
     assert [e.step for e in evaluations] == [10, 20, 30, 40, 50, 60]
