@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from study.analysis.hit_map import arm_of
-from study.analysis.intervals import LEVEL, Resampler, interval
-from study.analysis.load import KEY, StudyRecords
+from study.analysis import mrmc
+from study.analysis.load import KEY, StudyRecords, arm_of
+from study.analysis.mrmc import LEVEL
+from study.analysis.units import Units
+from study.analysis.verdicts import CANNOT_TELL, Verdict
 
 MARGIN = 0.01  # one point of Hit@5: a smaller loss does not count
 COLUMNS = [
@@ -41,45 +43,49 @@ class EffectiveContext:
 def context_use_table(study: StudyRecords, arm: str = "") -> pd.DataFrame:
     """Return a row for each cell of the largest C and each number of newest vectors kept.
 
-    hit_at_5 has a 95 % interval; loss is Hit@5 with the whole context minus that, paired on queries and replicates, and
-    its intervals hold for all rows of the table at once (Bonferroni). Empty if no trial measured it.
+    hit_at_5 has a 95 % interval; loss is Hit@5 with the whole context minus that, paired on documents and replicates,
+    and its intervals hold for all rows of the table at once (Bonferroni). With too few test documents there are no
+    intervals. Empty if no trial measured it.
     """
-    confirm = study.measured("confirm")
-    confirm = confirm[confirm.trial_id.isin(study.context_use.trial_id) & [arm_of(cell) == arm for cell in confirm.cell_id]]
-    kept = study.context_use[study.context_use.trial_id.isin(confirm.trial_id)]
-    num_losses = sum(len(set(kept[kept.trial_id.isin(t.trial_id)].num_kept)) - 1 for _, t in confirm.groupby(KEY))
-    rows = [row for key, trials in confirm.groupby(KEY) for row in _rows(key, trials, kept, max(1, num_losses))]
+    confirm, use = study.measured("confirm"), study.context_use
+    confirm = confirm[confirm.trial_id.isin(use.trial_id) & (confirm.cell_id.map(arm_of) == arm)]
+    use = use[use.trial_id.isin(confirm.trial_id)]
+    groups = list(confirm.groupby(KEY))
+    num_losses = max(1, len(groups) * (use.num_kept.nunique() - 1))
+    rows = [row for key, trials in groups for row in _rows(key, trials, use, 1 - (1 - LEVEL) / num_losses)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def effective_contexts(table: pd.DataFrame) -> list[EffectiveContext]:
-    """Return what each cell of a table uses, by N."""
+    """Return what each cell of a table uses, by N; nothing where there are no intervals to tell."""
+    table = table.dropna(subset=["loss_low"])
     return [_effective(cell.sort_values("num_kept")) for _, cell in table.groupby("num_sequences")]
 
 
-def _rows(key: tuple, trials: pd.DataFrame, kept: pd.DataFrame, num_losses: int) -> list[dict]:
-    """Return the rows of one cell. num_losses: how many intervals of losses must hold at once."""
-    hits, chain_ids = _hits(trials, kept)
-    resampler, level = Resampler.for_chains(chain_ids), 1 - (1 - LEVEL) / num_losses
+def _rows(key: tuple, trials: pd.DataFrame, use: pd.DataFrame, level: float) -> list[dict]:
+    """Return the rows of one cell. level: of the intervals of losses."""
+    hits, chain_ids = _hits(trials, use)
+    units = Units.of(chain_ids, np.zeros_like(chain_ids))
     whole, rows = hits[max(hits)], []
     for num_kept, values in hits.items():
-        low, high = interval(resampler.means(values))
         row = dict(zip(KEY, key, strict=True)) | {"num_kept": num_kept, "hit_at_5": float(values.mean())}
-        loss_low, loss_high = interval(resampler.differences(whole, values), level)
-        row |= {"low": low, "high": high, "loss": float(whole.mean() - values.mean())}
-        row |= {"loss_low": loss_low, "loss_high": loss_high, "num_replicates": len(values)}
-        rows.append(row | {"num_queries": len(chain_ids), "num_chains": len(np.unique(chain_ids))})
+        row |= {"loss": float(whole.mean() - values.mean()), "num_replicates": len(values)}
+        row |= {"num_queries": len(chain_ids), "num_chains": units.num_documents}
+        if units.speak_of_documents:
+            row["low"], row["high"] = mrmc.mean(values, units).interval
+            row["loss_low"], row["loss_high"] = mrmc.difference(whole, values, units).interval_at(level)
+        rows.append(row)
     return rows
 
 
-def _hits(trials: pd.DataFrame, kept: pd.DataFrame) -> tuple[dict[int, np.ndarray], np.ndarray]:
+def _hits(trials: pd.DataFrame, use: pd.DataFrame) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """Return Hit@5 by number of vectors kept, [R, Q], and each query's document, [Q].
 
     Records have means over each document's queries. Each query gets its document's mean, which is all that intervals
     over documents need.
     """
     hits: dict[int, np.ndarray] = {}
-    for num_kept, part in kept.groupby("num_kept"):
+    for num_kept, part in use.groupby("num_kept"):
         by_trial = part.pivot(index="trial_id", columns="chain_id", values="hit_at_5").loc[trials.trial_id]
         counts = part.drop_duplicates("chain_id").set_index("chain_id").num_queries.loc[by_trial.columns]
         hits[int(num_kept)] = np.repeat(by_trial.to_numpy(), counts, axis=1)
@@ -105,3 +111,33 @@ def _from_which_on(cell: pd.DataFrame, holds: np.ndarray) -> pd.Series:
     """Return the first row from which on something holds; the last row always holds."""
     failing = np.flatnonzero(~holds[:-1])
     return cell.iloc[failing[-1] + 1 if len(failing) else 0]
+
+
+def use_verdict(table: pd.DataFrame) -> Verdict:
+    """Return how much of the largest context the models of all N use. table: as `context_use_table` returns it."""
+    question = ("context-use", "How much of the context does the model use?")
+    found, whole = effective_contexts(table), int(table.num_kept.max())
+    if not found:
+        documents = int(table.num_chains.iloc[0])
+        return Verdict(*question, CANNOT_TELL, f"{documents} test documents are too few for an interval")
+    least, most = min(cell.least for cell in found), max(cell.most for cell in found)
+    answer = CANNOT_TELL
+    if most < whole:
+        answer = f"at most {most:,} of {whole:,} vectors"
+    elif least > 1:
+        answer = f"at least {least:,} of {whole:,} vectors"
+    if nominal := [f"{cell.num_sequences:,}" for cell in found if cell.is_nominal]:
+        answer += f"; the C axis is nominal at N={', '.join(nominal)}"
+    evidence = "; ".join(_costs(cell, whole) for cell in found)
+    return Verdict(*question, answer, f"{evidence} (intervals hold for all at once; 1 point of loss is tolerated)")
+
+
+def _costs(cell: EffectiveContext, whole: int) -> str:
+    """Return what a cell loses without its older vectors, in points."""
+    loss, low, high = (100 * value for value in cell.all_but_one)
+    where = f"at N={cell.num_sequences:,} replacing the oldest {whole - 1:,}"
+    parts = [f"{where} costs {loss:.1f} [{low:.1f}, {high:.1f}] points"]
+    if 1 < cell.least < whole:
+        loss, low, high = (100 * value for value in cell.loss)
+        parts.append(f"replacing {whole - cell.least:,} {loss:.1f} [{low:.1f}, {high:.1f}]")
+    return ", ".join(parts)

@@ -7,13 +7,15 @@ import pandas as pd
 
 from study.analysis.best import best_configs
 from study.analysis.compare import COLUMNS, comparisons
-from study.analysis.hit_map import arms_of
+from study.analysis.context_use import context_use_table
 from study.analysis.importance import importance
-from study.analysis.load import StudyRecords
+from study.analysis.load import StudyRecords, arms_of
 from study.analysis.patience import least_patience, patience_marks, patience_table
 from study.analysis.pool_maps import PoolMaps, pool_maps
 from study.analysis.pools import pool_curve
 from study.analysis.searched import searched_lines
+from study.analysis.steps import steps_table
+from study.analysis.two_maps import TwoMaps, two_maps
 from study.analysis.variants import above_oracle_of_all, by_data, cells_of_all, is_one_map
 from study.analysis.verdicts import Answers, answer
 
@@ -41,6 +43,10 @@ class Evidence:
         return patience_table(self.study)
 
     @cached_property
+    def steps(self) -> pd.DataFrame:
+        return steps_table(self.study)
+
+    @cached_property
     def least_patience(self) -> pd.DataFrame:
         return least_patience(self.patience)
 
@@ -61,6 +67,11 @@ class Evidence:
         return comparisons(self.study) if is_one_map(self.study) else pd.DataFrame(columns=COLUMNS)
 
     @cached_property
+    def context_use(self) -> dict[str, pd.DataFrame]:
+        """What each arm's models lose without their older vectors, at the largest C."""
+        return {arm: context_use_table(self.study, arm) for arm in self.arms}
+
+    @cached_property
     def pool_curve(self) -> pd.DataFrame:
         return pd.concat([pool_curve(part) for part in by_data(self.study)])
 
@@ -69,6 +80,11 @@ class Evidence:
         """Each arm's map at every pool that a reader can choose."""
         laws = {arm: answers.law for arm, answers in self.answers.items() if answers}
         return {arm: pool_maps(self.study, arm, law) for arm, law in laws.items()}
+
+    @cached_property
+    def two_maps(self) -> dict[str, TwoMaps | None]:
+        """Each arm's tuned map beside its map at one configuration; None where there is no second map."""
+        return {arm: two_maps(self.study, arm) for arm in self.arms}
 
     @cached_property
     def patience_marks(self) -> pd.DataFrame:
@@ -104,6 +120,11 @@ class Evidence:
             f"not measured: {count} of {space.replicates} replicates of {cell}"
             for cell, count in self.study.missing_confirm.items()
         ]
+        if self.study.common is not None:
+            lacking += [
+                f"not measured at one configuration: {count} of {space.replicates} replicates of {cell}"
+                for cell, count in self.study.common.missing_confirm.items()
+            ]
         return lacking + [
             f"not fully searched: {count} of {space.racing.num_samples} configurations of {cell}"
             for cell, count in self.study.missing_search.items()
