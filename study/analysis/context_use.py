@@ -4,17 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 from study.analysis import mrmc
+from study.analysis.holm import holm
 from study.analysis.load import KEY, StudyRecords, arm_of
-from study.analysis.mrmc import LEVEL
 from study.analysis.units import Units
 from study.analysis.verdicts import CANNOT_TELL, Verdict
 
 MARGIN = 0.01  # one point of Hit@5: a smaller loss does not count
+FALSE_RATE = 0.05
 COLUMNS = [
-    *KEY, "num_kept", "hit_at_5", "low", "high", "loss", "loss_low", "loss_high", "num_replicates", "num_queries",
-    "num_chains",
+    *KEY, "num_kept", "hit_at_5", "low", "high", "loss", "loss_low", "loss_high", "p_excess", "num_replicates",
+    "num_queries", "num_chains",
 ]  # fmt: skip
 
 
@@ -22,9 +24,11 @@ COLUMNS = [
 class EffectiveContext:
     """How many of a cell's newest vectors its model uses.
 
-    least: the fewest vectors from which on no loss of more than a point is shown. most: the fewest from which on a loss
-    of more than a point is excluded; the whole context always is. loss, low, high: of keeping `least`. all_but_one: the
-    loss of keeping the newest vector alone, with its interval.
+    least: the fewest vectors without a loss that is shown to exceed a point. most: the fewest from which on such a loss
+    is excluded, at most the whole context. Both go along the lengths, one after another, up to the first that fails, so
+    that they hold for all lengths at once without a correction (fixed sequences: Maurer, Hothorn and Lehmacher, 1995).
+    loss: of keeping `least`, with its interval. all_but_one: of keeping the newest vector alone. is_nominal: whether
+    that one is shown to do, at every N at once (Holm): more context is then more only in name.
     """
 
     context_length: int
@@ -33,37 +37,33 @@ class EffectiveContext:
     most: int
     loss: tuple[float, float, float]
     all_but_one: tuple[float, float, float]
-
-    @property
-    def is_nominal(self) -> bool:
-        """Whether the newest vector alone is shown to do: more context is then more only in name."""
-        return self.most == 1
+    is_nominal: bool
 
 
 def context_use_table(study: StudyRecords, arm: str = "") -> pd.DataFrame:
     """Return a row for each cell of the largest C and each number of newest vectors kept.
 
-    hit_at_5 has a 95 % interval; loss is Hit@5 with the whole context minus that, paired on documents and replicates,
-    and its intervals hold for all rows of the table at once (Bonferroni). With too few test documents there are no
-    intervals. Empty if no trial measured it.
+    loss: Hit@5 with the whole context minus hit_at_5, paired on documents and replicates. p_excess: the one-sided
+    p-value of "the loss is a point or more". Intervals are 95 % ones; with too few test documents there are none.
+    Empty if no trial measured it.
     """
     confirm, use = study.measured("confirm"), study.context_use
     confirm = confirm[confirm.trial_id.isin(use.trial_id) & (confirm.cell_id.map(arm_of) == arm)]
     use = use[use.trial_id.isin(confirm.trial_id)]
-    groups = list(confirm.groupby(KEY))
-    num_losses = max(1, len(groups) * (use.num_kept.nunique() - 1))
-    rows = [row for key, trials in groups for row in _rows(key, trials, use, 1 - (1 - LEVEL) / num_losses)]
+    rows = [row for key, trials in confirm.groupby(KEY) for row in _rows(key, trials, use)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def effective_contexts(table: pd.DataFrame) -> list[EffectiveContext]:
     """Return what each cell of a table uses, by N; nothing where there are no intervals to tell."""
-    table = table.dropna(subset=["loss_low"])
-    return [_effective(cell.sort_values("num_kept")) for _, cell in table.groupby("num_sequences")]
+    table = table.dropna(subset=["loss_low"]).sort_values(["num_sequences", "num_kept"])
+    cells = [cell for _, cell in table.groupby("num_sequences")]
+    enough = holm(np.array([cell.p_excess.iloc[0] for cell in cells])) < FALSE_RATE
+    return [_effective(cell, bool(one)) for cell, one in zip(cells, enough, strict=True)]
 
 
-def _rows(key: tuple, trials: pd.DataFrame, use: pd.DataFrame, level: float) -> list[dict]:
-    """Return the rows of one cell. level: of the intervals of losses."""
+def _rows(key: tuple, trials: pd.DataFrame, use: pd.DataFrame) -> list[dict]:
+    """Return the rows of one cell."""
     hits, chain_ids = _hits(trials, use)
     units = Units.of(chain_ids, np.zeros_like(chain_ids))
     whole, rows = hits[max(hits)], []
@@ -73,9 +73,17 @@ def _rows(key: tuple, trials: pd.DataFrame, use: pd.DataFrame, level: float) -> 
         row |= {"num_queries": len(chain_ids), "num_chains": units.num_documents}
         if units.speak_of_documents:
             row["low"], row["high"] = mrmc.mean(values, units).interval
-            row["loss_low"], row["loss_high"] = mrmc.difference(whole, values, units).interval_at(level)
+            loss = mrmc.difference(whole, values, units)
+            row |= {"loss_low": loss.low, "loss_high": loss.high, "p_excess": _p_excess(loss)}
         rows.append(row)
     return rows
+
+
+def _p_excess(loss: mrmc.Estimate) -> float:
+    """Return the one-sided p-value of a loss of a point or more."""
+    if loss.variance == 0:
+        return float(loss.value >= MARGIN)
+    return float(t.cdf((loss.value - MARGIN) / np.sqrt(loss.variance), loss.df))
 
 
 def _hits(trials: pd.DataFrame, use: pd.DataFrame) -> tuple[dict[int, np.ndarray], np.ndarray]:
@@ -92,10 +100,11 @@ def _hits(trials: pd.DataFrame, use: pd.DataFrame) -> tuple[dict[int, np.ndarray
     return hits, np.repeat(by_trial.columns.to_numpy(), counts)
 
 
-def _effective(cell: pd.DataFrame) -> EffectiveContext:
-    """Return what one cell uses. cell: its rows, fewest vectors first."""
-    least = _from_which_on(cell, (cell.loss_low <= MARGIN).to_numpy())
-    most = _from_which_on(cell, (cell.loss_high <= MARGIN).to_numpy())
+def _effective(cell: pd.DataFrame, one_is_enough: bool) -> EffectiveContext:
+    """Return what one cell uses. cell: its rows, fewest vectors first; the last has no loss."""
+    least = cell[cell.loss_low <= MARGIN].iloc[0]
+    kept_too_few = np.flatnonzero(cell.loss_high > MARGIN)
+    most = cell.iloc[kept_too_few[-1] + 1 if len(kept_too_few) else 0]
     one = cell.iloc[0]
     return EffectiveContext(
         context_length=int(one.context_length),
@@ -104,13 +113,8 @@ def _effective(cell: pd.DataFrame) -> EffectiveContext:
         most=int(most.num_kept),
         loss=(least.loss, least.loss_low, least.loss_high),
         all_but_one=(one.loss, one.loss_low, one.loss_high),
+        is_nominal=one_is_enough and most.num_kept == 1,
     )
-
-
-def _from_which_on(cell: pd.DataFrame, holds: np.ndarray) -> pd.Series:
-    """Return the first row from which on something holds; the last row always holds."""
-    failing = np.flatnonzero(~holds[:-1])
-    return cell.iloc[failing[-1] + 1 if len(failing) else 0]
 
 
 def use_verdict(table: pd.DataFrame) -> Verdict:
@@ -129,7 +133,7 @@ def use_verdict(table: pd.DataFrame) -> Verdict:
     if nominal := [f"{cell.num_sequences:,}" for cell in found if cell.is_nominal]:
         answer += f"; the C axis is nominal at N={', '.join(nominal)}"
     evidence = "; ".join(_costs(cell, whole) for cell in found)
-    return Verdict(*question, answer, f"{evidence} (intervals hold for all at once; 1 point of loss is tolerated)")
+    return Verdict(*question, answer, f"{evidence}; a loss of 1 point is tolerated")
 
 
 def _costs(cell: EffectiveContext, whole: int) -> str:

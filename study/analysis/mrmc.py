@@ -28,11 +28,7 @@ class Estimate:
     @cached_property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval."""
-        return self.interval_at(LEVEL)
-
-    def interval_at(self, level: float) -> tuple[float, float]:
-        """Return the interval at another level."""
-        half = t.isf((1 - level) / 2, self.df) * np.sqrt(self.variance)
+        half = t.isf((1 - LEVEL) / 2, self.df) * np.sqrt(self.variance)
         return float(self.value - half), float(self.value + half)
 
     @property

@@ -24,14 +24,8 @@ def blocks(evidence: Evidence, arm: str) -> list[Block]:
     if table.empty:
         return [ABSENT]
     rows = [_row(found) for found in effective_contexts(table)]
-    header = [
-        "N",
-        "no loss above 1 point is shown from",
-        "such a loss is excluded from",
-        "loss there",
-        "loss with 1 kept",
-    ]
-    title = f"newest vectors of {table.context_length.iloc[0]:,} that are enough; intervals hold for all losses at once"
+    header = ["N", "fewest without a shown loss of a point", "excluded from", "loss [95 %]", "loss with 1 kept"]
+    title = f"how many of the newest {table.context_length.iloc[0]:,} vectors are enough"
     return [ABOUT, *([Table(title=title, header=header, rows=rows)] if rows else [])]
 
 
@@ -75,7 +69,7 @@ def _numbers(table: pd.DataFrame) -> tuple[list[str], list[list]]:
          shown(row.loss, row.loss_low, row.loss_high, "+.3f")]
         for row in table.itertuples()
     ]  # fmt: skip
-    return ["N", "vectors kept", "Hit@5 [95 %]", "loss against all of them [simultaneous]"], rows
+    return ["N", "vectors kept", "Hit@5 [95 %]", "loss against all of them [95 %]"], rows
 
 
 def verdicts(evidence: Evidence, arm: str) -> list[Verdict]:
