@@ -8,6 +8,7 @@ import pandas as pd
 from study.analysis.best import best_configs
 from study.analysis.compare import COLUMNS, comparisons
 from study.analysis.context_use import context_use_table
+from study.analysis.gains import gains_by_variant
 from study.analysis.importance import importance
 from study.analysis.load import StudyRecords, arms_of
 from study.analysis.patience import least_patience, patience_marks, patience_table
@@ -41,6 +42,10 @@ class Evidence:
     @cached_property
     def patience(self) -> pd.DataFrame:
         return patience_table(self.study)
+
+    @cached_property
+    def gains_by_variant(self) -> pd.DataFrame:
+        return gains_by_variant(self.study)
 
     @cached_property
     def steps(self) -> pd.DataFrame:
