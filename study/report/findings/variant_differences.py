@@ -77,7 +77,9 @@ def _verdict(name: str, reference: str, cells: pd.DataFrame, gains: pd.DataFrame
     largest = gains.loc[gains.change.abs().idxmax()] if gains.change.notna().any() else None
     evidence = _over_cells(name, cells, reference).removesuffix(".")
     if largest is not None:
-        evidence += f"; the gain that changes most is {_step(largest)}: {_gain(largest)}, which is {_change(largest)}"
+        evidence += (
+            f"; the gain that changes most is {_step(largest)}: {_gain(largest)}, {_change(largest)} to {reference}"
+        )
     return Verdict("variant-differences", f"Does {name} change the map of {reference}?", answer, evidence)
 
 
@@ -91,7 +93,7 @@ def _gain(row) -> str:
 
 
 def _change(row) -> str:
-    return f"{shown(row.change, row.change_low, row.change_high, '+.3f')} more" if pd.notna(row.change) else "-"
+    return shown(row.change, row.change_low, row.change_high, "+.3f")
 
 
 def figures(evidence: Evidence, _arm: str) -> list[Figure]:
@@ -132,7 +134,7 @@ def _gains(table: pd.DataFrame, reference: str) -> list[Table]:
         [row.variant, _step(row), _gain(row), _change(row), "-" if pd.isna(row.p_holm) else f"{row.p_holm:.3f}"]
         for _, row in table.iterrows()
     ]
-    header = ["variant", "step", "gain in Hit@5 [95 %]", f"than {reference}", "Holm p"]
+    header = ["variant", "step", "gain in Hit@5 [95 %]", f"to {reference}", "Holm p"]
     return [Table(title="gains along C and N", header=header, rows=rows)]
 
 
