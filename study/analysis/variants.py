@@ -66,7 +66,7 @@ def by_data(study: StudyRecords) -> list[StudyRecords]:
 
 
 def is_one_map(study: StudyRecords) -> bool:
-    """Return whether all cells were evaluated on the same queries and differ only in C, N and arm. Laws and paired
+    """Return whether all cells were evaluated on the same queries and their settings differ only in C, N and arm. Laws and paired
     comparisons between cells mean nothing otherwise.
     """
     named = any(entry.variant or entry.row for entry in study.manifest.variants)
