@@ -8,6 +8,7 @@ from rich.table import Table
 
 from lvm_core.trainer import Trainer
 from study.host.machine import num_cpus
+from study.lifecycle.power import power_line
 from study.messages.durations import duration
 from study.plan.plan import Cell, Plan
 from study.trial.node import one_thread
@@ -66,6 +67,8 @@ def print_plan(plan: Plan, num_workers: int | None, console: Console) -> None:
         f"{len(plan.cells) * _trials_per_cell(plan)} trials and {baselines} baselines on {num_workers} workers: "
         f"at most about {duration(total_s / num_workers)} (no pruning, no early stopping; from measured steps)",
     )
+    if line := power_line(plan):
+        _print_text(console, line)
 
 
 def _print_text(console: Console, text: str) -> None:

@@ -11,6 +11,7 @@ from study.cli.exit_status import DONE
 from study.driver import RunOptions
 from study.lifecycle.dry_run import print_plan
 from study.lifecycle.execute import RunRequest, execute
+from study.lifecycle.power import print_power
 from study.plan.plan import Plan, make_plan
 from study.space.file import list_spaces, load_space
 
@@ -30,6 +31,9 @@ def start(options: argparse.Namespace, budget_s: float | None) -> int:
     plan, console = plan_from(options), open_console()
     if options.dry_run:
         print_plan(plan, options.workers, console)
+    if asks_power := options.power is not None or options.power_from is not None:
+        print_power(plan, options.power or 1.0, options.power_from, console)
+    if options.dry_run or asks_power:
         return DONE
     is_rerun = options.rerun is not None
     request = RunRequest(
