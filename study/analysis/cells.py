@@ -5,8 +5,11 @@ import pandas as pd
 
 from lvm_core.errors import InputError
 from lvm_core.ranks import hit_at_k, reciprocal_rank
+from study.analysis import mrmc
+from study.analysis.holm import LEVEL, holm
 from study.analysis.intervals import Resampler, interval, wilson
 from study.analysis.load import KEY, StudyRecords
+from study.analysis.units import Units
 
 ORACLE = "oracle"
 FIGURES = {
@@ -20,17 +23,36 @@ FIGURES = {
 def cells(study: StudyRecords) -> pd.DataFrame:
     """Return one row per cell, sorted by C and N: figures with 95 % intervals and counts, lift, share of the oracle.
 
-    Intervals resample replicates and documents. The Wilson interval of Hit@5 treats all queries of all replicates as
+    Intervals are about documents and replicates. The Wilson interval of Hit@5 treats all queries of all replicates as
     independent and is the naive bound. The best baseline is chosen on validation and measured on test, and the lift
-    over it is paired on queries. Empty if no confirm trial is recorded.
+    over it is paired on queries; `beats_baseline` and `below_baseline` follow Holm over all cells. Collapsed replicates
+    are counted and enter no figure. Empty if no confirm trial is recorded.
     """
-    confirm = study.measured("confirm")
-    rows = [_cell_row(study, key, group) for key, group in confirm.groupby(KEY)]
-    return pd.DataFrame(rows).sort_values(KEY, ignore_index=True) if rows else pd.DataFrame(columns=KEY)
+    confirm, collapsed = study.measured("confirm"), study.collapsed.groupby("cell_id").size()
+    rows = [
+        _cell_row(study, key, group) | {"num_collapsed": int(collapsed.get(key[2], 0))}
+        for key, group in confirm.groupby(KEY)
+    ]
+    if not rows:
+        return pd.DataFrame(columns=KEY)
+    return _judged(pd.DataFrame(rows).sort_values(KEY, ignore_index=True))
 
 
-def per_query(study: StudyRecords, trial_ids: list[str], figure: str = "hit_at_5") -> tuple[np.ndarray, np.ndarray]:
-    """Return a figure of each trial and query, [R, Q], and each query's document, [Q].
+def _judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Add which cells lie above or below their best baseline, by Holm over all cells; null without a baseline."""
+    if "lift" not in table:
+        return table
+    compared = table.lift_p.notna()
+    table["lift_p_holm"] = np.nan
+    table.loc[compared, "lift_p_holm"] = holm(table.lift_p[compared].to_numpy(float))
+    shown = table.lift_p_holm < LEVEL
+    for name, holds in (("beats_baseline", shown & (table.lift > 0)), ("below_baseline", shown & (table.lift < 0))):
+        table[name] = holds.astype(object).where(compared, None)
+    return table
+
+
+def per_query(study: StudyRecords, trial_ids: list[str], figure: str = "hit_at_5") -> tuple[np.ndarray, Units]:
+    """Return a figure of each trial and query, [R, Q], and the units of the queries.
 
     Raises: InputError unless the trials were evaluated on the same queries.
     """
@@ -40,7 +62,12 @@ def per_query(study: StudyRecords, trial_ids: list[str], figure: str = "hit_at_5
             f"trials can only be compared on the same queries, but the ranks of {', '.join(trial_ids)} in "
             f"{study.location} are missing or belong to other queries. Restore the study's ranks/ folder."
         )
-    return np.stack([FIGURES[figure](frame) for frame in frames]), frames[0].chain_id.to_numpy()
+    return np.stack([FIGURES[figure](frame) for frame in frames]), units_of(frames[0])
+
+
+def units_of(ranks: pd.DataFrame) -> Units:
+    """Return what varies independently among the queries of a frame of ranks."""
+    return Units.of(ranks.chain_id.to_numpy(), ranks.query_id.to_numpy())
 
 
 def best_baseline(study: StudyRecords, context_length: int, num_sequences: int) -> pd.DataFrame | None:
@@ -56,45 +83,50 @@ def best_baseline(study: StudyRecords, context_length: int, num_sequences: int) 
 
 def _cell_row(study: StudyRecords, key: tuple, trials: pd.DataFrame) -> dict:
     trial_ids = trials.trial_id.tolist()
-    hits, chain_ids = per_query(study, trial_ids)
-    resampler = Resampler.for_chains(chain_ids)
+    hits, units = per_query(study, trial_ids)
     row = dict(zip(KEY, key, strict=True)) | {
         "num_replicates": len(trials),
         "num_queries": hits.shape[1],
-        "num_chains": resampler.weights.shape[1],
+        "num_chains": units.num_documents,
         "pool_size": int(trials.pool_size.iloc[0]),
         "chance_hit_at_5": float(trials.chance_hit_at_5.iloc[0]),
         "val_hit_at_5": float(trials.val_hit_at_5.mean()),
         "tie_rate": float(np.mean([(study.test_ranks[i].num_ties > 0).mean() for i in trial_ids])),
     }
     for figure in FIGURES:
-        row |= _estimate(figure, per_query(study, trial_ids, figure)[0], resampler)
+        row |= _named(figure, per_query(study, trial_ids, figure)[0], units)
     row["hit_at_5_wilson_low"], row["hit_at_5_wilson_high"] = wilson(hits.sum(), hits.size)
     row["replicate_sd"] = float(hits.mean(1).std(ddof=1)) if len(trials) > 1 else None
-    return row | _against_baseline(study, row, hits, resampler) | _against_oracle(study, trials, hits, resampler)
+    return row | _against_baseline(study, row, hits, units) | _against_oracle(study, trials, hits, units)
 
 
-def _estimate(name: str, values: np.ndarray, resampler: Resampler) -> dict:
-    low, high = interval(resampler.means(values))
-    return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
+def share(values: np.ndarray, units: Units) -> tuple[float, float, float]:
+    """Return the mean of per-query shares [R, Q] with its 95 % interval, which ends at 0 and 1."""
+    found = mrmc.mean(values, units)
+    return found.value, max(0.0, found.low), min(1.0, found.high)
 
 
-def _against_baseline(study: StudyRecords, row: dict, hits: np.ndarray, resampler: Resampler) -> dict:
+def _named(name: str, values: np.ndarray, units: Units) -> dict:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), share(values, units), strict=True))
+
+
+def _against_baseline(study: StudyRecords, row: dict, hits: np.ndarray, units: Units) -> dict:
     baseline = best_baseline(study, row["context_length"], row["num_sequences"])
     if baseline is None:
         return {"best_baseline": None}
     values, _ = per_query(study, baseline.trial_id.tolist())
-    lift = interval(resampler.differences(hits, values))
+    lift = mrmc.difference(hits, values, units)
     return {
         "best_baseline": baseline.model.iloc[0],
-        **_estimate("baseline_hit_at_5", values, resampler),
-        "lift": float(hits.mean() - values.mean()),
-        "lift_low": lift[0],
-        "lift_high": lift[1],
+        **_named("baseline_hit_at_5", values, units),
+        "lift": lift.value,
+        "lift_low": lift.low,
+        "lift_high": lift.high,
+        "lift_p": lift.p_value,
     }
 
 
-def _against_oracle(study: StudyRecords, trials: pd.DataFrame, hits: np.ndarray, resampler: Resampler) -> dict:
+def _against_oracle(study: StudyRecords, trials: pd.DataFrame, hits: np.ndarray, units: Units) -> dict:
     """Return the oracle's Hit@5 and the share of it that the cell reaches, resampled on the same documents."""
     oracle = trials.oracle_hit_at_5.iloc[0]
     if pd.isna(oracle):
@@ -105,5 +137,6 @@ def _against_oracle(study: StudyRecords, trials: pd.DataFrame, hits: np.ndarray,
     if not same.any():
         return share
     values, _ = per_query(study, measured[same].trial_id.head(1).tolist())
+    resampler = Resampler.of(units)
     low, high = interval(resampler.means(hits) / resampler.means(values))
     return share | {"oracle_share_low": low, "oracle_share_high": high}

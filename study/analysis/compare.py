@@ -1,89 +1,81 @@
-"""Compare sets of trials on the same queries: paired difference, interval, exact test, and Holm's correction."""
+"""Compare sets of trials on the same queries: paired difference, t interval, and Holm's correction."""
 
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
+from study.analysis import mrmc
 from study.analysis.cells import best_baseline, per_query
-from study.analysis.hit_map import arm_of
-from study.analysis.intervals import Resampler, interval
-from study.analysis.load import KEY, StudyRecords
+from study.analysis.holm import LEVEL, holm
+from study.analysis.load import KEY, StudyRecords, arm_of
+from study.analysis.search_noise import SearchNoise, search_noise
+from study.analysis.units import Units
 
-LEVEL = 0.05
 COLUMNS = [
     "comparison", "context_length", "num_sequences", "first", "second", "difference", "low", "high", "num_better",
-    "num_worse", "p_exact", "p_bootstrap", "p_holm", "differs", "num_replicates", "num_queries", "num_chains",
+    "num_worse", "p_value", "p_holm", "common_difference", "common_low", "common_high", "common_p_holm", "differs",
+    "num_replicates", "num_queries", "num_chains",
 ]  # fmt: skip
+PAIR = ["comparison", "context_length", "num_sequences", "first", "second"]
 
 
-def paired(first: np.ndarray, second: np.ndarray, chain_ids: np.ndarray, seed: int = 0) -> dict:
+def paired(first: np.ndarray, second: np.ndarray, units: Units, search: SearchNoise | None = None) -> dict:
     """Compare per-query values of two sets of trials, second minus first.
 
-    first, second: [R, Q], replicates in the same order, paired as in `Resampler.differences`.
+    first, second: [R, Q], replicates in the same order, paired as in `mrmc.difference`. search: the noise of the search
+    in each of the two, where a difference between their configurations is not what is asked.
     """
-    resampler = Resampler.for_chains(chain_ids, seed)
-    resampled = resampler.differences(second, first)
+    found = mrmc.difference(second, first, units)
+    if search is not None:
+        found = found.with_noise(2 * search.variance, search.df)
     by_query = second.mean(0) - first.mean(0)
-    low, high = interval(resampled)
-    num_better, num_worse = int((by_query > 0).sum()), int((by_query < 0).sum())
     return {
-        "difference": float(by_query.mean()),
-        "low": low,
-        "high": high,
-        "num_better": num_better,
-        "num_worse": num_worse,
-        "p_exact": exact_mcnemar(num_better, num_worse),
-        "p_bootstrap": bootstrap_p_value(resampled),
+        "difference": found.value,
+        "low": found.low,
+        "high": found.high,
+        "num_better": int((by_query > 0).sum()),
+        "num_worse": int((by_query < 0).sum()),
+        "p_value": found.p_value,
         "num_replicates": max(len(first), len(second)),
-        "num_queries": len(chain_ids),
-        "num_chains": resampler.weights.shape[1],
+        "num_queries": len(by_query),
+        "num_chains": units.num_documents,
     }
-
-
-def exact_mcnemar(num_better: int, num_worse: int) -> float:
-    """Return the exact two-sided p-value of "as many queries are better as are worse".
-
-    With one trial on each side this is McNemar's test; with several replicates it is the sign test of the queries' mean
-    differences. It treats queries as independent, but windows of one document are not: the naive bound.
-    """
-    total = num_better + num_worse
-    return 1.0 if total == 0 else float(binomtest(num_better, total).pvalue)
-
-
-def bootstrap_p_value(resampled: np.ndarray) -> float:
-    """Return the two-sided p-value of "no difference" from resampled differences. Never below 2 / (B + 1)."""
-    beyond = min((resampled <= 0).sum(), (resampled >= 0).sum())
-    return float(min(1.0, 2 * (1 + beyond) / (1 + len(resampled))))
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Return Holm's adjusted p-values, which control the family-wise error rate. Source: Holm (1979)."""
-    order = np.argsort(p_values, kind="stable")
-    count = len(order)
-    stepped = np.maximum.accumulate((count - np.arange(count)) * np.asarray(p_values, float)[order])
-    adjusted = np.empty(count)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
 
 
 def comparisons(study: StudyRecords) -> pd.DataFrame:
     """Return every paired comparison of a study's map, with Holm's correction within each family.
 
     Families: each context against the next, each N against the next, every two arms, each cell's model against its best
-    baseline.
+    baseline. A difference between cells includes the search noise, and `differs` only where the map at one
+    configuration shows it too; the columns `common_…` are that map's, null where there is none.
     """
+    table = _comparisons(study)
+    if table.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    table["differs"] = table.p_holm < LEVEL
+    if study.common is not None and len(other := _comparisons(study.common)):
+        own = [*PAIR, "difference", "low", "high", "p_holm"]
+        other = other[own].rename(columns={name: f"common_{name}" for name in own[len(PAIR) :]})
+        table = table.merge(other, on=PAIR, how="left")
+        same_sign = np.sign(table.common_difference) == np.sign(table.difference)
+        agrees = table.common_difference.isna() | (same_sign & (table.common_p_holm < LEVEL))
+        table["differs"] &= agrees | (table.comparison == "baseline")
+    return table.reindex(columns=COLUMNS)
+
+
+def _comparisons(study: StudyRecords) -> pd.DataFrame:
     cells = _cells(study)
     families = {
         "context": _neighbours(cells, by=1, along=0),
         "sequences": _neighbours(cells, by=0, along=1),
         "arm": _between_arms(cells),
     }
-    tables = [_family(study, name, pairs) for name, pairs in families.items()]
-    tables.append(_family(study, "baseline", _against_baselines(study, cells)))
+    noise = {arm: search_noise(study, arm) for arm in {key[2] for key in cells}}
+    tables = [_family(study, name, pairs, noise) for name, pairs in families.items()]
+    tables.append(_family(study, "baseline", _against_baselines(study, cells), {}))
     tables = [table for table in tables if len(table)]
-    return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def _cells(study: StudyRecords) -> dict[tuple[int, int, str], tuple[str, list[str]]]:
@@ -122,15 +114,14 @@ def _against_baselines(study: StudyRecords, cells: dict) -> list[tuple]:
     return pairs
 
 
-def _family(study: StudyRecords, name: str, pairs: list[tuple]) -> pd.DataFrame:
+def _family(study: StudyRecords, name: str, pairs: list[tuple], noise: dict[str, SearchNoise | None]) -> pd.DataFrame:
     rows = []
     for (context, size), (first, first_ids), (second, second_ids) in pairs:
-        before, chain_ids = per_query(study, first_ids)
+        before, units = per_query(study, first_ids)
         after, _ = per_query(study, second_ids)
-        key = {"comparison": name, "context_length": context, "num_sequences": size, "first": first, "second": second}
-        rows.append(key | paired(before, after, chain_ids))
+        key = dict(zip(PAIR, (name, context, size, first, second), strict=True))
+        rows.append(key | paired(before, after, units, noise.get(arm_of(second))))
     table = pd.DataFrame(rows)
     if rows:
-        table["p_holm"] = holm(table.p_bootstrap.to_numpy())
-        table["differs"] = table.p_holm < LEVEL
+        table["p_holm"] = holm(table.p_value.to_numpy())
     return table

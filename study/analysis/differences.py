@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from study.analysis.intervals import interval
 from study.analysis.load import StudyRecords
-from study.analysis.variants import Measured, baseline_of, measured_cells, resampled_change
+from study.analysis.variants import Measured, baseline_of, change, measured_cells
 
 
 def differences_table(study: StudyRecords) -> pd.DataFrame:
@@ -28,7 +27,7 @@ def differences_table(study: StudyRecords) -> pd.DataFrame:
 
 def _line(name: str, row: str | None, cell: Measured, reference: Measured | None, removed: dict) -> dict:
     hits, trials = cell.hits(), cell.trials
-    low, high = interval(cell.resampled(hits))
+    hit, low, high = cell.share(hits)
     line = {
         "variant": name,
         "row": row,
@@ -38,13 +37,12 @@ def _line(name: str, row: str | None, cell: Measured, reference: Measured | None
         "num_replicates": len(hits),
         "num_queries": hits.shape[1],
         "pool_size": cell.pool_size,
-        "hit_at_5": float(hits.mean()),
+        "hit_at_5": hit,
         "low": low,
         "high": high,
         "cosine": float(trials.test_cosine.mean()),
     }
     if reference is None or reference is cell:
         return line
-    change, resampled = resampled_change(reference, cell, None)
-    low, high = interval(resampled)
-    return line | {"difference": change, "difference_low": low, "difference_high": high}
+    found = change(reference, cell)
+    return line | {"difference": found.value, "difference_low": found.low, "difference_high": found.high}

@@ -7,9 +7,8 @@ import pandas as pd
 
 from study.analysis.best import best_configs
 from study.analysis.compare import COLUMNS, comparisons
-from study.analysis.hit_map import arms_of
 from study.analysis.importance import importance
-from study.analysis.load import StudyRecords
+from study.analysis.load import StudyRecords, arms_of
 from study.analysis.patience import least_patience, patience_marks, patience_table
 from study.analysis.pool_maps import PoolMaps, pool_maps
 from study.analysis.pools import pool_curve

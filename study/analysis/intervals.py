@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 from scipy.stats import norm
 
+from study.analysis.units import Units
+
 NUM_RESAMPLES = 2000
 LEVEL = 0.95
 
@@ -14,24 +16,22 @@ LEVEL = 0.95
 class Resampler:
     """One set of bootstrap weights of documents, shared by everything that is compared, so that differences are paired.
 
-    Each resample draws n - 1 of n documents with replacement, so the variance of a resampled mean equals that of the
-    mean itself (drawing n makes it too small by 1/n: a third with three replicates).
-    Source: Rao and Wu, JASA 83 (1988).
+    For ratios and whole curves; means and differences have t intervals (mrmc.py). Each resample draws n - 1 of n units
+    with replacement, so the variance of a resampled mean equals that of the mean itself (drawing n makes it too small
+    by 1/n: a third with three replicates). Source: Rao and Wu, JASA 83 (1988).
 
-    chain_of_query: [Q] each query's document, 0 .. num_chains - 1. weights: [B, num_chains] how often each document was
-    drawn.
+    weights: [B, units] how often each unit was drawn.
     """
 
-    chain_of_query: np.ndarray
+    units: Units
     weights: np.ndarray
     seed: int
 
     @classmethod
-    def for_chains(cls, chain_ids: np.ndarray, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> "Resampler":
-        """Draw resamples of documents. chain_ids: [Q] each query's document."""
-        values, chain_of_query = np.unique(chain_ids, return_inverse=True)
-        weights = draws(np.random.default_rng(seed), len(values), num_resamples).astype(float)  # faster products
-        return cls(chain_of_query, weights, seed)
+    def of(cls, units: Units, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> "Resampler":
+        """Draw resamples of documents, or of what stands for them."""
+        weights = draws(np.random.default_rng(seed), units.count, num_resamples).astype(float)  # faster products
+        return cls(units, weights, seed)
 
     @property
     def num_resamples(self) -> int:
@@ -39,14 +39,14 @@ class Resampler:
 
     def run_means(self, values: np.ndarray) -> np.ndarray:
         """Return each run's mean in every resample of the documents. [R, Q] -> [B, R]."""
-        num_chains = self.weights.shape[1]
-        sums = np.stack([np.bincount(self.chain_of_query, row, num_chains) for row in values])  # [R, chains]
+        of_query, count = self.units.of_query, self.units.count
+        sums = np.stack([np.bincount(of_query, row, count) for row in values])  # [R, units]
         return self.weights @ sums.T / self._num_drawn[:, None]
 
     @cached_property
     def _num_drawn(self) -> np.ndarray:
         """The number of queries in each resample. [B]."""
-        return self.weights @ np.bincount(self.chain_of_query, minlength=self.weights.shape[1])
+        return self.weights @ np.bincount(self.units.of_query, minlength=self.units.count)
 
     def means(self, values: np.ndarray, draw: int = 0) -> np.ndarray:
         """Return resampled means of per-query values of several replicates. [R, Q] -> [B].
@@ -89,11 +89,3 @@ def wilson(hits: float, count: int, level: float = LEVEL) -> tuple[float, float]
     centre = (hits + z**2 / 2) / (count + z**2)
     half = z / (count + z**2) * np.sqrt(hits * (count - hits) / count + z**2 / 4)
     return float(centre - half), float(centre + half)
-
-
-def clustered_standard_error(values: np.ndarray, chain_ids: np.ndarray) -> float:
-    """Return the standard error of a mean over queries, documents as clusters (Liang and Zeger, 1986). [Q] -> float."""
-    _, chain = np.unique(chain_ids, return_inverse=True)
-    sums = np.bincount(chain, values - values.mean())
-    count = len(sums)
-    return float(np.sqrt((sums**2).sum() * count / max(1, count - 1)) / len(values))

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from study.analysis import mrmc
 from study.analysis.cells import ORACLE, per_query
-from study.analysis.intervals import clustered_standard_error
 from study.analysis.load import StudyRecords
 
 FALSE_ALARM = 0.01  # rate of a study without a leak, over all its confirm trials
@@ -26,9 +26,8 @@ def above_oracle(study: StudyRecords) -> pd.DataFrame:
 
 
 def _excess_z(study: StudyRecords, trial_id: str, oracle_id: str) -> float:
-    values, chain_ids = per_query(study, [trial_id, oracle_id])
-    difference = values[0] - values[1]
-    error = clustered_standard_error(difference, chain_ids)
-    if error == 0:  # all documents have the same difference: none at all, or one beyond doubt
-        return 0.0 if difference.mean() == 0 else float(np.sign(difference.mean()) * np.inf)
-    return float(difference.mean() / error)
+    values, units = per_query(study, [trial_id, oracle_id])
+    found = mrmc.difference(values[:1], values[1:], units)
+    if found.variance == 0:  # all documents have the same difference: none at all, or one beyond doubt
+        return float(np.sign(found.value) * np.inf) if found.value else 0.0
+    return float(found.value / np.sqrt(found.variance))

@@ -1,7 +1,9 @@
 """Read a study's records into one object, and count the trials that enter the estimates and those that do not."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal, Self
 
 import pandas as pd
 
@@ -11,12 +13,17 @@ from study.records.store import RecordStore
 
 KEY = ["context_length", "num_sequences", "cell_id"]
 RANK_KEY = ["trial_id", "split", "query_id"]
+COLLAPSED = 0.5  # a replicate below this share of its cell's best has collapsed, by validation Hit@5
+ABOVE_CHANCE = 4.0  # times chance: what the best must have for a collapse to be one
+
+Configuration = Literal["tuned", "common"]
 
 
 @dataclass(frozen=True, eq=False)
 class StudyRecords:
-    """The records of one study, as they were when read.
+    """The records of one study, as they were when read, and the map that is looked at.
 
+    configuration: the map that the confirm trials make: each cell's own configuration, or one for all cells.
     trials, curves, ranks: the tables of study.records.columns. manifest: the study's manifest.
     missing_columns: columns that records of older versions lack (null for them), as `table.column`, with the number of
     trials without them.
@@ -28,11 +35,46 @@ class StudyRecords:
     curves: pd.DataFrame
     ranks: pd.DataFrame
     missing_columns: dict[str, int] = field(default_factory=dict)
+    configuration: Configuration = "tuned"
 
     def measured(self, stage: str) -> pd.DataFrame:
-        """Return the completed trials of a stage, in order; nothing else enters an estimate."""
+        """Return the completed trials of a stage, in order; nothing else enters an estimate.
+
+        Confirm trials: those of this map that did not collapse.
+        """
+        if stage == "confirm":
+            return self.confirmed[~self._has_collapsed]
         trials = self.in_order
         return trials[(trials.stage == stage) & (trials.status == "completed")]
+
+    @cached_property
+    def confirmed(self) -> pd.DataFrame:
+        """The completed confirm trials of this map, collapsed ones included."""
+        trials = self.in_order
+        trials = trials[(trials.stage == "confirm") & (trials.status == "completed")]
+        if self.manifest.chosen is None:
+            return trials
+        chosen = getattr(self.manifest.chosen, self.configuration)
+        return trials[[_has(row.config, chosen.get(row.cell_id)) for row in trials.itertuples()]]
+
+    @property
+    def collapsed(self) -> pd.DataFrame:
+        """The confirm trials whose training collapsed. They are counted, and enter no estimate."""
+        return self.confirmed[self._has_collapsed]
+
+    @cached_property
+    def _has_collapsed(self) -> pd.Series:
+        trials = self.confirmed
+        best = trials.groupby("cell_id").val_hit_at_5.transform("max")
+        return (trials.val_hit_at_5 < COLLAPSED * best) & (best > ABOVE_CHANCE * trials.chance_hit_at_5)
+
+    @cached_property
+    def common(self) -> Self | None:
+        """The same study with the map at one configuration for all cells; None if it has no such map."""
+        if self.manifest.chosen is None or self.configuration == "common":
+            return None
+        found = replace(self, configuration="common")
+        return found if len(found.measured("confirm")) else None
 
     @cached_property
     def in_order(self) -> pd.DataFrame:
@@ -51,8 +93,9 @@ class StudyRecords:
 
     def left_out(self) -> dict[str, int]:
         """Count the trials that enter no estimate of the map, by reason."""
-        other = self.trials[~((self.trials.stage == "confirm") & (self.trials.status == "completed"))]
+        other = self.trials[~self.trials.trial_id.isin(self.measured("confirm").trial_id)]
         reason = other.status.where(other.status != "completed", other.stage + ", completed")
+        reason = reason.mask(other.trial_id.isin(self.collapsed.trial_id), "confirm, collapsed")
         return {str(name): int(count) for name, count in reason.value_counts().sort_index().items()}
 
     @property
@@ -84,7 +127,7 @@ class StudyRecords:
     def missing_confirm(self) -> dict[str, int]:
         """The number of confirm replicates that are still missing, for each cell that lacks some."""
         wanted = self.manifest.space.replicates
-        done = self.measured("confirm").groupby("cell_id").size()
+        done = self.confirmed.groupby("cell_id").size()
         lacking = {cell: wanted - int(done.get(cell, 0)) for cell in self.manifest.cells}
         return {cell: count for cell, count in lacking.items() if count > 0}
 
@@ -107,6 +150,22 @@ class StudyRecords:
         """Test ranks by trial, sorted by query."""
         test = self.ranks[self.ranks["split"] == "test"].sort_values("query_id")
         return dict(iter(test.groupby("trial_id")))
+
+
+def arm_of(cell_id: str) -> str:
+    """Return the arm in a cell id: `C4_N500_alpha0.05` -> `alpha0.05`; empty in a study without arms."""
+    return "_".join(cell_id.split("_")[2:])
+
+
+def arms_of(study: StudyRecords) -> list[str]:
+    """Return the arms of a study's confirmed cells; one empty name if it has no arms."""
+    return sorted({arm_of(cell) for cell in study.measured("confirm").cell_id})
+
+
+def _has(config: str, values: dict | None) -> bool:
+    """Return whether a recorded configuration has these searched values."""
+    found = json.loads(config)
+    return values is not None and all(found.get(key) == value for key, value in values.items())
 
 
 def load_study(location: str) -> StudyRecords:

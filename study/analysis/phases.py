@@ -2,11 +2,13 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from study.analysis.intervals import interval
 from study.analysis.load import StudyRecords
-from study.analysis.variants import Measured, baseline_of, measured_cells, resampled_change
+from study.analysis.mrmc import Estimate
+from study.analysis.variants import Measured, baseline_of, change, measured_cells, resampled_change
 
 
 def rows_table(study: StudyRecords) -> pd.DataFrame:
@@ -26,12 +28,14 @@ def steps_table(study: StudyRecords) -> pd.DataFrame:
     others = [variant for variant in dict.fromkeys(v for v, _ in found) if variant != reference]
     lines = []
     for first, second in pairwise(rows):
-        reported, resampled = resampled_change(found[reference, first], found[reference, second], None)
-        lines.append(_change(first, second, reference, "own", reported, resampled, None, None))
+        before, after = found[reference, first], found[reference, second]
+        reported, drawn = change(before, after), resampled_change(before, after, None)
+        lines.append(_change(first, second, reference, "own", reported))
         for variant in (reference, *others):
             if (variant, first) in found and (variant, second) in found:
-                change, again = resampled_change(found[variant, first], found[variant, second], equal)
-                lines.append(_change(first, second, variant, str(equal), change, again, reported, resampled))
+                before, after = found[variant, first], found[variant, second]
+                line = _change(first, second, variant, str(equal), change(before, after, equal))
+                lines.append(line | _remains(line["change"], resampled_change(before, after, equal), reported, drawn))
     return pd.DataFrame(lines)
 
 
@@ -42,8 +46,8 @@ def smallest_pool(found: dict[tuple, Measured]) -> int:
 
 def _line(study: StudyRecords, variant: str, row: str, cell: Measured, equal: int) -> dict:
     own, at_equal = cell.hits(), cell.hits(equal)
-    low, high = interval(cell.resampled(own))
-    equal_low, equal_high = interval(cell.resampled(at_equal))
+    hit, low, high = cell.share(own)
+    equal_hit, equal_low, equal_high = cell.share(at_equal)
     baseline = baseline_of(study, cell, trained=False)
     trial = cell.trials.iloc[0]
     return {
@@ -55,11 +59,11 @@ def _line(study: StudyRecords, variant: str, row: str, cell: Measured, equal: in
         "num_replicates": len(own),
         "num_queries": own.shape[1],
         "num_steps": float(cell.trials.num_steps.mean()),
-        "hit_at_5": float(own.mean()),
+        "hit_at_5": hit,
         "hit_at_5_low": low,
         "hit_at_5_high": high,
         "equal_pool": equal,
-        "equal_hit_at_5": float(at_equal.mean()),
+        "equal_hit_at_5": equal_hit,
         "equal_hit_at_5_low": equal_low,
         "equal_hit_at_5_high": equal_high,
         "baseline": None if baseline is None else baseline.trials.model.iloc[0],
@@ -68,21 +72,20 @@ def _line(study: StudyRecords, variant: str, row: str, cell: Measured, equal: in
     }
 
 
-def _change(first, second, variant, pool, change, resampled, reported, resampled_reported) -> dict:
-    """Return a step's change; `remains` is null if the reported change is not shown to differ from zero."""
-    low, high = interval(resampled)
-    line = {
+def _change(first: str, second: str, variant: str, pool: str, found: Estimate) -> dict:
+    return {
         "step": f"{first} -> {second}",
         "variant": variant,
         "pool": pool,
-        "change": change,
-        "low": low,
-        "high": high,
+        "change": found.value,
+        "low": found.low,
+        "high": found.high,
     }
-    if reported is None:
-        return line
-    low, high = interval(resampled_reported)
-    if low <= 0 <= high:
-        return line
-    share_low, share_high = interval(resampled / resampled_reported)
-    return line | {"remains": change / reported, "remains_low": share_low, "remains_high": share_high}
+
+
+def _remains(change: float, drawn: np.ndarray, reported: Estimate, drawn_reported: np.ndarray) -> dict:
+    """Return the share of the reported change that remains; nothing if that is not shown to differ from zero."""
+    if reported.low <= 0 <= reported.high:
+        return {}
+    low, high = interval(drawn / drawn_reported)
+    return {"remains": change / reported.value, "remains_low": low, "remains_high": high}

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from study.analysis.hit_map import arm_of
 from study.analysis.law import Law
 from study.analysis.law_views import LawView, law_view, law_view_at
-from study.analysis.load import StudyRecords
+from study.analysis.load import StudyRecords, arm_of
 from study.analysis.pool_views import (
     PoolReader,
     PoolView,

@@ -1,26 +1,29 @@
 """Read the whole map at smaller pools, and as published: with a pool that shrinks as the context grows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from lvm_core.ranks import chance_hit_at_k, hit_at_k_in_pool
+from study.analysis import mrmc
 from study.analysis.best_context import tied_sequences
-from study.analysis.cells import best_baseline
+from study.analysis.cells import best_baseline, share, units_of
 from study.analysis.elasticity import elasticities
-from study.analysis.hit_map import HitMap, arm_of
-from study.analysis.intervals import Resampler, interval
-from study.analysis.load import KEY, StudyRecords
+from study.analysis.hit_map import HitMap
+from study.analysis.holm import holm
+from study.analysis.joint import drawn_lifts
+from study.analysis.load import KEY, StudyRecords, arm_of
 from study.analysis.pools import POOLS
 from study.analysis.thresholds import crossing, least_from_which_on
+from study.analysis.units import Units
 
 K = 5
 BETWEEN = (30, 300, 700, 1500, 3000, 7000)  # stops in addition to the round and the published pools
 OVERLAP, POOL_SHARE = 0.5, 0.1  # as published: windows overlap by half, and a tenth of them are the candidates
 CORPUS_SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 MIN_POOL = 10  # where chance Hit@5 is one half
-CELL_COLUMNS = [*KEY, "hit", "low", "high", "best_baseline", "lift", "lift_low", "lift_high"]
+CELL_COLUMNS = [*KEY, "hit", "low", "high", "best_baseline", "lift", "lift_low", "lift_high", "lift_p_holm"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +80,7 @@ class PoolReader:
         frames = [study.test_ranks[trial_id] for trial_id in ids]
         self.position = {trial_id: i for i, trial_id in enumerate(ids)}
         self.rank, self.ties = (np.stack([frame[name].to_numpy() for frame in frames]) for name in ("rank", "num_ties"))
-        self.chain_ids = frames[0].chain_id.to_numpy()
-        resampler = Resampler.for_chains(self.chain_ids)
-        self.resampler = replace(resampler, weights=resampler.weights.astype(float))  # twice as fast as with integers
+        self.units = units_of(frames[0])
         self.kept: dict[int, np.ndarray] = {}  # hits [trials, Q] by pool
 
     def hits(self, trials: pd.DataFrame, pool: int) -> np.ndarray:
@@ -90,8 +91,7 @@ class PoolReader:
         return self.kept[pool][[self.position[trial_id] for trial_id in trials.trial_id]]
 
     def estimate(self, hits: np.ndarray) -> dict:
-        low, high = interval(self.resampler.means(hits))
-        return {"hit": float(hits.mean()), "low": low, "high": high}
+        return dict(zip(("hit", "low", "high"), share(hits, self.units), strict=True))
 
 
 def pool_stops(pool_size: int) -> list[int]:
@@ -107,19 +107,22 @@ def pool_view(reader: PoolReader, pool: int) -> PoolView:
         row = dict(zip(KEY, key, strict=True)) | reader.estimate(hits[key])
         if (baseline := reader.chosen[key]) is not None:
             values = reader.hits(baseline, pool)
-            drawn = lifts[key] = reader.resampler.differences(hits[key], values)
-            low, high = interval(drawn)
-            row |= {"best_baseline": baseline.model.iloc[0], "lift": float(hits[key].mean() - values.mean())}
-            row |= {"lift_low": low, "lift_high": high}
+            lifts[key] = (hits[key], values)
+            lift = mrmc.difference(hits[key], values, reader.units)
+            row |= {"best_baseline": baseline.model.iloc[0], "lift": lift.value}
+            row |= {"lift_low": lift.low, "lift_high": lift.high, "lift_p_holm": lift.p_value}
         rows.append(row)
-    hit_map = _hit_map(hits, reader.chain_ids, chance_hit_at_k(K, pool))
+    hit_map = _hit_map(hits, reader.units, chance_hit_at_k(K, pool))
+    cells = pd.DataFrame(rows, columns=CELL_COLUMNS)
+    compared = cells.lift_p_holm.notna()
+    cells.loc[compared, "lift_p_holm"] = holm(cells.lift_p_holm[compared].to_numpy(float))
     return PoolView(
         pool,
         chance_hit_at_k(K, pool),
-        pd.DataFrame(rows, columns=CELL_COLUMNS),
+        cells,
         _baselines(reader, pool),
         _whole_elasticity(hit_map),
-        _thresholds(lifts),
+        _thresholds(lifts, reader.units),
         hit_map,
     )
 
@@ -127,10 +130,10 @@ def pool_view(reader: PoolReader, pool: int) -> PoolView:
 def published_views(reader: PoolReader, num_vectors: int) -> list[PublishedView]:
     """Read one arm's map as published, on ever smaller shares of a corpus of `num_vectors`."""
     found = []
-    for share in CORPUS_SHARES:
-        pools = published_pools(reader, round(share * num_vectors))
+    for part in CORPUS_SHARES:
+        pools = published_pools(reader, round(part * num_vectors))
         if pools.wanted_pool.min() >= MIN_POOL:
-            found.append(_published_view(reader, share, round(share * num_vectors), pools))
+            found.append(_published_view(reader, part, round(part * num_vectors), pools))
     return found
 
 
@@ -156,20 +159,20 @@ def published_pools(reader: PoolReader, num_vectors: int) -> pd.DataFrame:
     )
 
 
-def _published_view(reader: PoolReader, share: float, num_vectors: int, pools: pd.DataFrame) -> PublishedView:
+def _published_view(reader: PoolReader, part: float, num_vectors: int, pools: pd.DataFrame) -> PublishedView:
     pool_of = dict(zip(pools.context_length, pools.pool, strict=True))
     hits = {key: reader.hits(trials, int(pool_of[key[0]])) for key, trials in reader.groups}
     rows = [
         dict(zip(KEY, key, strict=True)) | {"pool": int(pool_of[key[0]])} | reader.estimate(values)
         for key, values in hits.items()
     ]
-    whole = _whole_elasticity(_hit_map(hits, reader.chain_ids, 0.0))
-    return PublishedView(share, num_vectors, pools, pd.DataFrame(rows), whole)
+    whole = _whole_elasticity(_hit_map(hits, reader.units, 0.0))
+    return PublishedView(part, num_vectors, pools, pd.DataFrame(rows), whole)
 
 
-def _hit_map(hits: dict[tuple, np.ndarray], chain_ids: np.ndarray, floor: float) -> HitMap:
+def _hit_map(hits: dict[tuple, np.ndarray], units: Units, floor: float) -> HitMap:
     cells = [(int(key[0]), int(key[1])) for key in hits]
-    return HitMap.of_hits(cells, list(hits.values()), chain_ids, floor)
+    return HitMap.of_hits(cells, list(hits.values()), units, floor)
 
 
 def _whole_elasticity(hit_map: HitMap) -> pd.Series | None:
@@ -190,13 +193,13 @@ def _baselines(reader: PoolReader, pool: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "context_length", "num_sequences", "hit", "low", "high"])
 
 
-def _thresholds(lifts: dict[tuple, np.ndarray]) -> pd.DataFrame:
-    """Return the least N from which on the lift is above 0, by context. lifts: [B] by cell."""
+def _thresholds(lifts: dict[tuple, tuple], units: Units) -> pd.DataFrame:
+    """Return the least N from which on the lift is above 0, by context. lifts: hits of model and baseline by cell."""
     rows = []
     for context in sorted({key[0] for key in lifts}):
         keys = sorted(key for key in lifts if key[0] == context)
         sizes = np.array([key[1] for key in keys], float)
-        drawn = np.stack([lifts[key] for key in keys], axis=1)
+        drawn = drawn_lifts([lifts[key] for key in keys], units)
         crossed = np.sort(crossing(sizes, drawn))
         reached = least_from_which_on(sizes, np.percentile(drawn, 2.5, axis=0) > 0)
         low, high = (float(crossed[round(q * (len(crossed) - 1))]) for q in (0.025, 0.975))

@@ -7,7 +7,8 @@ from scipy.special import betaln, gammaln
 
 from lvm_core.errors import InputError
 from lvm_core.ranks import chance_hit_at_k, hit_at_k_in_pool
-from study.analysis.intervals import Resampler, interval
+from study.analysis.cells import share, units_of
+from study.analysis.intervals import interval
 from study.analysis.load import KEY, StudyRecords
 
 POOLS = (10, 20, 50, 58, 100, 115, 200, 230, 500, 1000, 1148, 2000, 5000, 10_000)  # round ones, and those published
@@ -39,14 +40,13 @@ def pool_curve(study: StudyRecords, k: int = 5) -> pd.DataFrame:
     ids = [trial_id for _, trial_ids in cells for trial_id in trial_ids]
     frames = [study.test_ranks[trial_id] for trial_id in ids]
     rank, ties = (np.stack([frame[name].to_numpy() for frame in frames]) for name in ("rank", "num_ties"))
-    pool_size, resampler = int(confirm.pool_size.iloc[0]), Resampler.for_chains(frames[0].chain_id.to_numpy())
+    pool_size, units = int(confirm.pool_size.iloc[0]), units_of(frames[0])
     rows = []
     for pool in [p for p in POOLS if p < pool_size] + [pool_size]:
         values = hit_at_k_in_pool(rank.ravel(), ties.ravel(), k, pool_size, pool).reshape(rank.shape)
         for key, trial_ids in cells:
             chosen = values[[ids.index(trial_id) for trial_id in trial_ids]]
-            low, high = interval(resampler.means(chosen))
-            row = {"pool": pool, "hit": float(chosen.mean()), "low": low, "high": high}
+            row = {"pool": pool} | dict(zip(("hit", "low", "high"), share(chosen, units), strict=True))
             rows.append(dict(zip(KEY, key, strict=True)) | row | {"k": k, "chance": chance_hit_at_k(k, pool)})
     return pd.DataFrame(rows)
 

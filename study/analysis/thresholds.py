@@ -6,9 +6,9 @@ from scipy.stats import chi2
 
 from study.analysis.breaks import Break
 from study.analysis.cells import best_baseline, per_query
-from study.analysis.hit_map import arm_of
-from study.analysis.intervals import Resampler, interval
-from study.analysis.load import KEY, StudyRecords
+from study.analysis.intervals import interval
+from study.analysis.joint import drawn_lifts
+from study.analysis.load import KEY, StudyRecords, arm_of
 
 SD_BOUND = 0.02  # two points of Hit@5 between replicates
 SD_BOUNDS = (0.01, 0.02, 0.03)
@@ -84,17 +84,15 @@ def _beats_baseline(study: StudyRecords, trials: pd.DataFrame) -> dict:
 
 def _lifts(study: StudyRecords, trials: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the sizes [S] and the resampled lift of each over its best baseline, [B, S]."""
-    sizes, drawn, resampler = [], [], None
+    sizes, pairs, units = [], [], None
     for (_, size, _), group in trials.groupby(KEY):
         baseline = best_baseline(study, int(group.context_length.iloc[0]), int(size))
         if baseline is None:
             return None
-        hits, chain_ids = per_query(study, group.trial_id.tolist())
-        values, _ = per_query(study, baseline.trial_id.tolist())
-        resampler = resampler or Resampler.for_chains(chain_ids)
+        hits, units = per_query(study, group.trial_id.tolist())
+        pairs.append((hits, per_query(study, baseline.trial_id.tolist())[0]))
         sizes.append(size)
-        drawn.append(resampler.differences(hits, values))
-    return np.array(sizes, float), np.stack(drawn, axis=1)
+    return np.array(sizes, float), drawn_lifts(pairs, units)
 
 
 def _stable(study: StudyRecords, trials: pd.DataFrame) -> dict:

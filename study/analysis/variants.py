@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 
 from lvm_core.ranks import hit_at_k_in_pool
-from study.analysis.cells import ORACLE, cells
+from study.analysis import mrmc
+from study.analysis.cells import ORACLE, cells, share, units_of
 from study.analysis.intervals import Resampler
 from study.analysis.leaks import above_oracle
 from study.analysis.load import KEY, StudyRecords
+from study.analysis.mrmc import Estimate
+from study.analysis.units import Units
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,15 @@ class Measured:
 
     def resampled(self, hits: np.ndarray, seed: int = 0) -> np.ndarray:
         """Return means over resampled documents and replicates. [B]. Equal queries and seed make differences paired."""
-        return Resampler.for_chains(self.ranks[0].chain_id.to_numpy(), seed).means(hits)
+        return Resampler.of(self.units, seed).means(hits)
+
+    @property
+    def units(self) -> Units:
+        return units_of(self.ranks[0])
+
+    def share(self, hits: np.ndarray) -> tuple[float, float, float]:
+        """Return the mean of hits [R, Q] with its interval."""
+        return share(hits, self.units)
 
 
 def by_data(study: StudyRecords) -> list[StudyRecords]:
@@ -97,9 +108,16 @@ def baseline_of(study: StudyRecords, cell: Measured, *, trained: bool) -> Measur
     return Measured(trials, tuple(study.test_ranks[trial_id] for trial_id in trials.trial_id))
 
 
-def resampled_change(before: Measured, after: Measured, pool_size: int | None) -> tuple[float, np.ndarray]:
-    """Return the change of Hit@5 and its resampled values, paired if both were evaluated on the same queries."""
+def change(before: Measured, after: Measured, pool_size: int | None = None) -> Estimate:
+    """Return the change of Hit@5, paired if both were evaluated on the same queries."""
     first, second = before.hits(pool_size), after.hits(pool_size)
+    if np.array_equal(before.query_ids, after.query_ids):
+        return mrmc.difference(second, first, after.units)
+    less, more = mrmc.mean(first, before.units), mrmc.mean(second, after.units)
+    return Estimate(more.value - less.value, more.variance, more.df).with_noise(less.variance, less.df)
+
+
+def resampled_change(before: Measured, after: Measured, pool_size: int | None) -> np.ndarray:
+    """Return resampled values of the change, for shares of it. [B]."""
     paired = np.array_equal(before.query_ids, after.query_ids)
-    resampled = after.resampled(second) - before.resampled(first, seed=0 if paired else 1)
-    return float(second.mean() - first.mean()), resampled
+    return after.resampled(after.hits(pool_size)) - before.resampled(before.hits(pool_size), seed=0 if paired else 1)

@@ -146,6 +146,13 @@ class Former(Recorded):
     space: FormerSpace
 
 
+class Chosen(Recorded):
+    """The searched values that each cell is confirmed with: its own winner's, and those common to all cells."""
+
+    tuned: dict[Name, dict[str, Any]]
+    common: dict[Name, dict[str, Any]]
+
+
 class RecordedRun(Recorded):
     started_at: str | None = None
     finished_at: str | None = None
@@ -186,6 +193,7 @@ class Manifest(Recorded):
     carried_over: list[CarriedOver] = []
     history: list[Former] = []
     runs: list[RecordedRun] = []
+    chosen: Chosen | None = None
     reopened: dict[str, Moment] = {}
     wall_s: Seconds | None = None
     cpu_s: Seconds | None = None

@@ -7,7 +7,6 @@ import pytest
 from lvm_core.errors import InputError
 from study.analysis.best import best_configs
 from study.analysis.cells import best_baseline, cells
-from study.analysis.intervals import Resampler, clustered_standard_error, interval
 from study.analysis.leaks import above_oracle
 from study.analysis.load import StudyRecords
 from study.analysis.patience import patience_table, replay
@@ -91,7 +90,7 @@ def test_the_best_baseline_is_chosen_on_validation_and_measured_on_test(made):
     row = cells(study).iloc[0]
     assert (row.best_baseline, row.baseline_hit_at_5) == ("ridge", pytest.approx(0.2))
     assert row.lift == pytest.approx(0.65 - 0.2)
-    assert row.lift_low > 0
+    assert row.lift_low < row.lift < row.lift_high
 
 
 @pytest.mark.parametrize("status", ["failed", "pruned", "diverged", "timeout", "infeasible"])
@@ -126,35 +125,6 @@ def test_gates_are_the_published_ones_and_come_with_their_pool(made):
     best = best_configs(made.study())["cells"]["C4_N20"]
     assert best["gates"] == {"hit_at_1": True, "hit_at_5": True, "hit_at_10": False, "no_leakage": True}
     assert best["pool_size"] == 100
-
-
-def test_intervals_cover_the_truth_where_chains_and_replicates_vary():
-    rng, covered, naive = np.random.default_rng(0), 0, 0
-    studies, replicates, chains, queries = 200, 8, 40, 10
-    for _ in range(studies):
-        logit = 0.3 + rng.normal(0, 1.0, chains)[None] + rng.normal(0, 0.2, replicates)[:, None]
-        chance = 1 / (1 + np.exp(-logit))
-        hits = rng.random((replicates, chains, queries)) < chance[..., None]
-        values = hits.reshape(replicates, -1).astype(float)
-        truth = _mean_chance()
-        low, high = interval(Resampler.for_chains(np.repeat(np.arange(chains), queries)).means(values))
-        covered += low <= truth <= high
-        half = 1.96 * np.sqrt(values.mean() * (1 - values.mean()) / values.size)
-        naive += abs(values.mean() - truth) <= half
-    assert covered / studies >= 0.90
-    assert naive / studies < 0.6, "counting windows as independent must fail here, or the case proves nothing"
-
-
-def _mean_chance() -> float:
-    """Mean of 1 / (1 + exp(-x)) for x normal with mean 0.3 and variance 1 + 0.04, by quadrature."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
-    return float((weights / (1 + np.exp(-(0.3 + np.sqrt(1.04) * nodes)))).sum() / weights.sum())
-
-
-def test_the_clustered_standard_error_of_equal_chains_is_that_of_their_means():
-    values = np.random.default_rng(0).random(60)
-    means = values.reshape(12, 5).mean(1)
-    assert clustered_standard_error(values, CHAINS) == pytest.approx(means.std(ddof=1) / np.sqrt(12))
 
 
 def test_a_trial_above_the_oracle_beyond_chance_is_found_and_one_at_it_is_not(made):

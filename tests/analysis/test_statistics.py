@@ -6,30 +6,24 @@ import pandas as pd
 import pytest
 from ir_measures import RR, Success
 from scipy.stats import betabinom
-from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from lvm_core.errors import InputError
 from lvm_core.ranks import hit_at_k, reciprocal_rank
 from study.analysis.best_context import tied_sequences
-from study.analysis.compare import bootstrap_p_value, exact_mcnemar, holm, paired
 from study.analysis.elasticity import classify, elasticities, growth_with_context
 from study.analysis.hit_map import HitMap
-from study.analysis.intervals import Resampler, draws, wilson
+from study.analysis.holm import holm
+from study.analysis.intervals import draws, wilson
 from study.analysis.pools import equal_pool, fit_beta_binomial, published_at_equal_pool
 from study.analysis.thresholds import crossing, least_from_which_on
+from study.analysis.units import Units
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 40), (7, 40), (40, 40), (613, 2000)])
 def test_wilson_agrees_with_statsmodels(hits, count):
     assert wilson(hits, count) == pytest.approx(proportion_confint(hits, count, method="wilson"), abs=1e-9)
-
-
-@pytest.mark.parametrize(("better", "worse"), [(0, 0), (1, 0), (12, 3), (40, 41), (300, 200)])
-def test_exact_mcnemar_agrees_with_statsmodels(better, worse):
-    expected = mcnemar([[5, better], [worse, 9]], exact=True).pvalue
-    assert exact_mcnemar(better, worse) == pytest.approx(expected, abs=1e-9)
 
 
 def test_holm_agrees_with_statsmodels():
@@ -57,42 +51,11 @@ def test_hit_at_k_and_mrr_agree_with_ir_measures():
     assert reciprocal_rank(ranks, none).mean() == pytest.approx(measured[RR], abs=1e-9)
 
 
-def test_a_bootstrap_p_value_counts_both_sides():
-    assert bootstrap_p_value(np.array([1.0, 2.0, 3.0, -1.0])) == pytest.approx(2 * 2 / 5)
-    assert bootstrap_p_value(np.zeros(10)) == 1.0
-
-
 def test_drawing_one_unit_less_gives_a_resampled_mean_the_variance_of_the_mean():
     values = np.array([0.1, 0.5, 0.9])
     share = draws(np.random.default_rng(0), 3, 200_000)
     resampled = share @ values / share.sum(1)
     assert resampled.var() == pytest.approx(values.var(ddof=1) / 3, rel=0.01)
-
-
-def test_a_paired_difference_is_the_mean_over_the_queries():
-    first, second = np.array([[1.0, 0, 0, 1, 0, 0]]), np.array([[1.0, 1, 1, 0, 0, 1]])
-    found = paired(first, second, np.array([0, 0, 1, 1, 2, 2]))
-    assert found["difference"] == pytest.approx(2 / 6)
-    assert (found["num_better"], found["num_worse"], found["num_chains"]) == (3, 1, 3)
-    assert found["p_exact"] == pytest.approx(2 * (1 + 4) / 16)
-
-
-def test_a_difference_between_equal_trials_is_zero():
-    values = np.random.default_rng(0).random((3, 40))
-    found = paired(values, values, np.repeat(np.arange(8), 5))
-    assert (found["difference"], found["low"], found["high"]) == (0, 0, 0)
-    assert (found["p_exact"], found["p_bootstrap"]) == (1, 1)
-
-
-def test_pairing_on_queries_narrows_the_interval():
-    rng = np.random.default_rng(0)
-    easy = rng.random(400) < 0.5  # the same queries are easy for both
-    first, second = (np.where(rng.random((1, 400)) < 0.05, ~easy, easy).astype(float) for _ in range(2))
-    chain_ids = np.repeat(np.arange(40), 10)
-    found = paired(first, second, chain_ids)
-    resampler = Resampler.for_chains(chain_ids)
-    apart = resampler.means(second).std() + resampler.means(first).std()
-    assert found["high"] - found["low"] < apart * 1.96
 
 
 def test_equal_pool_gives_the_published_runs_at_115_candidates():
@@ -155,7 +118,7 @@ def hits_of(rates: dict[tuple[int, int], float], num_queries=1200, replicates=3,
     """Return a map of random hits at these rates, on 40 documents."""
     rng, chain_ids = np.random.default_rng(seed), np.repeat(np.arange(40), num_queries // 40)
     hits = [(rng.random((replicates, num_queries)) < rate) for rate in rates.values()]
-    return HitMap.of_hits(list(rates), hits, chain_ids, 0.005, seed)
+    return HitMap.of_hits(list(rates), hits, Units.of(chain_ids, np.arange(num_queries)), 0.005, seed)
 
 
 def test_an_elasticity_is_the_slope_between_neighbouring_contexts():
@@ -190,7 +153,7 @@ def test_windows_are_tied_to_the_corpus_as_published():
     assert tied_sequences(1000, np.array([1]), 0.5).tolist() == [999], "windows are at least one vector apart"
 
 
-def test_the_map_resamples_replicates_by_cell_and_chains_together():
+def test_the_map_has_draws_of_the_noise_of_its_cells():
     rates = {(1, 100): 0.3, (4, 100): 0.3}
     hit_map = hits_of(rates)
     assert hit_map.resampled.shape == (1000, 2)

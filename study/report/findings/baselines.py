@@ -19,7 +19,7 @@ def sentences(evidence: Evidence) -> list[str]:
         return []
     if best["lift"] is None:
         return [f"{NO_LIFT}."]
-    verb = "beats" if best["lift_low"] > 0 else "is not shown to beat"
+    verb = "beats" if best["beats_best_baseline"] else "is not shown to beat"
     return [f"That cell {verb} the best baseline, {best['best_baseline']}, on the same queries: {_lift(evidence)}."]
 
 
@@ -37,7 +37,7 @@ def verdicts(evidence: Evidence, _arm: str) -> list[Verdict]:
 
 
 def _lift(evidence: Evidence) -> str:
-    best, above = evidence.best["overall"], int((evidence.cells.lift_low > 0).sum())
+    best, above = evidence.best["overall"], int(evidence.cells.beats_baseline.eq(True).sum())
     lift = shown(best["lift"], best["lift_low"], best["lift_high"], "+.3f")
     return f"lift {lift}; {above} of {len(evidence.cells)} cells beat their best baseline"
 

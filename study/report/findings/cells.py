@@ -1,9 +1,8 @@
 """The measured cells: Hit@K with intervals and the lift over the best baseline, as a table and as a grid of text."""
 
-import pandas as pd
 
 from study.analysis.evidence import Evidence
-from study.analysis.hit_map import arm_of, arms_of
+from study.analysis.load import arm_of, arms_of
 from study.report.finding import NO_MAP, Block, Finding, Table
 from study.report.findings import register
 from study.report.style import shown
@@ -96,7 +95,7 @@ def _cell(found: dict, infeasible: set, key: tuple[int, int]) -> str:
     if key not in found:
         return INFEASIBLE if key in infeasible else NOT_MEASURED
     row = found[key]
-    mark = "*" if pd.notna(getattr(row, "lift_low", None)) and row.lift_low > 0 else ""
+    mark = "*" if getattr(row, "beats_baseline", None) else ""
     return f"{row.hit_at_5:.3f}{mark}\n{_short(row.hit_at_5_low)}-{_short(row.hit_at_5_high)}"
 
 

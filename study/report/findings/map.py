@@ -3,7 +3,8 @@
 import pandas as pd
 
 from study.analysis.evidence import Evidence
-from study.analysis.hit_map import arm_of
+from study.analysis.holm import LEVEL
+from study.analysis.load import arm_of
 from study.analysis.pool_maps import PoolMaps
 from study.analysis.pool_views import PoolView, PublishedView
 from study.report.figures.figure import Axis, Figure, Heatmap, Labels, Moving
@@ -87,7 +88,9 @@ def _hover(cell, view: PoolView) -> str:
 def _mark(cell) -> str:
     if pd.isna(cell.lift):
         return UNDECIDED
-    return ABOVE if cell.lift_low > 0 else BELOW if cell.lift_high < 0 else UNDECIDED
+    if not cell.lift_p_holm < LEVEL:
+        return UNDECIDED
+    return ABOVE if cell.lift > 0 else BELOW
 
 
 def _missing(evidence: Evidence, arm: str, contexts: list[int], sizes: list[int]) -> list[Labels]:
