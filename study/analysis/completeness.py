@@ -27,7 +27,7 @@ def require_complete(study: StudyRecords) -> None:
                 f"a {column} must be letters, digits, spaces and . _ + = % -, but {study.location}/trials has "
                 f"{odd[0][:40]!r}. Use records that this tool wrote."
             )
-    confirm = study.measured("confirm")
+    confirm = study.completed("confirm")
     _require_all(study, "test ranks", confirm.trial_id, study.ranks[study.ranks.split == "test"].trial_id, "ranks")
     _require_all(
         study,

@@ -13,6 +13,7 @@ from study.analysis.patience import least_patience, patience_marks, patience_tab
 from study.analysis.pool_maps import PoolMaps, pool_maps
 from study.analysis.pools import pool_curve
 from study.analysis.searched import searched_lines
+from study.analysis.two_maps import TwoMaps, two_maps
 from study.analysis.variants import above_oracle_of_all, by_data, cells_of_all, is_one_map
 from study.analysis.verdicts import Answers, answer
 
@@ -70,6 +71,11 @@ class Evidence:
         return {arm: pool_maps(self.study, arm, law) for arm, law in laws.items()}
 
     @cached_property
+    def two_maps(self) -> dict[str, TwoMaps | None]:
+        """Each arm's tuned map beside its map at one configuration; None where there is no second map."""
+        return {arm: two_maps(self.study, arm) for arm in self.arms}
+
+    @cached_property
     def patience_marks(self) -> pd.DataFrame:
         return patience_marks(self.study)
 
@@ -103,6 +109,11 @@ class Evidence:
             f"not measured: {count} of {space.replicates} replicates of {cell}"
             for cell, count in self.study.missing_confirm.items()
         ]
+        if self.study.common is not None:
+            lacking += [
+                f"not measured at one configuration: {count} of {space.replicates} replicates of {cell}"
+                for cell, count in self.study.common.missing_confirm.items()
+            ]
         return lacking + [
             f"not fully searched: {count} of {space.racing.num_samples} configurations of {cell}"
             for cell, count in self.study.missing_search.items()

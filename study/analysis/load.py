@@ -42,16 +42,17 @@ class StudyRecords:
 
         Confirm trials: those of this map that did not collapse.
         """
-        if stage == "confirm":
-            return self.confirmed[~self._has_collapsed]
+        return self.confirmed[~self._has_collapsed] if stage == "confirm" else self.completed(stage)
+
+    def completed(self, stage: str) -> pd.DataFrame:
+        """Return the completed trials of a stage, in order, of both maps."""
         trials = self.in_order
         return trials[(trials.stage == stage) & (trials.status == "completed")]
 
     @cached_property
     def confirmed(self) -> pd.DataFrame:
         """The completed confirm trials of this map, collapsed ones included."""
-        trials = self.in_order
-        trials = trials[(trials.stage == "confirm") & (trials.status == "completed")]
+        trials = self.completed("confirm")
         if self.manifest.chosen is None:
             return trials
         chosen = getattr(self.manifest.chosen, self.configuration)
@@ -96,6 +97,8 @@ class StudyRecords:
         other = self.trials[~self.trials.trial_id.isin(self.measured("confirm").trial_id)]
         reason = other.status.where(other.status != "completed", other.stage + ", completed")
         reason = reason.mask(other.trial_id.isin(self.collapsed.trial_id), "confirm, collapsed")
+        if self.common is not None:
+            reason = reason.mask(other.trial_id.isin(self.common.confirmed.trial_id), "confirm, at one configuration")
         return {str(name): int(count) for name, count in reason.value_counts().sort_index().items()}
 
     @property

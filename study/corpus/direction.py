@@ -16,11 +16,10 @@ from lvm_core.retrieval import Pool
 from lvm_core.seeds import child_generator
 from lvm_core.vectors import unit
 from lvm_core.windows import Stream
-from study.analysis.intervals import Resampler, interval
+from study.analysis import mrmc
+from study.analysis.units import Units
 
 LAGS = 4  # vectors on each side of a target
-FEW_DOCUMENTS = 20  # test documents; with fewer, stretches are resampled, since so few do not show how documents differ
-STRETCH = 50  # chunks of a document resampled together, since neighbours are not independent
 MAX_TRAIN = 4000  # windows to fit the ridge on; that many take seconds
 FORWARD, SHUFFLED, REVERSED, BACKWARD = "in order", "shuffled", "reversed", "backward"
 
@@ -40,24 +39,14 @@ class Finding:
 class Sides:
     """Targets with enough vectors on both sides in their own document.
 
-    before, after: [Q, LAGS, D], both with the vector nearest to the target last. targets: [Q, D]. chain_ids: [Q].
-    stretch_ids: [Q], each target's stretch of 50 chunks of its part.
+    before, after: [Q, LAGS, D], both with the vector nearest to the target last. targets: [Q, D]. units: what varies
+    independently among the targets.
     """
 
     before: np.ndarray
     after: np.ndarray
     targets: np.ndarray
-    chain_ids: np.ndarray
-    stretch_ids: np.ndarray
-
-    @property
-    def clusters(self) -> tuple[str, np.ndarray]:
-        """Return a label and each query's cluster to resample: its document, or its stretch if documents are few."""
-        num_documents = len(np.unique(self.chain_ids))
-        if num_documents >= FEW_DOCUMENTS:
-            return f"{num_documents} documents", self.chain_ids
-        count = len(np.unique(self.stretch_ids))
-        return f"{count} stretches of {STRETCH} chunks (test documents: {num_documents})", self.stretch_ids
+    units: Units
 
 
 @dataclass(frozen=True)
@@ -88,8 +77,8 @@ def measure_direction(dataset: Dataset, seed: int) -> Direction | None:
         BACKWARD: {part: sides.after for part, sides in parts.items()},
     }
     hits = {name: _ridge_hits(contexts, parts) for name, contexts in ways.items()}
-    resampled, clusters = parts["test"].clusters
-    return Direction(_compare(hits, clusters), len(parts["test"].targets), resampled)
+    units = parts["test"].units
+    return Direction(_compare(hits, units), len(parts["test"].targets), units.label)
 
 
 def _shuffled(contexts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -98,13 +87,11 @@ def _shuffled(contexts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.take_along_axis(contexts, order[:, :, None], axis=1)
 
 
-def _compare(hits: dict[str, np.ndarray], clusters: np.ndarray) -> list[Finding]:
-    resampler = Resampler.for_chains(clusters)
+def _compare(hits: dict[str, np.ndarray], units: Units) -> list[Finding]:
     findings = [Finding(FORWARD, float(hits[FORWARD].mean()))]
     for name in (SHUFFLED, REVERSED, BACKWARD):
-        difference = hits[name] - hits[FORWARD]
-        low, high = interval(resampler.means(difference[None]))
-        findings.append(Finding(name, float(hits[name].mean()), float(difference.mean()), low, high))
+        change = mrmc.difference(hits[name][None], hits[FORWARD][None], units)
+        findings.append(Finding(name, float(hits[name].mean()), change.value, change.low, change.high))
     return findings
 
 
@@ -140,8 +127,7 @@ def _sides(dataset: Dataset, part: str, seed: int) -> Sides:
         before=np.take(vectors, _rows(stream, positions, np.arange(-LAGS, 0)), axis=0),
         after=np.take(vectors, _rows(stream, positions, np.arange(LAGS, 0, -1)), axis=0),
         targets=np.take(vectors, stream.rows[positions], axis=0),
-        chain_ids=stream.chain_ids[positions],
-        stretch_ids=positions // STRETCH,
+        units=Units.of(stream.chain_ids[positions], positions),
     )
 
 

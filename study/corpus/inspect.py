@@ -100,7 +100,7 @@ def _print_direction(dataset: Dataset, seed: int, say: Say) -> None:
     for finding in findings[1:]:
         change = f"{finding.difference:+.3f} [{finding.low:+.3f}, {finding.high:+.3f}]"
         say(f"  {LABELS[finding.name]:40} {finding.hit_at_5:.3f}  {change}")
-    say(f"  95 % intervals of the difference, resampling {measured.resampled}")
+    say(f"  95 % intervals of the difference, over {measured.resampled}")
     say(f"  {verdict(findings)}")
 
 

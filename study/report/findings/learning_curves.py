@@ -29,8 +29,7 @@ def blocks(evidence: Evidence, _arm: str) -> list[Block]:
 
 
 def _rows(evidence: Evidence) -> list[list[str]]:
-    trials, rows = evidence.study.trials, []
-    confirm = trials[(trials.stage == "confirm") & (trials.status == "completed")]
+    confirm, rows = evidence.study.confirmed, []
     for cell, done in confirm.sort_values(["context_length", "num_sequences"]).groupby("cell_id", sort=False):
         best = done.val_hit_at_5
         rows.append(
