@@ -1,6 +1,6 @@
 """Find the number of training sequences that a Hit@5 needs, by the fitted law, or say why none can be given."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -8,8 +8,10 @@ import pandas as pd
 from study.analysis.law import Law
 
 BEYOND = 10  # times the largest measured N: nothing is projected further
+BELOW_ORACLE = (5, 2, 1)  # points
+STEPS, MAX_ROUND = (0.01, 0.02, 0.05, 0.1, 0.2), 5  # of round values of Hit@5, and how many there may be
 NUM_SIZES = 400  # of the grid on which a law is inverted
-UNLIMITED = 1e4  # ln N at which every law has reached its limit
+UNLIMITED = 1e300  # N at which every law has reached its limit
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class DataNeeded:
 
     num_sequences: null where it is refused, with the reason in `refusal`. high: infinite where it is not reached within
     ten times the largest measured N. at_most: the smallest measured N has it already. projection: no such N was
-    measured.
+    measured. too_far: refused because it would be more than ten times the largest measured N.
     """
 
     context_length: int
@@ -28,6 +30,7 @@ class DataNeeded:
     high: float | None = None
     at_most: bool = False
     projection: bool = False
+    too_far: bool = False
     refusal: str | None = None
 
 
@@ -46,6 +49,7 @@ def data_needed(law: Law, context_length: int, hit_at_5: float, oracle: float | 
     if np.isinf(value):
         return replace(
             asked,
+            too_far=True,
             refusal=f"Hit@5 = {hit_at_5:.3f} at C={context_length:,} needs more than {sizes[-1]:,.0f} sequences by the "
             f"law, {BEYOND} times the largest measured N: too far to project",
         )
@@ -61,13 +65,28 @@ def data_needed(law: Law, context_length: int, hit_at_5: float, oracle: float | 
     )
 
 
-def data_needed_table(law: Law, targets: dict[str, dict[int, float]], oracles: dict[int, float]) -> pd.DataFrame:
-    """Return one row for each target and context. targets: by name, Hit@5 by context. oracles: by context."""
+def data_needed_table(law: Law, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each target and context. cells: the rows of the law's map in cells.csv.
+
+    Targets: the best baseline at the largest N, the oracle minus 5, 2 and 1 points, and round values inside the map.
+    """
     rows = []
-    for name, by_context in targets.items():
-        for context, hit in by_context.items():
-            rows.append({"target": name} | vars(data_needed(law, context, hit, oracles.get(context))))
-    return pd.DataFrame(rows, columns=["target", *DataNeeded.__dataclass_fields__])
+    for context, own in cells.groupby("context_length"):
+        last = own.loc[own.num_sequences.idxmax()]
+        oracle = None if pd.isna(last.oracle_hit_at_5) else float(last.oracle_hit_at_5)
+        for name, hit in _targets(last.get("baseline_hit_at_5"), oracle, cells.hit_at_5).items():
+            rows.append({"target": name} | vars(data_needed(law, int(context), hit, oracle)))
+    return pd.DataFrame(rows, columns=["target", *(field.name for field in fields(DataNeeded))])
+
+
+def _targets(baseline: float | None, oracle: float | None, measured: pd.Series) -> dict[str, float]:
+    """Return the values of Hit@5 that are asked for, by name."""
+    found = {} if pd.isna(baseline) else {"best baseline": float(baseline)}
+    if oracle is not None:
+        found |= {f"oracle minus {points}": oracle - points / 100 for points in BELOW_ORACLE}
+    step = next(step for step in STEPS if np.ptp(measured) / step <= MAX_ROUND)
+    first, last = np.ceil(measured.min() / step), np.floor(measured.max() / step)
+    return found | {f"{step * place:.2f}": step * place for place in np.arange(first, last + 1)}
 
 
 def first_reaching(sizes: np.ndarray, hits: np.ndarray, wanted: float) -> np.ndarray:
@@ -101,7 +120,5 @@ def _refusal(law: Law, asked: DataNeeded, oracle: float | None) -> str | None:
 
 def _most(law: Law, context_length: int) -> np.ndarray:
     """Return the largest Hit@5 of the law and its refits at a context, at the smallest N or beyond. [1 + B]."""
-    axes = law.chosen.axes.at(np.array([context_length]), law.hit_map.num_sequences.min())
-    thetas = np.vstack([law.chosen.theta, law.refits])
-    limits = law.chosen.form.predict(thetas, replace(axes, x=np.array([UNLIMITED])))[:, 0]
-    return np.maximum(limits, law.chosen.form.predict(thetas, axes)[:, 0])
+    sizes = np.array([law.hit_map.num_sequences.min(), UNLIMITED])
+    return law.predict(np.full(2, context_length), sizes).max(1)

@@ -1,5 +1,7 @@
 """Answer what more data brings: paired differences as measured, and the law's projections with prediction intervals."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy.stats import t
@@ -12,6 +14,27 @@ FACTORS = (2, 10)  # times the largest measured N
 MEASURED = [
     "context_length", "from_sequences", "to_sequences", "factor", "gain", "low", "high", "gain_per_doubling",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Gains:
+    """What more data brings on one map. projected: None where the law cannot be projected, for the reason `refusal`."""
+
+    measured: pd.DataFrame
+    projected: pd.DataFrame | None
+    refusal: str | None
+
+
+def gains_of(hit_map: HitMap, law: Law | None, no_law: str | None, cells: pd.DataFrame) -> Gains:
+    """Return the measured and the projected gains. no_law: why there is none. cells: the map's rows of cells.csv."""
+    measured = measured_gains(hit_map)
+    if law is None:
+        return Gains(measured, None, no_law)
+    oracles = cells.dropna(subset="oracle_hit_at_5").groupby("context_length").oracle_hit_at_5.first()
+    try:
+        return Gains(measured, projected_gains(law, oracles.to_dict()), None)
+    except CannotTell as reason:
+        return Gains(measured, None, str(reason))
 
 
 def measured_gains(hit_map: HitMap) -> pd.DataFrame:

@@ -11,12 +11,15 @@ from study.analysis.law import CannotTell
 
 LEVEL = 0.05
 MIN_REPLICATES = 2
-SCALES = ("points", "logit")
+SCALES = {"points": "in points", "logit": "on the logit"}
+CANNOT_TELL = "cannot tell"
 
 
 @dataclass(frozen=True, eq=False)
 class Interaction:
     """What a map shows. p_value: of "additive", by scale. num_contrasts: that a map without interaction sets to 0.
+
+    largest: C and N of the cell that deviates most from additivity, in units of noise, and by how much in Hit@5.
 
     corners: one row: the effect of N, from the smallest to the largest, at the shortest and at the longest context, and
     the second minus the first, with its interval; empty if one of the four cells is missing.
@@ -24,6 +27,7 @@ class Interaction:
 
     p_value: dict[str, float]
     num_contrasts: int
+    largest: tuple[int, int, float]
     corners: pd.DataFrame
 
     @property
@@ -39,6 +43,45 @@ class Interaction:
         """Return one row a scale."""
         rows = [(scale, p, self.num_contrasts) for scale, p in self.p_value.items()]
         return pd.DataFrame(rows, columns=["scale", "p_value", "num_contrasts"])
+
+
+@dataclass(frozen=True, eq=False)
+class InteractionAnswer:
+    """The answer in a few words, with its evidence. found: of the tuned map; None where nothing can be tested."""
+
+    answer: str
+    evidence: str
+    found: Interaction | None
+
+
+def interaction_answer(tuned: HitMap, common: HitMap | None) -> InteractionAnswer:
+    """Answer from the tuned map, and from the map at one configuration, where there is one: both must agree."""
+    try:
+        found = [interaction(hit_map) for hit_map in (tuned, common) if hit_map is not None]
+    except CannotTell as reason:
+        return InteractionAnswer(CANNOT_TELL, str(reason), None)
+    evidence = "; at one configuration: ".join(_evidence(one) for one in found)
+    if all(one.is_shown for one in found):
+        p = max(max(one.p_value.values()) for one in found)
+        return InteractionAnswer(f"the effect of N depends on C (p = {p:.3f})", evidence, found[0])
+    if not any(one.is_shown or one.is_on_one_scale for one in found):
+        return InteractionAnswer("no interaction shown", evidence, found[0])
+    return InteractionAnswer(CANNOT_TELL, f"the scales, or the maps, do not agree: {evidence}", found[0])
+
+
+def _evidence(found: Interaction) -> str:
+    tests = ", ".join(f"p = {p:.3f} {SCALES[scale]}" for scale, p in found.p_value.items())
+    context, size, deviation = found.largest
+    where = f"the largest deviation is {deviation:+.3f} at C={context:,}, N={size:,}"
+    return "; ".join([f"additivity of C and N has {tests}", where, *map(_corner, found.corners.itertuples())])
+
+
+def _corner(row) -> str:
+    return (
+        f"from N={row.from_sequences:,} to {row.to_sequences:,} Hit@5 changes by {row.effect_at_shortest:+.3f} at "
+        f"C={row.from_context:,} and {row.effect_at_longest:+.3f} at C={row.to_context:,}, a difference of "
+        f"{row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
+    )
 
 
 def interaction(hit_map: HitMap) -> Interaction:
@@ -57,7 +100,7 @@ def interaction(hit_map: HitMap) -> Interaction:
         raise CannotTell("an interaction of C and N needs two contexts that share two sizes N")
     contrasts = _contrasts(hit_map, residuals)
     p_value = {scale: _p_value(*_on_scale(hit_map, scale), contrasts) for scale in SCALES}
-    return Interaction(p_value, num_contrasts, _corners(hit_map))
+    return Interaction(p_value, num_contrasts, _largest(hit_map, residuals), _corners(hit_map))
 
 
 def _without_main_effects(hit_map: HitMap) -> np.ndarray:
@@ -92,6 +135,12 @@ def _p_value(values: np.ndarray, noise: np.ndarray, contrasts: np.ndarray) -> fl
     found = np.abs(contrasts[varies] @ values / spread[varies]).max()
     largest = np.abs(drawn[:, varies] / spread[varies]).max(1)
     return float((1 + (largest >= found).sum()) / (1 + len(largest)))
+
+
+def _largest(hit_map: HitMap, residuals: np.ndarray) -> tuple[int, int, float]:
+    found, noise = residuals @ hit_map.mean, (hit_map.deviations @ residuals).std(0)
+    cell = int(np.argmax(np.abs(found) / np.maximum(noise, 1e-12)))
+    return int(hit_map.context_length[cell]), int(hit_map.num_sequences[cell]), float(found[cell])
 
 
 def _corners(hit_map: HitMap) -> pd.DataFrame:

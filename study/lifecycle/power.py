@@ -87,8 +87,8 @@ def document_correlation(plan: Plan, units: Units) -> float | None:
 def _table(plan: Plan, basis: Basis, design: Design, points: float) -> Table:
     counts = [design.num_replicates, *(count for count in OTHER_REPLICATES if count > design.num_replicates)]
     title = (
-        f"Points of Hit@5 that a two-sided test at {LEVEL:.0%} finds with power {POWER}, and the queries (documents) that "
-        f"{points:g} need{'s' if points == 1 else ''}"
+        f"Differences in points that a test at {LEVEL:.0%} finds with power {POWER}, and the queries (documents) for "
+        f"{points:g}"
     )
     table = Table(
         "between", "found from", "by Holm from", *(f"with {_replicates(count)}" for count in counts), title=title
