@@ -79,15 +79,12 @@ class Spread:
         }
         return {source: max(0.0, variance) for source, variance in found.items()}
 
-    def variance(self, design: Design) -> tuple[float, float]:
-        """Return the variance of the mean, and the degrees of freedom with which a study estimates it."""
+    def by_replicates_and_documents(self, design: Design) -> tuple[float, float]:
+        """Return the two parts of the variance of the mean that a study estimates: between replicates, and between
+        documents.
+        """
         parts = self.parts(design)
-        by_runs = parts["replicates"] + parts["queries in one run"]
-        by_documents = parts["documents"] + parts["queries"]
-        if design.num_replicates == 1:
-            return by_runs + by_documents, design.num_documents - 1
-        squares = by_runs**2 / (design.num_replicates - 1) + by_documents**2 / (design.num_documents - 1)
-        return by_runs + by_documents, (by_runs + by_documents) ** 2 / squares if squares else np.inf
+        return parts["replicates"] + parts["queries in one run"], parts["documents"] + parts["queries"]
 
 
 def _within(by_query: np.ndarray, units: Units) -> float:

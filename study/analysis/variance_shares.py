@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from lvm_core.ranks import hit_at_k_in_pool
 from study.analysis.cells import per_query
 from study.analysis.load import KEY, StudyRecords, arm_of
-from study.analysis.mrmc import LEVEL
+from study.analysis.power import half_width
 from study.analysis.search_noise import search_noise
 from study.analysis.spread import Design, Spread
 
@@ -83,17 +82,12 @@ def _plans(spread: Spread, design: Design, search: float | None) -> pd.DataFrame
     }
     if search:
         changes["one configuration for all cells"] = (design, None)
-    rows = [(change, _half_width(spread, *planned)) for change, planned in changes.items()]
+    rows = [(change, half_width(spread, plan, noise or 0.0)) for change, (plan, noise) in changes.items()]
     return pd.DataFrame(rows, columns=["change", "half_width"])
 
 
 def _denser(design: Design) -> Design:
     return replace(design, num_queries=2 * design.num_queries, clustering=2 * design.clustering)
-
-
-def _half_width(spread: Spread, design: Design, search: float | None) -> float:
-    variance, df = spread.variance(design)
-    return float(t.isf((1 - LEVEL) / 2, df) * np.sqrt(variance + (search or 0.0)))
 
 
 def _pool_variance(study: StudyRecords, groups: Sequence[pd.DataFrame], num_queries: int) -> float | None:

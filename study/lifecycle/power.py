@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from lvm_core.baseline_task import BaselineTask
 from lvm_core.baselines import measure_baseline
@@ -19,8 +19,9 @@ from study.plan.plan import Plan
 WITNESS = "context_ema"  # the baseline whose hits show how alike the queries of one document are
 OTHER_REPLICATES = (5, 10)
 NOTE = (
-    "least: of one comparison; Holm: the first among all neighbouring pairs of the plan. Documents grow with the "
-    "queries. The luck of the search comes on top, where cells have configurations of their own."
+    "points: the least difference that one comparison finds; in parentheses, the first of all neighbouring pairs after "
+    "Holm. Queries grow with their documents. Where each cell has a configuration of its own, the luck of the search "
+    "comes on top."
 )
 
 
@@ -86,19 +87,14 @@ def document_correlation(plan: Plan, units: Units) -> float | None:
 
 def _table(plan: Plan, basis: Basis, design: Design, points: float) -> Table:
     counts = [design.num_replicates, *(count for count in OTHER_REPLICATES if count > design.num_replicates)]
-    title = (
-        f"Differences in points that a test at {LEVEL:.0%} finds with power {POWER}, and the queries (documents) for "
-        f"{points:g}"
-    )
-    table = Table(
-        "between", "found from", "by Holm from", *(f"with {_replicates(count)}" for count in counts), title=title
-    )
+    title = f"Found with power {POWER} at {LEVEL:.0%}, and queries (documents) needed for {points:g} point{'' if points == 1 else 's'}"
+    names = Column("between", no_wrap=True)
+    table = Table(names, "points (Holm)", *(_replicates(count) for count in counts), title=title)
     for name, spread, pairs in _families(plan, basis):
-        first = least_difference(spread, design), least_difference(spread, design, LEVEL / pairs)
+        found = [100 * least_difference(spread, design, level) for level in (LEVEL, LEVEL / pairs)]
         designs = [replace(design, num_replicates=count) for count in counts]
-        table.add_row(
-            name, *(f"{100 * value:.1f}" for value in first), *(_needed(spread, each, points) for each in designs)
-        )
+        needed = [_needed(spread, each, points) for each in designs]
+        table.add_row(name, f"{found[0]:.1f} ({found[1]:.1f})", *needed)
     return table
 
 
@@ -115,7 +111,7 @@ def _families(plan: Plan, basis: Basis) -> list[tuple[str, Spread, int]]:
 def _needed(spread: Spread, design: Design, points: float) -> str:
     found = queries_needed(spread, design, points / 100)
     if found is None:
-        return "no number is enough"
+        return "none suffices"
     return f"{found:,} ({design.with_queries(found).num_documents:,})"
 
 
