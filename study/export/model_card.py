@@ -45,6 +45,8 @@ def _standing(entry: dict) -> str:
     name, lift = entry["best_baseline"], f"{entry['lift']:+.3f} [{entry['lift_low']:+.3f}, {entry['lift_high']:+.3f}]"
     if entry["beats_best_baseline"]:
         return f"It beats the best baseline, {name}: lift in test Hit@5 {lift}."
+    if entry["below_best_baseline"]:
+        return f"**It is worse than the best baseline, {name}**, which needs no network: lift in test Hit@5 {lift}."
     return f"**It is not shown to beat the best baseline, {name}**, which needs no network: lift in test Hit@5 {lift}."
 
 
