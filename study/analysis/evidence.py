@@ -8,7 +8,7 @@ import pandas as pd
 from study.analysis.best import best_configs
 from study.analysis.compare import COLUMNS, comparisons
 from study.analysis.data_needed import data_needed_table
-from study.analysis.gains import Gains, gains_of
+from study.analysis.gains import Gains, gains_at_common, gains_of
 from study.analysis.hit_map import HitMap
 from study.analysis.importance import importance
 from study.analysis.interaction import InteractionAnswer, interaction_answer
@@ -70,6 +70,11 @@ class Evidence:
         """What more data brings, by arm."""
         found = {arm: self.answers[arm] for arm in self.arms}
         return {arm: gains_of(a.hit_map, a.law, a.refusals.get("law"), self.cells_of(arm)) for arm, a in found.items()}
+
+    @cached_property
+    def gains_at_common(self) -> dict[str, Gains | None]:
+        """The same on the map at one configuration; None where there is none."""
+        return {arm: gains_at_common(self.study, arm, self.cells_of(arm)) for arm in self.arms}
 
     @cached_property
     def data_needed(self) -> dict[str, pd.DataFrame | None]:

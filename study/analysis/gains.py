@@ -8,11 +8,15 @@ from scipy.stats import t
 
 from study.analysis.hit_map import HitMap
 from study.analysis.intervals import interval
-from study.analysis.law import CannotTell, Law
+from study.analysis.law import CannotTell, Law, fit_law
+from study.analysis.load import StudyRecords
 
 FACTORS = (2, 10)  # times the largest measured N
 MEASURED = [
     "context_length", "from_sequences", "to_sequences", "factor", "gain", "low", "high", "gain_per_doubling",
+]  # fmt: skip
+PROJECTED = [
+    "context_length", "from_sequences", "to_sequences", "factor", "gain", "low", "high", "hit_at_5", "capped",
 ]  # fmt: skip
 
 
@@ -35,6 +39,17 @@ def gains_of(hit_map: HitMap, law: Law | None, no_law: str | None, cells: pd.Dat
         return Gains(measured, projected_gains(law, oracles.to_dict()), None)
     except CannotTell as reason:
         return Gains(measured, None, str(reason))
+
+
+def gains_at_common(study: StudyRecords, arm: str, cells: pd.DataFrame) -> Gains | None:
+    """Return the same on the map at one configuration; None where there is none."""
+    hit_map = None if study.common is None else HitMap.of_study(study.common, arm)
+    if hit_map is None:
+        return None
+    try:
+        return gains_of(hit_map, fit_law(hit_map), None, cells)
+    except CannotTell as reason:
+        return gains_of(hit_map, None, str(reason), cells)
 
 
 def measured_gains(hit_map: HitMap) -> pd.DataFrame:
@@ -87,7 +102,7 @@ def projected_gains(law: Law, oracles: dict[int, float]) -> pd.DataFrame:
         table["from_sequences"], table["factor"] = [*sizes, sizes.max()][: len(table)], factor
         tables.append(table)
     found = pd.concat(tables, ignore_index=True).astype({"context_length": "Int64"})
-    return found.assign(to_sequences=found.factor * found.from_sequences)
+    return found.assign(to_sequences=found.factor * found.from_sequences)[PROJECTED]
 
 
 def largest_sizes(hit_map: HitMap) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -43,7 +43,10 @@ def print_power(plan: Plan, points: float, recorded: str | None, console: Consol
     def write(text: str) -> None:
         console.print(text, highlight=False, soft_wrap=True)
 
-    write(f"{design.num_queries:,} test queries in {units.label}, {_replicates(design.num_replicates)}; {basis.source}")
+    write(
+        f"{design.num_queries:,} test queries in {units.label}, {_counted(design.num_replicates, 'replicate')}; "
+        f"{basis.source}"
+    )
     write(f"a cell's 95 % interval: about {_plus_minus(half_width(basis.cell, design))} points")
     console.print(_table(plan, basis, design, points))
     write(NOTE)
@@ -87,9 +90,9 @@ def document_correlation(plan: Plan, units: Units) -> float | None:
 
 def _table(plan: Plan, basis: Basis, design: Design, points: float) -> Table:
     counts = [design.num_replicates, *(count for count in OTHER_REPLICATES if count > design.num_replicates)]
-    title = f"Found with power {POWER} at {LEVEL:.0%}, and queries (documents) needed for {points:g} point{'' if points == 1 else 's'}"
+    title = f"Found with power {POWER} at {LEVEL:.0%}, and queries (documents) needed for {_counted(points, 'point')}"
     names = Column("between", no_wrap=True)
-    table = Table(names, "points (Holm)", *(_replicates(count) for count in counts), title=title)
+    table = Table(names, "points (Holm)", *(_counted(count, "replicate") for count in counts), title=title)
     for name, spread, pairs in _families(plan, basis):
         found = [100 * least_difference(spread, design, level) for level in (LEVEL, LEVEL / pairs)]
         designs = [replace(design, num_replicates=count) for count in counts]
@@ -115,8 +118,8 @@ def _needed(spread: Spread, design: Design, points: float) -> str:
     return f"{found:,} ({design.with_queries(found).num_documents:,})"
 
 
-def _replicates(count: int) -> str:
-    return f"{count} replicate{'' if count == 1 else 's'}"
+def _counted(count: float, noun: str) -> str:
+    return f"{count:g} {noun}{'' if count == 1 else 's'}"
 
 
 def _plus_minus(share: float) -> str:

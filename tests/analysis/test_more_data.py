@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from study.analysis.data_needed import BEYOND, data_needed, data_needed_table, first_reaching
-from study.analysis.gains import gains_of, measured_gains, projected_gains
+from study.analysis.gains import gains_at_common, gains_of, measured_gains, projected_gains
+from study.analysis.hit_map import HitMap
 from study.analysis.law import CannotTell, Law, fit_law
 from tests.analysis.test_statistics import hits_of
-from tests.planted import CONTEXTS, LAWS, SIZES, Planted, planted_map
+from tests.planted import CONTEXTS, LAWS, SIZES, Planted, planted_map, planted_study
 
 SEEDS = range(3)
 NO_ORACLE = pd.DataFrame({"context_length": [1], "oracle_hit_at_5": [np.nan]})
@@ -86,6 +87,15 @@ def test_a_law_that_does_not_fit_is_not_projected_and_gives_no_n(laws):
     gains = gains_of(law.hit_map, law, None, NO_ORACLE)
     assert gains.projected is None and "no law fits" in gains.refusal and len(gains.measured)
     assert "no law fits the map" in data_needed(law, 4, 0.5).refusal
+
+
+def test_the_map_at_one_configuration_has_gains_of_its_own():
+    grid = {"grid": ((1, 4), (125, 500)), "queries": 16}
+    with_two = planted_study(np.array([0.4, 0.5, 0.45, 0.6]), seed=0, common=True, **grid)
+    at_common = gains_at_common(with_two, "", NO_ORACLE)
+    tuned = measured_gains(HitMap.of_study(with_two))
+    assert (at_common.measured.gain - tuned.gain).abs().max() > 0 and "at least 6 measured cells" in at_common.refusal
+    assert gains_at_common(planted_study(np.full(4, 0.5), seed=0, **grid), "", NO_ORACLE) is None
 
 
 def test_without_a_law_its_reason_is_given():

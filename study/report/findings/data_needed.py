@@ -38,11 +38,11 @@ def _cells(group: pd.DataFrame, context: int) -> str:
 
 def _text(row: pd.Series) -> str:
     value = "" if row.target == f"{row.hit_at_5:.2f}" else f"{row.hit_at_5:.3f}: "
-    if row.refusal is not None:
+    if pd.notna(row.refusal):
         return value + (TOO_FAR if row.too_far else OUT_OF_REACH)
     if row.at_most:
         return f"{value}at most {row.num_sequences:,.0f}"
-    return f"{value}{row.num_sequences:,.0f}{'*' * row.projection} [{row.low:,.0f}, {_end(row.high)}]"
+    return f"{value}{row.num_sequences:,.0f}{'*' if row.projection else ''} [{row.low:,.0f}, {_end(row.high)}]"
 
 
 def _end(high: float) -> str:
