@@ -90,15 +90,28 @@ class Evaluator:
 
         Raises: DivergedError for a prediction that is not finite.
         """
+        prediction = self.predict(model, part)
+        ranked = self.rank(prediction, part)
+        loss, terms = self._mean_losses(prediction, self.queries[part])
+        return Measurement(ranked.rank, ranked.num_ties, ranked.cosine, loss=loss, loss_terms=terms)
+
+    @torch.no_grad()
+    def predict(self, model: torch.nn.Module, part: str, oldest: np.ndarray | None = None) -> torch.Tensor:
+        """Return a model's predictions in evaluation mode. [Q, D] float32.
+
+        oldest: [Q, R] corpus rows that stand in the place of the oldest R vectors of each context.
+        Raises: DivergedError for a prediction that is not finite.
+        """
         model.eval()
-        queries = self.queries[part]
-        prediction = torch.cat(list(self._predict(model, part))).float()
+        prediction = torch.cat(list(self._predict(model, part, oldest))).float()
         if not torch.isfinite(prediction).all():
             raise DivergedError(f"a prediction on {part} is not finite: the weights have diverged")
+        return prediction
+
+    def rank(self, prediction: torch.Tensor, part: str) -> Measurement:
+        """Rank the predictions of a part's queries."""
         pool = self.pool(part)
-        ranked = measure_predictions(prediction.cpu().numpy(), pool.vectors[: len(prediction)], pool)
-        loss, terms = self._mean_losses(prediction, queries)
-        return Measurement(ranked.rank, ranked.num_ties, ranked.cosine, loss=loss, loss_terms=terms)
+        return measure_predictions(prediction.cpu().numpy(), pool.vectors[: len(prediction)], pool)
 
     def _mean_losses(self, prediction: torch.Tensor, queries: QuerySet) -> tuple[float, dict[str, float]]:
         """Return the mean loss and its recorded terms over all queries, a block of rows at a time to stay small.
@@ -128,13 +141,16 @@ class Evaluator:
                 means[name] += share * float(found.terms[name])
         return total, means
 
-    def _predict(self, model: torch.nn.Module, part: str):
+    def _predict(self, model: torch.nn.Module, part: str, oldest: np.ndarray | None):
         """Yield predictions, a block of queries at a time. [block, D]."""
         queries, config = self.queries[part], self.config
         width = config.context_length * self.vectors.shape[1] * 4
         size = max(1, min(EVAL_BLOCK, EVAL_BYTES[config.device] // width))
         for start in range(0, len(queries.positions), size):
             positions = queries.positions[start : start + size]
-            context = self.source.gather(queries.stream.context_rows(positions, config.context_length))
+            rows = queries.stream.context_rows(positions, config.context_length)
+            if oldest is not None:
+                rows[:, : oldest.shape[1]] = oldest[start : start + size]
+            context = self.source.gather(rows)
             with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
                 yield model(context)

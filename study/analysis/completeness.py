@@ -37,6 +37,8 @@ def require_complete(study: StudyRecords) -> None:
         "ranks",
     )
     _require_all(study, "a curve", confirm.trial_id, study.curves.trial_id, "curves")
+    measured_use = confirm[confirm.num_kept_lengths.notna()]
+    _require_all(study, "its use of context", measured_use.trial_id, study.context_use.trial_id, "context_use")
     _require_figures(study, confirm, ["test_hit_at_5", "val_hit_at_5", "pool_size", "chance_hit_at_5", "config"])
     _require_figures(study, study.measured("search"), ["val_hit_at_5", "config"])
 

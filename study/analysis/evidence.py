@@ -7,6 +7,7 @@ import pandas as pd
 
 from study.analysis.best import best_configs
 from study.analysis.compare import COLUMNS, comparisons
+from study.analysis.context_use import context_use_table
 from study.analysis.data_needed import data_needed_table
 from study.analysis.gains import Gains, gains_at_common, gains_of
 from study.analysis.hit_map import HitMap
@@ -17,8 +18,10 @@ from study.analysis.patience import least_patience, patience_marks, patience_tab
 from study.analysis.pool_maps import PoolMaps, pool_maps
 from study.analysis.pools import pool_curve
 from study.analysis.searched import searched_lines
+from study.analysis.steps import steps_table
 from study.analysis.two_maps import TwoMaps, two_maps
 from study.analysis.variance_shares import VarianceShares, variance_shares
+from study.analysis.variant_gains import gains_by_variant
 from study.analysis.variants import above_oracle_of_all, by_data, cells_of_all, is_one_map
 from study.analysis.verdicts import Answers, answer
 
@@ -44,6 +47,14 @@ class Evidence:
     @cached_property
     def patience(self) -> pd.DataFrame:
         return patience_table(self.study)
+
+    @cached_property
+    def gains_by_variant(self) -> pd.DataFrame:
+        return gains_by_variant(self.study)
+
+    @cached_property
+    def steps(self) -> pd.DataFrame:
+        return steps_table(self.study)
 
     @cached_property
     def least_patience(self) -> pd.DataFrame:
@@ -97,6 +108,11 @@ class Evidence:
     @cached_property
     def comparisons(self) -> pd.DataFrame:
         return comparisons(self.study) if is_one_map(self.study) else pd.DataFrame(columns=COLUMNS)
+
+    @cached_property
+    def context_use(self) -> dict[str, pd.DataFrame]:
+        """What each arm's models lose without their older vectors, at the largest C."""
+        return {arm: context_use_table(self.study, arm) for arm in self.arms}
 
     @cached_property
     def pool_curve(self) -> pd.DataFrame:

@@ -8,11 +8,17 @@ from typing import Literal, Self
 import pandas as pd
 
 from lvm_core.errors import InputError
+from study.records.columns import TABLES
 from study.records.manifest import Manifest, read_manifest
 from study.records.store import RecordStore
 
 KEY = ["context_length", "num_sequences", "cell_id"]
-RANK_KEY = ["trial_id", "split", "query_id"]
+TABLE_KEYS = {
+    "trials": ["trial_id"],
+    "curves": ["trial_id", "eval_index"],
+    "ranks": ["trial_id", "split", "query_id"],
+    "context_use": ["trial_id", "num_kept", "chain_id"],
+}
 COLLAPSED = 0.5  # a replicate below this share of its cell's best has collapsed, by validation Hit@5
 ABOVE_CHANCE = 4.0  # times chance: what the best must have for a collapse to be one
 
@@ -24,7 +30,7 @@ class StudyRecords:
     """The records of one study, as they were when read, and the map that is looked at.
 
     configuration: the map that the confirm trials make: each cell's own configuration, or one for all cells.
-    trials, curves, ranks: the tables of study.records.columns. manifest: the study's manifest.
+    trials, curves, ranks, context_use: the tables of study.records.columns. manifest: the study's manifest.
     missing_columns: columns that records of older versions lack (null for them), as `table.column`, with the number of
     trials without them.
     """
@@ -36,6 +42,7 @@ class StudyRecords:
     ranks: pd.DataFrame
     missing_columns: dict[str, int] = field(default_factory=dict)
     configuration: Configuration = "tuned"
+    context_use: pd.DataFrame = field(default_factory=lambda: TABLES["context_use"].empty_table().to_pandas())
 
     def measured(self, stage: str) -> pd.DataFrame:
         """Return the completed trials of a stage, in order; nothing else enters an estimate.
@@ -176,7 +183,7 @@ def load_study(location: str) -> StudyRecords:
     store = RecordStore.at(location)
     manifest = read_manifest(store)
     tables, missing = {}, {}
-    for name in ("trials", "curves", "ranks"):
+    for name in TABLES:
         tables[name], lacking = store.read_counting(name)
         missing |= {f"{name}.{column}": count for column, count in lacking.items()}
     return StudyRecords(location, manifest, **tables, missing_columns=missing)
@@ -197,7 +204,7 @@ def load_studies(locations: list[str]) -> StudyRecords:
                     f"{other.location} {_judged_on(other)[key]}. Run them with the same corpus, seed and largest C."
                 )
     tables = {}
-    for name, keys in (("trials", ["trial_id"]), ("curves", ["trial_id", "eval_index"]), ("ranks", RANK_KEY)):
+    for name, keys in TABLE_KEYS.items():
         tables[name] = pd.concat([getattr(study, name) for study in studies]).drop_duplicates(keys, ignore_index=True)
     together = {
         "study": " + ".join(study.manifest.study for study in studies),

@@ -13,6 +13,7 @@ from study.analysis.intervals import interval
 from study.analysis.law import CannotTell, Law, fit_law
 from study.analysis.load import StudyRecords
 from study.analysis.thresholds import thresholds
+from study.analysis.windows import TrainingPart
 
 PUBLISHED_THRESHOLD = 1000
 NEAR = 2.0  # a break within this factor of 1,000 counts as near
@@ -54,8 +55,8 @@ def answer(study: StudyRecords, arm: str = "") -> Answers | None:
     refusals: dict[str, str] = {}
     law = _or_reason(refusals, "law", lambda: fit_law(hit_map))
     found = _or_reason(refusals, "break", lambda: find_break(law)) if law else None
-    num_vectors = study.num_training_vectors
-    corpus = best_context(law, num_vectors, OVERLAP) if law and num_vectors else None
+    part = TrainingPart.of_study(study)
+    corpus = best_context(law, part, OVERLAP) if law and part else None
     steps, table = elasticities(hit_map), thresholds(study, found, arm)
     verdicts = (
         _superlinear(hit_map, steps),
@@ -175,7 +176,7 @@ def _best_context(law: Law | None, found: BestContext | None, refusals: dict[str
     top = found.line.loc[found.line.hit_at_5.idxmax()]
     grown = found.growth[found.growth.factor == 10].iloc[0]
     evidence = (
-        f"there, {found.num_vectors:,} training vectors give N = {top.num_sequences:,} and Hit@5 "
+        f"there, {found.part.num_vectors:,} training vectors give N = {top.num_sequences:,} and Hit@5 "
         f"{_interval(top, 'hit_at_5')}{' (a projection: no such N was measured)' if top.projection else ''}; "
         f"with ten times the vectors {_interval(grown, 'hit_at_5')} at C = {grown.best_context:.0f}, a projection"
     )

@@ -1,6 +1,7 @@
 """Run a study's trials under Ray Tune: search with racing, baselines, confirm. Records are the only state."""
 
 import contextlib
+import json
 import shutil
 import signal
 import tempfile
@@ -22,7 +23,7 @@ from study.host.signals import handled
 from study.plan.plan import Plan
 from study.plan.trial_spec import TrialSpec
 from study.records.store import RecordStore
-from study.search.asha import METRIC, CellASHA
+from study.search.asha import METRIC, CellASHA, is_raced
 from study.search.queue import StudyTrials, confirmed_params
 from study.trial.ledger import Ledger
 from study.trial.outcome import Outcome, recorded_outcomes
@@ -174,7 +175,8 @@ def race_for(plan: Plan, known: dict[str, Outcome]) -> CellASHA:
     """Return the races of all cells, their rungs filled from the records."""
     racing = plan.space.racing
     scheduler = CellASHA(plan.num_evaluations, racing.grace_period, racing.reduction_factor)
-    for trial_id, outcome in known.items():
+    raced = {name: one for name, one in known.items() if is_raced("search", json.loads(one.config))}
+    for trial_id, outcome in raced.items():
         scheduler.fill_rungs(outcome.cell_id, trial_id, outcome.reported)
     return scheduler
 

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import numpy as np
+
+from lvm_core.chains import run_starts
 from lvm_core.corpus import cache_dir
 from lvm_core.dataset import Dataset
 from lvm_core.errors import InputError
@@ -73,10 +76,21 @@ def describe_split(dataset: Dataset, protocol: str) -> dict:
         "num_query_chains": {part: len(set(q.chain_ids.tolist())) for part, q in dataset.queries.items()},
         "pool_size": len(dataset.queries["test"].pool_rows),
         "num_training_targets": len(dataset.train_positions),
+        "train_lengths": train_lengths(dataset),
         "min_coherence": dataset.config.min_coherence,
         "removed": dataset.removed(),
         "audit": dataset.audit().as_dict(),
     }
+
+
+def train_lengths(dataset: Dataset) -> dict[str, int]:
+    """Count the stretches that training windows are cut from, by their length in vectors: documents, or the whole part
+    where windows may cross them.
+    """
+    crosses = (dataset.config.train_boundary or dataset.config.boundary) == "stream"
+    starts = [0, len(dataset.train.rows)] if crosses else run_starts(dataset.train.chain_ids)
+    lengths, counts = np.unique(np.diff(starts), return_counts=True)
+    return {str(length): int(count) for length, count in zip(lengths, counts, strict=True)}
 
 
 def describe_variants(plan: Plan) -> list[dict]:

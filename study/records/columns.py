@@ -69,6 +69,7 @@ TRIALS = pa.schema(
         ("started_at", WHEN),
         ("finished_at", WHEN),
         ("config", TEXT),
+        ("num_kept_lengths", INT),
     ]
 )
 
@@ -103,13 +104,24 @@ RANKS = pa.schema(
     ]
 )
 
+CONTEXT_USE = pa.schema(
+    [
+        ("trial_id", TEXT),
+        ("num_kept", INT),
+        ("chain_id", BIG),
+        ("num_queries", INT),
+        ("hit_at_5", REAL),
+    ]
+)
+
 # columns without which a file is not a record: those of the first version that every later one keeps
 ESSENTIAL = {
     "trials": {"study", "trial_id", "stage", "cell_id", "context_length", "status", "config"},
     "curves": {"trial_id", "eval_index", "step", "val_hit_at_5"},
     "ranks": {"trial_id", "split", "query_id", "rank", "num_ties"},
+    "context_use": {"trial_id", "num_kept", "chain_id", "num_queries", "hit_at_5"},
 }
-TABLES = {"trials": TRIALS, "curves": CURVES, "ranks": RANKS}
+TABLES = {"trials": TRIALS, "curves": CURVES, "ranks": RANKS, "context_use": CONTEXT_USE}
 # ids of trials and cells, names of variants, rows and models: they are used in labels and file names
 PLAIN = re.compile(r"\w[\w .+=%-]*")
 STAGES = ("search", "confirm", "baseline")

@@ -16,6 +16,7 @@ MANIFEST = "manifest.json"
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Size = Annotated[int, Field(ge=1, lt=2**31)]
 Seconds = Annotated[float, Field(ge=0)]
+Length = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$")]  # in vectors; keys of JSON are text
 NULL_IS_EMPTY = BeforeValidator(lambda found: {} if found is None else found)  # older versions recorded null
 
 
@@ -98,7 +99,10 @@ class RecordedAudit(Recorded):
 
 
 class RecordedSplit(Recorded):
-    """How the data was split, and what the audit of the split found."""
+    """How the data was split, and what the audit of the split found.
+
+    train_lengths: how many stretches of the training part have each length, in vectors; a window lies within one.
+    """
 
     fingerprint: str | None = None
     protocol: str | None = None
@@ -108,6 +112,7 @@ class RecordedSplit(Recorded):
     num_queries: Count = 0
     pool_size: Count = 0
     removed: Annotated[dict[str, Count | None], NULL_IS_EMPTY] = {}
+    train_lengths: Annotated[dict[Length, Count], NULL_IS_EMPTY] = {}
     audit: RecordedAudit | None = None
     near_copies: dict[str, Any] | None = None
 

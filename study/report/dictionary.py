@@ -39,6 +39,7 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("corpus", "corpus_fingerprint", "split_fingerprint", "code_version"), "what it was measured on and with"),
         (("host", "started_at", "finished_at"), "where and when (UTC)"),
         (("config",), "the whole configuration as JSON, searched values without a column among them"),
+        (("num_kept_lengths",), "how many lengths `context_use` has of the trial; null: not measured"),
     ],
     "curves": [
         (("trial_id", "eval_index", "step", "sequences_seen", "learning_rate"), "the evaluation, counted from 1"),
@@ -59,6 +60,15 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
             "other candidates exactly as near; Hit@K breaks ties at random: clip((K - rank + 1) / (num_ties + 1), "
             "0, 1)",
         ),
+    ],
+    "context_use": [
+        (("trial_id",), "a confirm trial of the largest C"),
+        (
+            ("num_kept",),
+            "the newest vectors of each context that were kept; random training vectors replaced the others",
+        ),
+        (("chain_id", "num_queries"), "a test document, and its queries"),
+        (("hit_at_5",), "mean over these queries"),
     ],
 }
 

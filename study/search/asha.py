@@ -1,6 +1,7 @@
 """Race trials inside their own cell: one ASHA per cell behind Ray Tune's scheduler interface."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
@@ -15,7 +16,7 @@ class Racer:
 
 
 class CellASHA(FIFOScheduler):
-    """Routes every trial to the ASHA of its cell. Baseline and confirm trials are not raced.
+    """Routes every trial to the ASHA of its cell. Some trials are not raced; see `is_raced`.
 
     `pruned` holds Tune's ids of the trials that ASHA stopped before their last evaluation.
     """
@@ -80,4 +81,13 @@ class CellASHA(FIFOScheduler):
 def _race_of(trial) -> tuple[str | None, Racer]:
     """Return the cell that a Tune trial races in, or None, and its racer."""
     first, trial_id = trial.config["specs"][0], trial.config["trial_ids"][0]
-    return first["cell_id"] if first["stage"] == "search" else None, Racer(trial_id)
+    return first["cell_id"] if is_raced(first["stage"], first["recipe"]) else None, Racer(trial_id)
+
+
+def is_raced(stage: str, recipe: dict[str, Any]) -> bool:
+    """Return whether a trial is raced: a search trial, unless its schedule is `wsd`.
+
+    A `wsd` run gains much of its Hit@5 in its decay, which begins where its own patience runs out. Compared at equal
+    evaluations, one that still trains at its peak rate would lose to one that has decayed.
+    """
+    return stage == "search" and recipe.get("schedule") != "wsd"

@@ -21,6 +21,7 @@ class OpenTrial:
     attempt: int = 1
     curve: list[dict] = field(default_factory=list)
     ranks: dict | None = None
+    context_use: dict | None = None
 
 
 class Ledger:
@@ -53,6 +54,7 @@ class Ledger:
         trial.row = {**update.row, "attempt": trial.attempt + self.attempts_before.get(update.trial_id, 0)}
         trial.curve += [update.evaluation] if update.evaluation is not None else []
         trial.ranks = update.ranks if update.ranks is not None else trial.ranks
+        trial.context_use = update.context_use
         if update.final:
             return self._write(trial)
         if pruned:
@@ -95,7 +97,7 @@ class Ledger:
         self._open.pop(trial_id, None)
         if trial_id in self.recorded:
             return None
-        self.store.write_trial(trial.row, trial.curve, trial.ranks)
+        self.store.write_trial(trial.row, trial.curve, trial.ranks, trial.context_use)
         self.recorded.add(trial_id)
         self.rows.append(trial.row)
         if trial.row["stage"] == "search":

@@ -96,3 +96,25 @@ def rank_columns(spec: TrialSpec, dataset: Dataset, measured: dict[str, Measurem
         "rank": column(lambda _, queries, m: m.rank),
         "num_ties": column(lambda _, queries, m: m.num_ties),
     }
+
+
+def num_kept_lengths(use: dict[int, np.ndarray]) -> dict:
+    """Return the column of `trials` that says how many lengths `context_use` has, if it has any."""
+    return {"num_kept_lengths": len(use)} if use else {}
+
+
+def context_use_columns(spec: TrialSpec, dataset: Dataset, use: dict[int, np.ndarray] | None) -> dict | None:
+    """Return the columns of `context_use`: the mean of each document's queries. use: Hit@5 [Q] by vectors kept."""
+    if not use:
+        return None
+    chains, chain_of_query, num_queries = np.unique(
+        dataset.queries["test"].chain_ids, return_inverse=True, return_counts=True
+    )
+    means = [np.bincount(chain_of_query, hits, len(chains)) / num_queries for hits in use.values()]
+    return {
+        "trial_id": np.full(len(use) * len(chains), spec.trial_id),
+        "num_kept": np.repeat([*use], len(chains)),
+        "chain_id": np.tile(chains, len(use)),
+        "num_queries": np.tile(num_queries, len(use)),
+        "hit_at_5": np.concatenate(means),
+    }

@@ -44,7 +44,7 @@ def recorded(small_file, tmp_path_factory) -> Path:
         updates = list(run_trial(spec, store))
         curve = [update.evaluation for update in updates if update.evaluation is not None]
         assert updates[-1].row["status"] == "completed", updates[-1].row["error"]
-        store.write_trial(updates[-1].row, curve, updates[-1].ranks)
+        store.write_trial(updates[-1].row, curve, updates[-1].ranks, updates[-1].context_use)
     return folder / "tiny"
 
 

@@ -18,12 +18,15 @@ from study.trial.rows import base_row
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def record(store: RecordStore, trial_id: str, cell_id: str, stage: str, minute: int) -> None:
+def record(
+    store: RecordStore, trial_id: str, cell_id: str, stage: str, minute: int, use: dict[str, list] | None = None
+) -> None:
     row = {"trial_id": trial_id, "cell_id": cell_id, "stage": stage, "status": "completed"}
+    row |= {} if use is None else {"num_kept_lengths": len(use["num_kept"])}
     at = START + timedelta(minutes=minute)
     curve = [{"trial_id": trial_id, "eval_index": 1}]
     ranks = {"trial_id": [trial_id], "split": ["test"], "query_id": [1], "chain_id": [1], "rank": [1], "num_ties": [0]}
-    store.write_trial(row | {"started_at": at, "finished_at": at}, curve, ranks)
+    store.write_trial(row | {"started_at": at, "finished_at": at}, curve, ranks, use)
 
 
 def test_the_search_trials_after_a_lost_one_run_again_and_their_search_is_reopened(tmp_path):
@@ -57,6 +60,19 @@ def test_a_lost_confirm_trial_reopens_no_search(tmp_path):
     messages, cells = set_aside(store)
     assert (len(messages), cells) == (1, set())
     assert set(store.read("trials").trial_id) == {"s"}
+
+
+def test_a_trial_whose_use_of_context_is_lost_runs_again_and_one_that_never_measured_it_stays(tmp_path):
+    store = RecordStore.at(tmp_path)
+    use = {"trial_id": ["long"], "num_kept": [1], "chain_id": [1], "num_queries": [1], "hit_at_5": [1.0]}
+    record(store, "older", "A", "confirm", 0)
+    record(store, "long", "A", "confirm", 1, use)
+    assert set_aside(store) == ([], set())
+    (tmp_path / "context_use" / "long.parquet").write_bytes(b"PAR1")
+    messages, _ = set_aside(store)
+    assert len(messages) == 2 and "trial long has no context_use" in messages[1]
+    assert set(store.read("trials").trial_id) == {"older"}
+    assert {path.name for path in (tmp_path / "set_aside" / "context_use").iterdir()} == {"long.parquet"}
 
 
 def test_temporary_files_of_a_killed_writer_are_deleted_and_other_hidden_files_stay(tmp_path):

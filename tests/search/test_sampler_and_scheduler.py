@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
+from study.driver.tune_run import race_for
 from study.plan.plan import make_plan
 from study.search.asha import CellASHA
 from study.search.sampler import CellSampler
@@ -123,9 +124,10 @@ def test_an_exhausted_finite_space_ends_its_cell(tiny_space, small_corpus):
 
 
 class FakeTrial:
-    def __init__(self, trial_id: str, cell_id: str, stage: str = "search"):
+    def __init__(self, trial_id: str, cell_id: str, stage: str = "search", schedule: str = "cosine"):
         self.trial_id = trial_id
-        self.config = {"specs": [{"cell_id": cell_id, "stage": stage}], "trial_ids": [trial_id]}
+        spec = {"cell_id": cell_id, "stage": stage, "recipe": {"schedule": schedule}}
+        self.config = {"specs": [spec], "trial_ids": [trial_id]}
 
 
 def result(index: int, value: float, final: bool = False) -> dict:
@@ -159,6 +161,27 @@ def test_confirm_and_baseline_trials_are_not_raced(stage):
     asha = scheduler()
     race(asha, FakeTrial("a", "C1_N125"), [0.9] * 9)
     assert race(asha, FakeTrial("b", "C1_N125", stage), [0.0] * 9) == "ran"
+
+
+def test_a_run_that_decays_at_its_end_neither_loses_a_race_nor_decides_one():
+    """At equal evaluations one `wsd` run may have decayed while the other still trains at its peak rate."""
+    asha = scheduler()
+    assert race(asha, FakeTrial("decayed", "C1_N125", schedule="wsd"), [0.9] * 9) == "ran"
+    assert race(asha, FakeTrial("at its peak", "C1_N125", schedule="wsd"), [0.1] * 9) == "ran"
+    assert race(asha, FakeTrial("cosine", "C1_N125"), [0.5] * 9) == "ran"
+    assert race(asha, FakeTrial("weak cosine", "C1_N125"), [0.4] * 9) == "stopped at 2"
+
+
+def test_recorded_runs_that_decay_at_their_end_fill_no_rung(tiny_space, small_corpus):
+    plan = make_plan("s", load_space(tiny_space, None, [], {}), small_corpus)
+    curve = tuple(enumerate([0.9] * 8, 1))
+    known = {
+        name: Outcome("C1_N20", "completed", 0.9, curve, json.dumps({"schedule": name}), curve)
+        for name in ("cosine", "wsd")
+    }
+    only_wsd, both = race_for(plan, {"wsd": known["wsd"]}), race_for(plan, known)
+    assert race(only_wsd, FakeTrial("a", "C1_N20"), [0.1] * 7) == "ran"
+    assert race(both, FakeTrial("a", "C1_N20"), [0.1] * 7) == "stopped at 1"
 
 
 def test_recorded_curves_fill_the_rungs_as_live_ones_do():

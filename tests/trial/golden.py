@@ -52,6 +52,7 @@ CHANGES = {  # name of a set of runs: settings merged over the space
     "anchor ema": ["fixed.num_negatives=24", "fixed.anchor=ema", "fixed.alpha=0.3"],
     "best by loss": ["fixed.num_negatives=24", "fixed.select_by=loss", "fixed.normalize_loss=false"],
     "two layers": ["fixed.num_negatives=24", "fixed.num_layers=2", "fixed.micro_batch_size=5"],
+    "wsd": ["fixed.num_negatives=24", "fixed.schedule=wsd"],
     "bfloat16": ["fixed.num_negatives=24", "fixed.precision=bfloat16"],
     "as reported": ["protocol=as_reported", "fixed.epochs=4", "fixed.batch_size=32"],
 }
