@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import solve
 
 from lvm_core.baseline_task import BaselineResult, BaselineTask
-from lvm_core.dataset import QuerySet
+from lvm_core.queries import QuerySet
 from lvm_core.windows import nested_subset
 
 ORACLE = "oracle"  # not registered: only a corpus whose process is known has one

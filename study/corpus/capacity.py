@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvm_core.corpus import Corpus
-from lvm_core.dataset import DataConfig, Dataset, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import Dataset, build_dataset
 from lvm_core.errors import InputError
 
 

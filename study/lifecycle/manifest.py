@@ -71,7 +71,7 @@ def describe_split(dataset: Dataset, protocol: str) -> dict:
         "num_chains": {part: int((parts == n).sum()) for n, part in enumerate(PARTS)} if len(parts) else {},
         "num_queries": len(dataset.queries["test"].positions),
         "num_query_chains": {part: len(set(q.chain_ids.tolist())) for part, q in dataset.queries.items()},
-        "pool_size": len(dataset.queries["test"].pool_rows),
+        "pool_size": dataset.queries["test"].pool_size,
         "num_training_targets": len(dataset.train_positions),
         "min_coherence": dataset.config.min_coherence,
         "removed": dataset.removed(),

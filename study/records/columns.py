@@ -69,6 +69,8 @@ TRIALS = pa.schema(
         ("started_at", WHEN),
         ("finished_at", WHEN),
         ("config", TEXT),
+        ("val_hit_at_5_context_in_pool", REAL),
+        ("test_hit_at_5_context_in_pool", REAL),
     ]
 )
 

@@ -27,7 +27,7 @@ from study.plan.trial_spec import TrialSpec
 from study.records.store import RecordStore
 from study.space.recipe import Recipe
 from study.trial.node import check_sees, load_dataset, one_thread
-from study.trial.rows import base_row, curve_row, metric_columns, progress_columns, rank_columns
+from study.trial.rows import base_row, curve_row, progress_columns, rank_columns, result_columns
 from study.trial.update import TrialUpdate
 
 LATENCY_CALLS, LATENCY_WARM_UP = 40, 5
@@ -81,7 +81,7 @@ def _oracle(dataset: Dataset, context_length: int) -> BaselineResult:
 
 def _shared_facts(spec: TrialSpec, dataset: Dataset) -> dict:
     queries = dataset.queries["test"]
-    pool_size = len(queries.pool_rows)
+    pool_size = queries.pool_size
     measured = dataset.oracle is not None and spec.stage != "search"
     oracle_hit_at_5 = _oracle(dataset, spec.context_length).test.hit_at(5) if measured else None
     return {
@@ -132,9 +132,9 @@ def _run_model(
 def _final(
     spec: TrialSpec, dataset: Dataset, row: dict, measured: dict[str, Measurement], curve: dict | None, started: float
 ) -> TrialUpdate:
-    row |= metric_columns("val", measured["validation"])
+    row |= result_columns("val", measured["validation"])
     if "test" in measured:
-        row |= metric_columns("test", measured["test"])
+        row |= result_columns("test", measured["test"])
     row |= {"peak_rss_bytes": peak_rss_bytes(), "wall_s": time.perf_counter() - started}
     row |= {"finished_at": datetime.now(UTC)}
     return TrialUpdate(spec.trial_id, dict(row), curve, rank_columns(spec, dataset, measured), final=True)

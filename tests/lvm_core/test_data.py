@@ -7,11 +7,11 @@ import pytest
 
 from lvm_core import split as split_module
 from lvm_core.corpus import open_corpus
-from lvm_core.dataset import DataConfig, Dataset, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import Dataset, build_dataset
 from lvm_core.errors import InputError
 from lvm_core.evaluation import measure_predictions
 from lvm_core.kalman import KalmanConfig, KalmanModel
-from lvm_core.retrieval import Pool
 from lvm_core.split import PARTS, Split, audit_leaks, find_near_copies, split_by_chain
 from lvm_core.windows import Stream, coherence, nested_subset
 from tests.conftest import save_npz
@@ -113,7 +113,7 @@ def test_queries_and_pool_do_not_depend_on_the_cell(small_corpus, small_data):
     again = build_dataset(small_corpus, small_data.config)
     for part in ("validation", "test"):
         assert again.queries[part].target_rows.tolist() == small_data.queries[part].target_rows.tolist()
-        assert again.queries[part].pool_rows[:150].tolist() == again.queries[part].target_rows.tolist()
+        assert again.queries[part].candidate_rows[:150].tolist() == again.queries[part].target_rows.tolist()
     assert again.fingerprint == small_data.fingerprint
 
 
@@ -141,8 +141,8 @@ def test_a_data_key_added_later_changes_the_fingerprint_only_if_it_is_not_its_de
 def test_a_larger_pool_is_filled_from_the_same_part(small_corpus):
     data = build_dataset(small_corpus, DataConfig(seed=0, max_context=8, num_queries=100, pool_size=250))
     queries = data.queries["test"]
-    assert len(set(queries.pool_rows.tolist())) == 250
-    assert set(queries.pool_rows.tolist()) <= set(queries.stream.rows.tolist())
+    assert len(set(queries.candidate_rows.tolist())) == 250
+    assert set(queries.candidate_rows.tolist()) <= set(queries.stream.rows.tolist())
     with pytest.raises(InputError, match=r"data\.pool_size must lie between the 100 queries and the \d+ vectors"):
         build_dataset(small_corpus, replace(data.config, pool_size=100_000))
 
@@ -179,7 +179,7 @@ def kalman_hits() -> dict[int, float]:
     corpus = open_corpus("kalman")
     data = build_dataset(corpus, DataConfig(seed=0, max_context=64))
     queries = data.queries["test"]
-    pool = Pool(np.take(corpus.vectors, queries.pool_rows, axis=0))
+    pool = queries.pool(corpus.vectors)
     hits = {}
     for length in (1, 4, 64):
         contexts = np.take(corpus.vectors, queries.stream.context_rows(queries.positions, length), axis=0)

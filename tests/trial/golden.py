@@ -38,7 +38,7 @@ ARCHIVE = Path(__file__).parents[1] / "data" / "study_0_1.zip"
 SPACE = {
     "question": "Do the numbers stay the same?",
     "cells": {"context_length": [4], "num_sequences": [60]},
-    "data": {"num_queries": 100},
+    "data": {"num_queries": 100, "exclude_context": False},
     "fixed": {
         "hidden_dim": 12, "batch_size": 32, "max_steps": 16, "warmup_steps": 2, "eval_interval": 8, "device": "cpu",
         "precision": "float32", "learning_rate": 0.01,
