@@ -6,10 +6,12 @@ from functools import cached_property
 import pandas as pd
 
 from study.analysis.best import best_configs
+from study.analysis.candidates import context_in_pool
 from study.analysis.compare import COLUMNS, comparisons
 from study.analysis.hit_map import arms_of
 from study.analysis.importance import importance
 from study.analysis.load import StudyRecords
+from study.analysis.near_copies import without_near_copies
 from study.analysis.patience import least_patience, patience_marks, patience_table
 from study.analysis.pool_maps import PoolMaps, pool_maps
 from study.analysis.pools import pool_curve
@@ -69,6 +71,14 @@ class Evidence:
         """Each arm's map at every pool that a reader can choose."""
         laws = {arm: answers.law for arm, answers in self.answers.items() if answers}
         return {arm: pool_maps(self.study, arm, law) for arm, law in laws.items()}
+
+    @cached_property
+    def context_in_pool(self) -> pd.DataFrame:
+        return context_in_pool(self.study)
+
+    @cached_property
+    def near_copies(self) -> pd.DataFrame:
+        return without_near_copies(self.study)
 
     @cached_property
     def patience_marks(self) -> pd.DataFrame:

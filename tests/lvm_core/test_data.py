@@ -69,10 +69,13 @@ def test_near_copies_across_the_split_are_counted_exactly_and_approximately(tmp_
     copied = open_corpus(save_npz(tmp_path / "copied.npz", vectors, ids))
     found = find_near_copies(copied, split)
     assert (found.num_test, found.num_validation, found.search) == (5, 0, "exact")
+    assert found.test_rows == test[:5].tolist()
     assert find_near_copies(corpus, split).num_test == 0
     monkeypatch.setattr(split_module, "EXACT_SEARCH_PRODUCTS", 0)
     approximate = find_near_copies(copied, split)
     assert approximate.num_test == 5
+    monkeypatch.setattr(split_module, "MAX_NEAR_COPIES", 4)
+    assert find_near_copies(copied, split).test_rows is None, "too many to keep"
     assert "lists probed" in approximate.search
 
 
