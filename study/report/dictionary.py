@@ -33,11 +33,6 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
             "the same weights on test (confirm and baseline); `as_reported` has no test part: its validation again",
         ),
         (
-            ("val_hit_at_5_context_in_pool", "test_hit_at_5_context_in_pool"),
-            "Hit@5 of the same predictions in a pool of the same size that still has each query's own last C_max "
-            "vectors; null where they are not left out",
-        ),
-        (
             ("chance_hit_at_5", "oracle_hit_at_5"),
             "5 / pool; of the Kalman filter's prediction on test, where the process is known",
         ),
@@ -47,6 +42,11 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("corpus", "corpus_fingerprint", "split_fingerprint", "code_version"), "what it was measured on and with"),
         (("host", "started_at", "finished_at"), "where and when (UTC)"),
         (("config",), "the whole configuration as JSON, searched values without a column among them"),
+        (
+            ("val_hit_at_5_context_in_pool", "test_hit_at_5_context_in_pool"),
+            "Hit@5 of the same predictions in a pool of the same size that still has each query's own last C_max "
+            "vectors; null where they are not left out",
+        ),
     ],
     "curves": [
         (("trial_id", "eval_index", "step", "sequences_seen", "learning_rate"), "the evaluation, counted from 1"),
