@@ -32,7 +32,7 @@ def likelihood_reader(dataset: Dataset, context_length: int) -> Measurement:
 def ratio_as_product(model: KalmanModel, context: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return [B, K + 1] and [P, K + 1] whose inner products are the log likelihood ratios but for a constant a query.
 
-    With y the candidate in the K observed dimensions, m and S the predicted mean and covariance, and M the marginal one:
+    With y the candidate in the K observed dimensions, m and S its predicted mean and covariance, M the marginal one:
     log N(y; m, S) - log N(y; 0, M) = m' S^-1 y + y' (M^-1 - S^-1) y / 2 + constant. Elsewhere both are the same noise.
     """
     mean, covariance = model.posterior(context)

@@ -62,6 +62,11 @@ class QuerySet:
         """The candidates of each query that are of its own document, its target among them. [Q]."""
         return num_of_own_document(self.candidates, self.stream, self.positions)
 
+    @property
+    def document_hit_at_5(self) -> float:
+        """Hit@5 of a reader who finds each target's document and orders its candidates at random."""
+        return float(np.minimum(1.0, 5 / self.num_own_document).mean())
+
 
 def draw_queries(stream: Stream, eligible: np.ndarray, num_queries: int, part: str, config: DataConfig) -> QuerySet:
     rng = child_generator(config.seed, "queries", part)

@@ -24,7 +24,7 @@ def capacities(corpus: Corpus, seed: int) -> tuple[list[Capacity], str | None]:
     found, longest = [], int(np.diff(corpus.chain_starts).max())
     for context in (1 << power for power in range(longest.bit_length())):
         try:
-            dataset = build_dataset(corpus, DataConfig(seed=seed, max_context=context))
+            dataset = build_dataset(corpus, DataConfig(seed=seed, max_context=context, exclude_context=True))
         except InputError as error:
             return found, str(error)
         found.append(Capacity(context, len(dataset.train_positions), len(dataset.queries["test"].positions)))
@@ -34,4 +34,4 @@ def capacities(corpus: Corpus, seed: int) -> tuple[list[Capacity], str | None]:
 def dataset_for(corpus: Corpus, capacity: list[Capacity], wanted: int, seed: int) -> Dataset:
     """Return the split and the queries at the longest context up to `wanted` that the corpus fills."""
     context = max(entry.context_length for entry in capacity if entry.context_length <= wanted)
-    return build_dataset(corpus, DataConfig(seed=seed, max_context=context))
+    return build_dataset(corpus, DataConfig(seed=seed, max_context=context, exclude_context=True))

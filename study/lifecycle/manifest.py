@@ -15,7 +15,6 @@ from lvm_core.data_config import DataConfig
 from lvm_core.dataset import Dataset
 from lvm_core.errors import InputError
 from lvm_core.queries import QuerySet
-from lvm_core.ranks import chance_hit_at_k
 from lvm_core.remote import without_secrets
 from lvm_core.split import PARTS, NearCopies, find_near_copies
 from study.host.machine import code_version, hardware, versions
@@ -88,16 +87,14 @@ def describe_candidates(queries: QuerySet, config: DataConfig) -> dict:
     """Return what the test queries are ranked among: how much of their own context and document.
 
     own_context: the vectors of a query's own context that the pool has, before they are left out. own_document: the
-    candidates of its document, its target among them. document_hit_at_5: of a reader who finds the right document and
-    orders its candidates at random. All are means over queries.
+    candidates of its document, its target among them. All are means over queries.
     """
-    own_document = queries.num_own_document
     return {
         "exclude_context": config.exclude_context,
         "one_per_document": config.one_per_document,
         "own_context": float(queries.num_own_context.mean()),
-        "own_document": float(own_document.mean()),
-        "document_hit_at_5": sum(chance_hit_at_k(5, int(count)) for count in own_document) / len(own_document),
+        "own_document": float(queries.num_own_document.mean()),
+        "document_hit_at_5": queries.document_hit_at_5,
     }
 
 

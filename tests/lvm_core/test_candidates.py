@@ -97,6 +97,7 @@ def test_own_context_and_own_document_are_counted(small_corpus):
     document = [int((chains[row] == chain).sum()) for row, chain in zip(own, queries.chain_ids, strict=True)]
     assert queries.num_own_context.tolist() == context and sum(context) > 0
     assert queries.num_own_document.tolist() == document
+    assert queries.document_hit_at_5 == pytest.approx(np.mean([min(1, 5 / count) for count in document]))
 
 
 def test_a_pool_that_leaves_nothing_to_take_a_context_s_places_is_smaller_for_all_queries(small_corpus):

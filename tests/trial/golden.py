@@ -56,7 +56,7 @@ CHANGES = {  # name of a set of runs: settings merged over the space
     "own context left out": ["fixed.num_negatives=24", "data.exclude_context=true"],
     "as reported": ["protocol=as_reported", "fixed.epochs=4", "fixed.batch_size=32"],
 }
-WITH_BASELINES = ("controlled", "own context left out", "as reported")  # the others differ in what a baseline does not read
+WITH_BASELINES = ("controlled", "own context left out", "as reported")  # the others change no baseline
 COUNTS = ("trial_id", "status", "stop_reason", "num_parameters", "split_fingerprint", "corpus_fingerprint")
 FIGURES = ("val_hit_at_5", "val_cosine", "test_hit_at_5", "test_cosine")
 BOUND = 0.02  # of a figure, on a machine with another arithmetic
