@@ -4,8 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
+from benchmarks.likelihood_reader import likelihood_reader, ratio_as_product
 from lvm_core import split as split_module
+from lvm_core.baseline_task import BaselineTask
+from lvm_core.baselines import oracle
 from lvm_core.corpus import open_corpus
 from lvm_core.data_config import DataConfig
 from lvm_core.dataset import Dataset, build_dataset
@@ -208,3 +212,26 @@ def test_no_linear_predictor_beats_the_kalman_filter_on_fresh_data():
     linear = ((features[3000:] @ fit - target[3000:]) ** 2).sum(1)
     oracle = ((model.predict(context[3000:]) - target[3000:]) ** 2).sum(1)
     assert oracle.mean() <= linear.mean()
+
+
+def test_a_reader_that_ranks_candidates_by_their_likelihood_beats_the_best_known_vector():
+    """So the oracle bounds models that predict a vector, and nothing else."""
+    data = build_dataset(open_corpus("kalman"), DataConfig(seed=0, max_context=16, num_queries=500))
+    vector, ratio = oracle(BaselineTask(data, 16)).test.hit_at(5), likelihood_reader(data, 16).hit_at(5)
+    assert ratio > vector + 0.05
+
+
+def test_the_likelihood_reader_s_product_is_the_log_likelihood_ratio_but_for_a_constant():
+    model = KalmanModel.from_config(KalmanConfig(dim=8, topic_dim=2, state_dim=4))
+    rng = np.random.default_rng(0)
+    context, candidates = rng.standard_normal((1, 5, 8)), rng.standard_normal((20, 8))
+    mean, covariance = model.posterior(context)
+    noise = model.config.noise**2 * np.eye(8)
+    spread = [model.observation @ inner @ model.observation.T + noise for inner in (covariance, np.eye(6))]
+    raw = candidates * model.expected_norm
+    expected = multivariate_normal.logpdf(raw, model.observation @ mean[0], spread[0])
+    expected -= multivariate_normal.logpdf(raw, np.zeros(8), spread[1])
+    asked, offered = ratio_as_product(model, context, candidates)
+    difference = offered @ asked[0] - expected
+    assert difference == pytest.approx(difference[0], abs=1e-3)
+    assert np.ptp(expected) > 1
