@@ -6,6 +6,7 @@ from functools import cached_property
 import pandas as pd
 
 from study.analysis.best import best_configs
+from study.analysis.candidates import context_in_pool
 from study.analysis.compare import COLUMNS, comparisons
 from study.analysis.context_use import context_use_table
 from study.analysis.data_needed import data_needed_table
@@ -14,6 +15,7 @@ from study.analysis.hit_map import HitMap
 from study.analysis.importance import importance
 from study.analysis.interaction import InteractionAnswer, interaction_answer
 from study.analysis.load import StudyRecords, arm_of, arms_of
+from study.analysis.near_copies import without_near_copies
 from study.analysis.patience import least_patience, patience_marks, patience_table
 from study.analysis.pool_maps import PoolMaps, pool_maps
 from study.analysis.pools import pool_curve
@@ -128,6 +130,14 @@ class Evidence:
     def two_maps(self) -> dict[str, TwoMaps | None]:
         """Each arm's tuned map beside its map at one configuration; None where there is no second map."""
         return {arm: two_maps(self.study, arm) for arm in self.arms}
+
+    @cached_property
+    def context_in_pool(self) -> pd.DataFrame:
+        return context_in_pool(self.study)
+
+    @cached_property
+    def near_copies(self) -> pd.DataFrame:
+        return without_near_copies(self.study)
 
     @cached_property
     def patience_marks(self) -> pd.DataFrame:

@@ -81,7 +81,7 @@ def _data_summary(plan: Plan) -> str:
     return (
         f"corpus {corpus.name}: {corpus.num_vectors:,} vectors of {corpus.dim} dims in {corpus.num_chains:,} documents"
         f"; split {plan.split_fingerprint}\n"
-        f"{len(queries.positions):,} test queries, pool {len(queries.pool_rows):,}, "
+        f"{len(queries.positions):,} test queries, pool {queries.pool_size:,}, "
         f"{len(dataset.train_positions):,} training targets with {plan.max_context} vectors before them"
     )
 

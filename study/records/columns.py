@@ -70,6 +70,8 @@ TRIALS = pa.schema(
         ("finished_at", WHEN),
         ("config", TEXT),
         ("num_kept_lengths", INT),
+        ("val_hit_at_5_context_in_pool", REAL),
+        ("test_hit_at_5_context_in_pool", REAL),
     ]
 )
 

@@ -15,6 +15,7 @@ MANIFEST = "manifest.json"
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Size = Annotated[int, Field(ge=1, lt=2**31)]
+Mean = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 Length = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$")]  # in vectors; keys of JSON are text
 NULL_IS_EMPTY = BeforeValidator(lambda found: {} if found is None else found)  # older versions recorded null
@@ -98,6 +99,26 @@ class RecordedAudit(Recorded):
     num_train_vectors: Count | None = None
 
 
+class RecordedCandidates(Recorded):
+    """What the test queries are ranked among, as lifecycle/manifest.py describes it."""
+
+    exclude_context: bool
+    one_per_document: bool
+    own_context: Mean
+    own_document: Mean
+    document_hit_at_5: Mean
+
+
+class RecordedNearCopies(Recorded):
+    """Held-out vectors near a training vector; test_rows: those that are targets of test queries, where listed."""
+
+    threshold: float | None = None
+    num_validation: Count | None = None
+    num_test: Count | None = None
+    search: str | None = None
+    test_rows: list[Count] | None = None
+
+
 class RecordedSplit(Recorded):
     """How the data was split, and what the audit of the split found.
 
@@ -114,7 +135,8 @@ class RecordedSplit(Recorded):
     removed: Annotated[dict[str, Count | None], NULL_IS_EMPTY] = {}
     train_lengths: Annotated[dict[Length, Count], NULL_IS_EMPTY] = {}
     audit: RecordedAudit | None = None
-    near_copies: dict[str, Any] | None = None
+    candidates: RecordedCandidates | None = None
+    near_copies: RecordedNearCopies | None = None
 
 
 class RecordedCorpus(Recorded):
