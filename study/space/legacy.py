@@ -1,7 +1,7 @@
-"""The values that studies had before a key of a space existed: what an older manifest says by leaving it out."""
+"""The values that studies had before a key existed: a study keeps them when it is resumed."""
 
 from typing import Any
 
-BEFORE: dict[str, Any] = {  # dotted key of a space -> value; a key that is added later with another default gets a line
+BEFORE: dict[str, Any] = {  # dotted key of a space -> the value that older studies were run with
     "data.exclude_context": False,
 }

@@ -57,8 +57,8 @@ class Cells(Strict):
 
 
 class Data(Strict):
-    """How the corpus is split, gated and queried. The defaults are those of lvm_core.data_config.DataConfig,
-    but for `exclude_context`, which studies leave out since version 0.2 (study/space/legacy.py).
+    """How the corpus is split, gated and queried. The defaults are those of lvm_core.data_config.DataConfig, but for
+    `exclude_context`: there its default is that of the first recorded ids, which study/space/legacy.py keeps.
     """
 
     fractions: tuple[float, float, float] = DataConfig.fractions

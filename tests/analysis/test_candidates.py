@@ -66,8 +66,8 @@ def test_both_pools_stand_side_by_side_for_every_cell_and_baseline(plain):
     assert context_in_pool(plain).empty, "older records measured one pool only"
     best = Evidence(study).best["overall"]
     said = facts(with_copies(study, [1]))["own context"]
-    assert said.startswith("a query's own last C_max vectors are not among them (2.9 of them in the pool")
-    assert f"{best['cell_id']} has test Hit@5 " in said
+    assert said.startswith("without a query's own last C_max vectors; the pool has 2.9 of them")
+    assert f"{best['cell_id']} would have test Hit@5 " in said
 
 
 def test_the_report_gives_the_reader_of_the_right_document_as_a_reference(plain):

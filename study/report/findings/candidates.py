@@ -7,13 +7,13 @@ from study.records.manifest import RecordedCandidates
 from study.report.finding import Block, Facts, Finding
 from study.report.findings import register
 
-IN_POOL, LEFT_OUT = "a query's own context is among them", "a query's own last C_max vectors are not among them"
+IN_POOL, LEFT_OUT = "a query's own last C_max vectors among them", "without a query's own last C_max vectors"
 NOT_RECORDED = "Not recorded: older studies had a query's own context among its candidates."
 ONE_EACH = "the target, and one vector of every other document"
 
 
 def candidate_rule(found: RecordedCandidates | None) -> str:
-    """Return which candidates a query has. Studies that do not record it had the query's own context among them."""
+    """Return which candidates a query has. Studies that do not record it had its own context among them."""
     if found is not None and found.one_per_document:
         return ONE_EACH
     return LEFT_OUT if found is not None and found.exclude_context else IN_POOL
@@ -36,13 +36,13 @@ def _own_context(evidence: Evidence, found: RecordedCandidates) -> str:
     text = candidate_rule(found)
     if found.one_per_document:
         return text
-    text += f" ({found.own_context:.1f} of them in the pool, in the mean over test queries)"
+    text += f"; the pool has {found.own_context:.1f} of them, in the mean over test queries"
     row = _of_best(evidence, evidence.context_in_pool)
     if row is None:
         return text
     return (
-        f"{text}. With them, in a pool of the same size, {row.cell_id} has test Hit@5 "
-        f"{row.hit_at_5_context_in_pool:.3f} and not {row.hit_at_5:.3f}"
+        f"{text}. With them, and as many candidates, {row.cell_id} would have test Hit@5 "
+        f"{row.hit_at_5_context_in_pool:.3f} instead of {row.hit_at_5:.3f}"
     )
 
 
