@@ -68,7 +68,8 @@ def _rows(key: tuple, trials: pd.DataFrame, use: pd.DataFrame) -> list[dict]:
     units = Units.of(chain_ids, np.zeros_like(chain_ids))
     whole, rows = hits[max(hits)], []
     for num_kept, values in hits.items():
-        row = dict(zip(KEY, key, strict=True)) | {"num_kept": num_kept, "hit_at_5": float(values.mean())}
+        row = {"context_length": int(key[0]), "num_sequences": int(key[1]), "cell_id": key[2], "num_kept": num_kept}
+        row["hit_at_5"] = float(values.mean())
         row |= {"loss": float(whole.mean() - values.mean()), "num_replicates": len(values)}
         row |= {"num_queries": len(chain_ids), "num_chains": units.num_documents}
         if units.speak_of_documents:
@@ -137,11 +138,12 @@ def use_verdict(table: pd.DataFrame) -> Verdict:
 
 
 def _costs(cell: EffectiveContext, whole: int) -> str:
-    """Return what a cell loses without its older vectors, in points."""
-    loss, low, high = (100 * value for value in cell.all_but_one)
-    where = f"at N={cell.num_sequences:,} replacing the oldest {whole - 1:,}"
-    parts = [f"{where} costs {loss:.1f} [{low:.1f}, {high:.1f}] points"]
-    if 1 < cell.least < whole:
-        loss, low, high = (100 * value for value in cell.loss)
-        parts.append(f"replacing {whole - cell.least:,} {loss:.1f} [{low:.1f}, {high:.1f}]")
-    return ", ".join(parts)
+    """Return how many vectors are enough in a cell, and what it loses without the others, in points."""
+    enough = f"{cell.least:,}" if cell.least == cell.most else f"{cell.least:,} to {cell.most:,}"
+    losses = {1: cell.all_but_one} | ({cell.least: cell.loss} if cell.least < whole else {})
+    costs = [f"the oldest {whole - kept:,} costs {_points(*loss)}" for kept, loss in losses.items()]
+    return f"at N={cell.num_sequences:,} {enough} are enough: replacing {', '.join(costs)} points"
+
+
+def _points(value: float, low: float, high: float) -> str:
+    return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"

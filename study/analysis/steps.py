@@ -26,7 +26,12 @@ def steps_table(study: StudyRecords) -> pd.DataFrame:
 def _row(key: tuple, trials: pd.DataFrame) -> dict:
     asked = {json.loads(config).get("max_steps") for config in trials.config}
     was_last = (trials.best_step == trials.num_steps) & (trials.stop_reason == "max_steps")
-    row = dict(zip(KEY, key, strict=True)) | {"num_replicates": len(trials)}
+    row = {
+        "context_length": int(key[0]),
+        "num_sequences": int(key[1]),
+        "cell_id": key[2],
+        "num_replicates": len(trials),
+    }
     row["max_steps"] = asked.pop() if len(asked) == 1 else None
     for name in ("num_steps", "best_step"):
         values = trials[name].astype(float)

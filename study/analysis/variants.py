@@ -66,8 +66,8 @@ def by_data(study: StudyRecords) -> list[StudyRecords]:
 
 
 def is_one_map(study: StudyRecords) -> bool:
-    """Return whether all cells were evaluated on the same queries and differ only in C, N and arm. Laws and paired
-    comparisons between cells mean nothing otherwise.
+    """Return whether all cells were evaluated on the same queries and are set alike but for C, N and arm. Laws and
+    paired comparisons between cells mean nothing otherwise.
     """
     named = any(entry.variant or entry.row for entry in study.manifest.variants)
     return not named and len(by_data(study)) == 1

@@ -12,7 +12,7 @@ from study.space.protocol import CONTROLLED, Protocol
 from study.space.recipe import Recipe
 from study.space.sections import STRICT, Cells, Compare, Data, Domain, Name, Patience, Racing
 
-# equal in every cell, or the map would compare more than C and N
+# set alike for every cell, or the map would compare more than C and N; runs may still end before max_steps
 ONE_FOR_ALL = (
     *("max_steps", "warmup_steps", "eval_interval", "batch_size", "num_negatives", "micro_batch_size"),
     *("device", "precision", "epochs", "negatives_from"),
