@@ -28,6 +28,8 @@ def _moment(text: str) -> str:
 
 Name = Annotated[str, AfterValidator(plain_name)]
 Moment = Annotated[str, AfterValidator(_moment)]
+Value = str | bool | int | float | None
+Params = dict[str, Value]
 
 
 class Recorded(BaseModel):
@@ -55,7 +57,7 @@ class RecordedDomain(Recorded):
     low: float | None = None
     high: float | None = None
     log: bool = False
-    choices: list[str | bool | int | float | None] | None = None
+    choices: list[Value] | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -146,6 +148,16 @@ class Former(Recorded):
     space: FormerSpace
 
 
+class Chosen(Recorded):
+    """The searched values that the study measures, by cell id: each cell's own, and those in common.
+
+    common: empty if the study does not measure one configuration for all cells of an arm and variant.
+    """
+
+    tuned: dict[Name, Params]
+    common: dict[Name, Params] = {}
+
+
 class RecordedRun(Recorded):
     started_at: str | None = None
     finished_at: str | None = None
@@ -186,7 +198,9 @@ class Manifest(Recorded):
     carried_over: list[CarriedOver] = []
     history: list[Former] = []
     runs: list[RecordedRun] = []
-    reopened: dict[str, Moment] = {}
+    candidates: list[Params] = []
+    chosen: Chosen | None = None
+    reopened: dict[str, Moment] = {}  # written by older versions
     wall_s: Seconds | None = None
     cpu_s: Seconds | None = None
 
