@@ -5,9 +5,7 @@ from study.records.columns import FINALS_REPLICATE, SEARCH_REPLICATE
 from study.records.store import RecordStore
 
 
-def searched_after_lost(
-    plan: Plan, store: RecordStore, candidates: list[dict], lost: set[str]
-) -> dict[str, list[str]]:
+def searched_after_lost(plan: Plan, store: RecordStore, candidates: list[dict], lost: set[str]) -> dict[str, list[str]]:
     """Return the recorded search trials that were raced after a lost one, by the id of each cell that lost one.
 
     In a cell, a candidate was raced after those before it in the list. The order of a second round is not known, so
