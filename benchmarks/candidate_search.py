@@ -30,7 +30,7 @@ from lvm_core.seeds import child_generator
 from study.plan.plan import Plan, make_plan
 from study.plan.trial_spec import TrialSpec
 from study.search.asha import METRIC, TIME, CellASHA
-from study.search.candidates import model, next_candidate
+from study.search.candidates import next_candidate
 from study.search.choice import nominee
 from study.search.rounds import StudySearch
 from study.space.file import load_space
@@ -52,7 +52,7 @@ def plan_for(length: int, seed: int) -> Plan:
 
 
 def record_table(path: Path) -> None:
-    """Train every configuration in every cell; keep best-so-far Hit@5 as [replicate, cell, configuration, evaluation]."""
+    """Train every configuration in every cell; keep Hit@5, best so far, as [replicate, cell, configuration, evaluation]."""
     plan = plan_for(6, 0)
     unit = qmc.Sobol(len(plan.space.search), seed=0).random(256)[:NUM_CONFIGS]
     curves = np.full((2, len(plan.cells), NUM_CONFIGS, NUM_EVALUATIONS), np.nan)

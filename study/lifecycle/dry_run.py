@@ -68,21 +68,21 @@ def print_plan(plan: Plan, num_workers: int | None, console: Console) -> None:
         _print_text(console, f"warning: {warning}")
     table, seconds = _timing_table(plan)
     console.print(table)
-    for line in _totals(plan, seconds, num_workers):
-        _print_text(console, line)
+    _print_text(console, _totals(plan, seconds, num_workers))
 
 
-def _totals(plan: Plan, seconds: dict[str, float], num_workers: int) -> list[str]:
-    """Return the number of trials and the time of each stage. seconds: of unpruned trials, on one worker."""
-    totals = {name: sum(_trials_of(plan, cell)[name] for cell in plan.cells) for name in seconds}
+def _totals(plan: Plan, seconds: dict[str, float], num_workers: int) -> str:
+    """Return the number of trials of each kind, and their time. seconds: of unpruned trials, on one worker."""
+    counts = {name: sum(_trials_of(plan, cell)[name] for cell in plan.cells) for name in LABELS}
     baselines = sum(len(job) for job in plan.baseline_jobs())
-    raced = sum(seconds[name] * (_raced_share(plan) if name in RACED else 1) for name in seconds)
-    found = [f"{LABELS[name].format(total)}" for name, total in totals.items() if total]
-    return [
-        f"{', '.join(found)}, and {baselines} baselines on {num_workers} workers",
-        f"about {duration(raced / num_workers)} with pruning, at most about "
-        f"{duration(sum(seconds.values()) / num_workers)} without it (no early stopping; from measured steps)",
-    ]
+    found = [LABELS[name].format(count) for name, count in counts.items() if count]
+    pruned_s = sum(s * (_raced_share(plan) if name in RACED else 1) for name, s in seconds.items())
+    most = f"at most about {duration(sum(seconds.values()) / num_workers)}"
+    expected = f"about {duration(pruned_s / num_workers)} with pruning, " if plan.searches else ""
+    return (
+        f"{', '.join(found)}, and {baselines} baselines on {num_workers} workers: {expected}{most} (no pruning, no early "
+        "stopping; from measured steps)"
+    )
 
 
 def _trials_of(plan: Plan, cell: Cell) -> dict[str, int]:
