@@ -56,6 +56,8 @@ def describe(plan: Plan, command: str) -> dict:
         "code_version": code_version(),
         "versions": versions(),
         "hardware": hardware(),
+        "candidates": [],
+        "chosen": None,
         "history": [],
         "runs": [],
     }

@@ -13,11 +13,10 @@ from lvm_core.version import TRAINER_VERSION
 from study.host.code import code_fingerprint
 from study.plan.cells import Cell, Infeasible, PlannedSetting, fill_settings
 from study.plan.trial_spec import TrialSpec
+from study.records.columns import SEARCH_REPLICATE
 from study.space.recipe import Recipe
 from study.space.space import Space
 from study.space.variants import scaled, settings_of
-
-SEARCH_REPLICATE = 0  # of the search; confirm replicates are 1, 2, …
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +42,11 @@ class Plan:
     def searches(self) -> bool:
         """Whether there is anything to search."""
         return bool(self.space.search)
+
+    @property
+    def num_maps(self) -> int:
+        """The most configurations that are measured in a cell: its own, and the common one."""
+        return 2 if self.searches and self.space.common_map else 1
 
     @property
     def dataset(self) -> Dataset:

@@ -30,6 +30,8 @@ def _moment(text: str) -> str:
 
 Name = Annotated[str, AfterValidator(plain_name)]
 Moment = Annotated[str, AfterValidator(_moment)]
+Value = str | bool | int | float | None
+Params = dict[str, Value]
 
 
 class Recorded(BaseModel):
@@ -57,7 +59,7 @@ class RecordedDomain(Recorded):
     low: float | None = None
     high: float | None = None
     log: bool = False
-    choices: list[str | bool | int | float | None] | None = None
+    choices: list[Value] | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -174,10 +176,13 @@ class Former(Recorded):
 
 
 class Chosen(Recorded):
-    """The searched values that each cell is confirmed with: its own winner's, and those common to all cells."""
+    """The searched values that the study measures, by cell id: each cell's own, and those in common.
 
-    tuned: dict[Name, dict[str, Any]]
-    common: dict[Name, dict[str, Any]]
+    common: empty if the study does not measure one configuration for all cells of an arm and variant.
+    """
+
+    tuned: dict[Name, Params]
+    common: dict[Name, Params] = {}
 
 
 class RecordedRun(Recorded):
@@ -220,8 +225,9 @@ class Manifest(Recorded):
     carried_over: list[CarriedOver] = []
     history: list[Former] = []
     runs: list[RecordedRun] = []
+    candidates: list[Params] = []
     chosen: Chosen | None = None
-    reopened: dict[str, Moment] = {}
+    reopened: dict[str, Moment] = {}  # written by older versions
     wall_s: Seconds | None = None
     cpu_s: Seconds | None = None
 

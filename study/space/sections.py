@@ -104,7 +104,9 @@ class Domain(Strict):
         return self
 
     def contains(self, value: Any) -> bool:
-        return value in self.choices if self.choices is not None else self.low <= value <= self.high
+        if self.choices is not None:
+            return value in self.choices
+        return isinstance(value, int | float) and self.low <= value <= self.high
 
 
 class Racing(Strict):
