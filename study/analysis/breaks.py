@@ -77,6 +77,10 @@ class Breaks:
         """All breaks that are shown, whether or not they describe the map."""
         return tuple(one for one in (self.together, *self.alone) if one.shown)
 
+    def p_value(self, context: int) -> float:
+        """Return the smaller p-value of "no break" that concerns one context, both adjusted."""
+        return min(one.p_value for one in (self.together, *self.alone) if one.context in (None, context))
+
     def at(self, context: int) -> Break | None:
         """Return the break that one context has; None if none is described."""
         return next((one for one in self.described if one.context in (None, context)), None)
