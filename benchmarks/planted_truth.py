@@ -21,6 +21,7 @@ from study.analysis.breaks import find_break
 from study.analysis.hit_map import HitMap
 from study.analysis.law import MISFIT_LEVEL, exponents_of, fit_law, misfit, weight_of
 from study.analysis.law_fit import fit, refit
+from study.analysis.windows import TrainingPart
 from study.host.machine import hardware
 from tests.planted import BROKEN, LAWS, Planted, planted_map
 
@@ -71,7 +72,7 @@ def _covered(table: pd.DataFrame, truth: dict[str, float]) -> dict[str, bool]:
 
 
 def _optimum_held(planted: Planted, hit_map: HitMap, law) -> bool:
-    found = best_context(law, NUM_VECTORS)
+    found = best_context(law, TrainingPart.of_vectors(NUM_VECTORS))
     line = planted.axes.at(found.line.context_length.to_numpy(), found.line.num_sequences.to_numpy())
     truth = found.line.context_length.iloc[int(np.argmax(planted.form.predict(planted.theta, line)))]
     return found.best[1] <= truth <= found.best[2]

@@ -1,16 +1,17 @@
 """Measure a predictor on the queries of one part of the split: losses, ranks, and figures that follow from ranks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 
-from lvm_core.dataset import Dataset, QuerySet
+from lvm_core.dataset import Dataset
 from lvm_core.devices import VectorSource
 from lvm_core.errors import DivergedError
 from lvm_core.loss_terms import LOSS_TERMS, validation_terms
 from lvm_core.losses import losses
+from lvm_core.queries import QuerySet
 from lvm_core.ranks import hit_at_k, reciprocal_rank
 from lvm_core.retrieval import Pool
 from lvm_core.seeds import child_generator
@@ -25,7 +26,8 @@ class Measurement:
     """Ranks of all queries of a part, and mean losses where a predictor has any.
 
     rank, num_ties: [Q] int32. cosine: mean cosine of prediction and target. loss_terms: the terms of the loss that are
-    recorded on validation, by name.
+    recorded on validation, by name. shared_hit_at_5: Hit@5 among the candidates that all queries share, where a
+    query's own context is left out of `rank`; None where it is not, or where the target is not among them.
     """
 
     rank: np.ndarray
@@ -33,6 +35,7 @@ class Measurement:
     cosine: float
     loss: float | None = None
     loss_terms: dict[str, float] = field(default_factory=dict)
+    shared_hit_at_5: float | None = None
 
     def hit_at(self, k: int) -> float:
         """Return Hit@k over the queries."""
@@ -66,8 +69,10 @@ def mean_losses(terms: list[np.ndarray]) -> dict[str, float]:
 
 def measure_predictions(predictions: np.ndarray, targets: np.ndarray, pool: Pool) -> Measurement:
     """Rank predictions whose targets are the pool's first candidates. [Q, D], [Q, D] unit vectors."""
-    rank, num_ties = pool.rank_targets(predictions, np.arange(len(predictions)))
-    return Measurement(rank, num_ties, cosine=float((predictions * targets).sum(-1).mean()))
+    own, shared = pool.rank_both(predictions, np.arange(len(predictions)))
+    cosine = float((predictions * targets).sum(-1).mean())
+    is_recorded = pool.swaps is not None and pool.shared.start == 0
+    return Measurement(*own, cosine, shared_hit_at_5=float(hit_at_k(*shared, 5).mean()) if is_recorded else None)
 
 
 class Evaluator:
@@ -81,7 +86,7 @@ class Evaluator:
     def pool(self, part: str) -> Pool:
         """Return the pool of a part, which is read once."""
         if part not in self._pools:
-            self._pools[part] = Pool(np.take(self.vectors, self.queries[part].pool_rows, axis=0))
+            self._pools[part] = self.queries[part].pool(self.vectors)
         return self._pools[part]
 
     @torch.no_grad()
@@ -90,15 +95,28 @@ class Evaluator:
 
         Raises: DivergedError for a prediction that is not finite.
         """
+        prediction = self.predict(model, part)
+        ranked = self.rank(prediction, part)
+        loss, terms = self._mean_losses(prediction, self.queries[part])
+        return replace(ranked, loss=loss, loss_terms=terms)
+
+    @torch.no_grad()
+    def predict(self, model: torch.nn.Module, part: str, oldest: np.ndarray | None = None) -> torch.Tensor:
+        """Return a model's predictions in evaluation mode. [Q, D] float32.
+
+        oldest: [Q, R] corpus rows that stand in the place of the oldest R vectors of each context.
+        Raises: DivergedError for a prediction that is not finite.
+        """
         model.eval()
-        queries = self.queries[part]
-        prediction = torch.cat(list(self._predict(model, part))).float()
+        prediction = torch.cat(list(self._predict(model, part, oldest))).float()
         if not torch.isfinite(prediction).all():
             raise DivergedError(f"a prediction on {part} is not finite: the weights have diverged")
+        return prediction
+
+    def rank(self, prediction: torch.Tensor, part: str) -> Measurement:
+        """Rank the predictions of a part's queries."""
         pool = self.pool(part)
-        ranked = measure_predictions(prediction.cpu().numpy(), pool.vectors[: len(prediction)], pool)
-        loss, terms = self._mean_losses(prediction, queries)
-        return Measurement(ranked.rank, ranked.num_ties, ranked.cosine, loss=loss, loss_terms=terms)
+        return measure_predictions(prediction.cpu().numpy(), pool.vectors[: len(prediction)], pool)
 
     def _mean_losses(self, prediction: torch.Tensor, queries: QuerySet) -> tuple[float, dict[str, float]]:
         """Return the mean loss and its recorded terms over all queries, a block of rows at a time to stay small.
@@ -128,13 +146,16 @@ class Evaluator:
                 means[name] += share * float(found.terms[name])
         return total, means
 
-    def _predict(self, model: torch.nn.Module, part: str):
+    def _predict(self, model: torch.nn.Module, part: str, oldest: np.ndarray | None):
         """Yield predictions, a block of queries at a time. [block, D]."""
         queries, config = self.queries[part], self.config
         width = config.context_length * self.vectors.shape[1] * 4
         size = max(1, min(EVAL_BLOCK, EVAL_BYTES[config.device] // width))
         for start in range(0, len(queries.positions), size):
             positions = queries.positions[start : start + size]
-            context = self.source.gather(queries.stream.context_rows(positions, config.context_length))
+            rows = queries.stream.context_rows(positions, config.context_length)
+            if oldest is not None:
+                rows[:, : oldest.shape[1]] = oldest[start : start + size]
+            context = self.source.gather(rows)
             with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
                 yield model(context)

@@ -7,6 +7,7 @@ from typing import Literal
 from lvm_core.loss_terms import LOSS_TERMS, recipe_weights
 
 SelectBy = Literal["hit_at_5", "loss"]
+Schedule = Literal["cosine", "wsd"]
 
 # one field for each weight that a recipe holds, such as `alpha`
 LossWeights = make_dataclass(
@@ -24,6 +25,9 @@ class TrainConfig(LossWeights):
     steps_per_epoch: set where evaluations follow the published epochs; see lvm_core.schedule.
     select_by: the figure that makes an evaluation the best one, on validation.
     normalize_loss: whether the losses get predictions of unit length.
+    schedule: of the learning rate. `cosine` falls to its end at `max_steps`, which a run that patience stops never
+    reaches. `wsd` (warm-up, stable, decay) stays at its peak; where patience runs out, it decays from its best
+    evaluation on; see schedule.py.
     """
 
     context_length: int
@@ -45,6 +49,7 @@ class TrainConfig(LossWeights):
     steps_per_epoch: int | None = None
     select_by: SelectBy = "hit_at_5"
     normalize_loss: bool = True
+    schedule: Schedule = "cosine"
 
     @property
     def loss_weights(self) -> dict[str, float]:

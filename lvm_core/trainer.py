@@ -1,7 +1,9 @@
 """Train one model on one cell and yield one evaluation after another. The caller decides when to stop."""
 
+import copy
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from lvm_core.evaluation import Evaluation, Evaluator, Measurement, mean_losses
 from lvm_core.loss_terms import LOSS_TERMS
 from lvm_core.losses import losses
 from lvm_core.models import LatentVectorModel, ModelConfig, build_model
-from lvm_core.schedule import learning_rate, next_evaluation
+from lvm_core.schedule import decay_after, learning_rate, next_evaluation, planned_decay
 from lvm_core.seeds import child_seed
 from lvm_core.train_config import TrainConfig
 
@@ -49,13 +51,17 @@ class Trainer:
         self.micro_batch_size = config.micro_batch_size or auto_micro_batch(config, model)
         self.step = 0
         self.num_evaluations = 0
+        self.decay = planned_decay(config)  # of a `wsd` run; brought forward where patience runs out
         self.best: Evaluation | None = None
         self.best_weights: dict[str, torch.Tensor] = {}
+        self._best_optimizer: dict[str, Any] = {}  # its state at that evaluation, where a decay may begin there
         self.elapsed_s = 0.0
         self.eval_s = 0.0
 
     def run(self) -> Iterator[Evaluation]:
-        """Train until patience runs out or the last step is done. The last evaluation has a stop_reason.
+        """Train until patience runs out, and a `wsd` run has decayed, or the last step is done.
+
+        The last evaluation has a stop_reason.
 
         Raises: DivergedError before a step with a non-finite loss or gradient.
         """
@@ -69,18 +75,34 @@ class Trainer:
 
     def stop_reason(self) -> str | None:
         """Return why training is over, or None."""
-        if self.best is not None and self.num_evaluations - self.best.eval_index >= self.config.patience:
+        if self.config.schedule == "cosine" and self._is_out_of_patience:
             return "patience"
-        return "max_steps" if self._next_evaluation() is None else None
+        if self._next_evaluation() is not None:
+            return None
+        return "patience" if self.decay.end < self.config.max_steps else "max_steps"
+
+    @property
+    def _is_out_of_patience(self) -> bool:
+        return self.best is not None and self.num_evaluations - self.best.eval_index >= self.config.patience
+
+    @property
+    def _can_bring_decay_forward(self) -> bool:
+        return self.config.schedule == "wsd" and self.step < self.decay.start
+
+    def _begin_decay(self) -> None:
+        """Return to the best evaluation and decay from there: the steps since then did not help."""
+        self.decay = decay_after(self.config, self.step)
+        self.model.load_state_dict(self.best_weights)
+        self.optimizer.load_state_dict(self._best_optimizer)
 
     def _next_evaluation(self) -> int | None:
         improved = self.best is not None and self.best.eval_index == self.num_evaluations
-        return next_evaluation(self.config, self.step, improved=improved)
+        return next_evaluation(self.config, self.step, improved=improved, end=self.decay.end)
 
     def train_step(self) -> np.ndarray:
         """Do one optimizer step and return the batch means: the total, then each term. [1 + terms] float64."""
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, self.step)
+            group["lr"] = learning_rate(self.config, self.step, self.decay)
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         with torch.random.fork_rng(devices=_cuda_devices(self.config.device)):
@@ -134,13 +156,17 @@ class Trainer:
             eval_index=self.num_evaluations,
             step=self.step,
             sequences_seen=self.step * self.config.batch_size,
-            learning_rate=learning_rate(self.config, self.step - 1),
+            learning_rate=learning_rate(self.config, self.step - 1, self.decay),
             train=mean_losses(train_terms),
             validation=measured,
         )
         if self.best is None or self._score(measured) > self._score(self.best.validation):
             self.best = evaluation
             self.best_weights = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+            if self._can_bring_decay_forward:
+                self._best_optimizer = copy.deepcopy(self.optimizer.state_dict())
+        elif self._can_bring_decay_forward and self._is_out_of_patience:
+            self._begin_decay()
         evaluation.stop_reason = self.stop_reason()
         now = time.perf_counter()
         self.eval_s += now - eval_started

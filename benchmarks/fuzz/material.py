@@ -83,7 +83,7 @@ def _measured_study(folder: Path) -> tuple[Plan, dict]:
     for spec in specs + [spec for job in plan.baseline_jobs() for spec in job]:
         updates = list(run_trial(spec, store))
         curve = [update.evaluation for update in updates if update.evaluation is not None]
-        store.write_trial(updates[-1].row, curve, updates[-1].ranks)
+        store.write_trial(updates[-1].row, curve, updates[-1].ranks, updates[-1].context_use)
     joined = RecordStore.at(folder / "joined")
     joined.write_json("manifest.json", manifest)
     RecordStore.at(folder / "begun").write_json("manifest.json", manifest)

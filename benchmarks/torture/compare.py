@@ -68,9 +68,16 @@ def differences(study: Path, undisturbed: Path) -> list[str]:
         found.append("figures of common trials differ")
     if not _ranks(study, common).equals(_ranks(undisturbed, common)):
         found.append("ranks of common trials differ")
+    if not _context_use(study, common).equals(_context_use(undisturbed, common)):
+        found.append("the use of context of common trials differs")
     return found
 
 
 def _ranks(study: Path, trial_ids: list[str]) -> pd.DataFrame:
     ranks = pd.read_parquet(study / "ranks")
     return ranks[ranks.trial_id.isin(trial_ids)].sort_values(["trial_id", "split", "query_id"]).reset_index(drop=True)
+
+
+def _context_use(study: Path, trial_ids: list[str]) -> pd.DataFrame:
+    use = pd.read_parquet(study / "context_use")
+    return use[use.trial_id.isin(trial_ids)].sort_values(["trial_id", "num_kept", "chain_id"]).reset_index(drop=True)

@@ -168,7 +168,7 @@ def _cut(files: list[Path], rng: random.Random) -> bool:
 
 def add_foreign_file(study: Path, rng: random.Random) -> bool:
     """Put a foreign file among the records."""
-    folder = study / rng.choice(["trials", "curves", "ranks"])
+    folder = study / rng.choice(["trials", "curves", "ranks", "context_use"])
     if folder.is_dir():
         (folder / rng.choice(["notes.txt", "copy of a record.parquet"])).write_bytes(rng.randbytes(200))
     return folder.is_dir()

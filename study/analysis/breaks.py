@@ -19,7 +19,7 @@ class Break:
     """The evidence for a break in N. context: the one context that it concerns; None for all together.
 
     p_value: of "no break", the largest over the tenable smooth laws, adjusted by Holm over the contexts and all
-    together. scans: by law, of each with which one break describes the map; empty if none does, or if no break is shown.
+    together. scans: by law, of each with which one break describes the map; none if no break is shown.
     """
 
     context: int | None
@@ -32,7 +32,7 @@ class Break:
 
     @property
     def place(self) -> tuple[float, float, float] | None:
-        """N of the break, from the law that fits best, and the N between which it may lie under any; None if unknown."""
+        """N of the break, from the law that fits best, and the N between which it may lie under any law."""
         if not self.scans:
             return None
         best = max(self.scans.values(), key=lambda one: one.misfit_p)
@@ -101,7 +101,10 @@ def find_breaks(law: Law) -> Breaks:
     if len(contexts) == 2:  # one context: together and alone are the same
         contexts = [None]
     adjusted = holm(np.array([_p_value(law, context) for context in contexts]))
-    found = [Break(c, float(p), _describing(law, c) if p < LEVEL else {}) for c, p in zip(contexts, adjusted, strict=True)]
+    found = [
+        Break(context, float(p), _describing(law, context) if p < LEVEL else {})
+        for context, p in zip(contexts, adjusted, strict=True)
+    ]
     return Breaks(found[0], tuple(found[1:]))
 
 

@@ -27,7 +27,7 @@ def require_complete(study: StudyRecords) -> None:
                 f"a {column} must be letters, digits, spaces and . _ + = % -, but {study.location}/trials has "
                 f"{odd[0][:40]!r}. Use records that this tool wrote."
             )
-    confirm = study.measured("confirm")
+    confirm = study.completed("confirm")
     _require_all(study, "test ranks", confirm.trial_id, study.ranks[study.ranks.split == "test"].trial_id, "ranks")
     _require_all(
         study,
@@ -37,6 +37,8 @@ def require_complete(study: StudyRecords) -> None:
         "ranks",
     )
     _require_all(study, "a curve", confirm.trial_id, study.curves.trial_id, "curves")
+    measured_use = confirm[confirm.num_kept_lengths.notna()]
+    _require_all(study, "its use of context", measured_use.trial_id, study.context_use.trial_id, "context_use")
     _require_figures(study, confirm, ["test_hit_at_5", "val_hit_at_5", "pool_size", "chance_hit_at_5", "config"])
     _require_figures(study, study.measured("search"), ["val_hit_at_5", "config"])
 

@@ -5,8 +5,9 @@ import pandas as pd
 
 from study.analysis.intervals import interval
 from study.analysis.load import StudyRecords
+from study.analysis.mrmc import Estimate
 from study.analysis.phases import smallest_pool
-from study.analysis.variants import Measured, measured_cells
+from study.analysis.variants import Measured, change, measured_cells, resampled_change
 
 
 def gains_table(study: StudyRecords) -> pd.DataFrame:
@@ -43,16 +44,14 @@ def _ends(found: dict[tuple, Measured], variant: str) -> tuple[Measured, Measure
 
 def _gain(
     short: Measured, long: Measured, pool_size: int | None, num_replicates: int | None
-) -> tuple[float, np.ndarray]:
-    before, after = (cell.hits(pool_size, num_replicates) for cell in (short, long))
-    paired = np.array_equal(short.query_ids, long.query_ids)
-    resampled = long.resampled(after) - short.resampled(before, seed=0 if paired else 1)
-    return float(after.mean() - before.mean()), resampled
+) -> tuple[Estimate, np.ndarray]:
+    options = (short, long, pool_size, num_replicates)
+    return change(*options), resampled_change(*options)
 
 
-def _line(change: str, gain: tuple[float, np.ndarray], against: tuple[float, np.ndarray]) -> dict:
+def _line(name: str, gain: tuple[Estimate, np.ndarray], against: tuple[Estimate, np.ndarray]) -> dict:
     """Return one line: the gain, and how much larger the gain is that it is compared with."""
-    low, high = interval(gain[1])
+    found = gain[0]
     adds_low, adds_high = interval(against[1] - gain[1])
-    adds = {"adds": against[0] - gain[0], "adds_low": adds_low, "adds_high": adds_high}
-    return {"change": change, "gain": gain[0], "low": low, "high": high, **adds}
+    adds = {"adds": against[0].value - found.value, "adds_low": adds_low, "adds_high": adds_high}
+    return {"change": name, "gain": found.value, "low": found.low, "high": found.high, **adds}

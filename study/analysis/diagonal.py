@@ -1,24 +1,24 @@
-"""Draw a corpus on the map as a line: when V vectors are cut into windows, N follows from C."""
+"""Draw a corpus on the map as a line: when its documents are cut into windows, N follows from C."""
 
 import numpy as np
 import pandas as pd
 
-from study.analysis.best_context import OVERLAPS, tied_sequences
+from study.analysis.best_context import OVERLAPS
+from study.analysis.windows import TrainingPart
 
 NUM_POINTS = 60
 MARGIN = 0.5  # in cells, around the outermost ones
 
 
-def corpus_diagonal(num_vectors: int, contexts: list[int], sizes: list[int]) -> pd.DataFrame:
+def corpus_diagonal(part: TrainingPart, contexts: list[int], sizes: list[int]) -> pd.DataFrame:
     """Return one line per overlap: C, N, and the place on a grid whose cells are numbered 0 .. K-1 on each axis.
 
-    num_vectors: in the training part. Between cells, places are linear in ln C and ln N. `inside` marks points on the
-    grid.
+    Between cells, places are linear in ln C and ln N. `inside` marks points on the grid.
     """
     fine = np.geomspace(min(contexts), max(contexts), NUM_POINTS) if len(contexts) > 1 else np.array(contexts, float)
     parts = []
     for overlap in OVERLAPS:
-        tied = tied_sequences(num_vectors, fine, overlap)
+        tied = part.num_windows(fine, overlap)
         x, y = grid_place(np.maximum(tied, 1), sizes), grid_place(fine, contexts)
         inside = (tied >= 1) & (x >= -MARGIN) & (x <= len(sizes) - 1 + MARGIN)
         line = {"overlap": overlap, "context_length": fine, "num_sequences": tied, "x": x, "y": y, "inside": inside}

@@ -1,7 +1,9 @@
 """Compare variants with the reference on the same queries: the paired difference in Hit@5, and the cosine."""
 
+import numpy as np
 import pandas as pd
 
+from study.analysis.holm import holm
 from study.analysis.load import StudyRecords
 from study.analysis.variants import Measured, baseline_of, change, measured_cells
 
@@ -10,7 +12,8 @@ def differences_table(study: StudyRecords) -> pd.DataFrame:
     """Return one line per variant and cell: parameters, steps, windows that a gate removed, Hit@5, cosine, and the
     difference in Hit@5 from the reference; last the best fitted baseline (linear) of each cell.
 
-    The difference of a variant that was evaluated on other queries is unpaired.
+    The difference of a variant that was evaluated on other queries is unpaired. p_holm: of the variants, for all their
+    differences at once.
     """
     found, reference = measured_cells(study), study.manifest.space.compare.reference
     splits = study.manifest.all_splits
@@ -18,10 +21,14 @@ def differences_table(study: StudyRecords) -> pd.DataFrame:
     lines = []
     for (variant, row), cell in found.items():
         lines.append(_line(variant, row, cell, found.get((reference, row)), removed))
+    compared = [line for line in lines if "p_value" in line]
+    for line, adjusted in zip(compared, holm(np.array([line.pop("p_value") for line in compared])), strict=True):
+        line["p_holm"] = float(adjusted)
     for (variant, row), cell in found.items():
         linear = baseline_of(study, cell, trained=True) if variant == reference else None
         if linear is not None:
-            lines.append(_line(f"linear ({linear.trials.model.iloc[0]})", row, linear, cell, removed))
+            line = _line(f"linear ({linear.trials.model.iloc[0]})", row, linear, cell, removed)
+            lines.append({key: value for key, value in line.items() if key != "p_value"})
     return pd.DataFrame(lines)
 
 
@@ -45,4 +52,5 @@ def _line(name: str, row: str | None, cell: Measured, reference: Measured | None
     if reference is None or reference is cell:
         return line
     found = change(reference, cell)
-    return line | {"difference": found.value, "difference_low": found.low, "difference_high": found.high}
+    line |= {"difference": found.value, "difference_low": found.low, "difference_high": found.high}
+    return line | {"p_value": found.p_value}

@@ -59,7 +59,7 @@ def _rows(hit_map: HitMap, steps: list[tuple[int, int]]) -> pd.DataFrame:
 
 
 def _step(hit_map: HitMap, first: int, last: int) -> list[tuple[int | None, float, np.ndarray]]:
-    """Return one step's elasticity and its noise [B] at each N, and for the mean over N; not finite for a cell without a hit.
+    """Return one step's elasticity and its noise [B] at each N, and for the mean over N; not finite without a hit.
 
     To first order, the noise of ln Hit@5 is that of Hit@5 as a share of it.
     """

@@ -53,6 +53,13 @@ class Law:
     def fits_the_data(self) -> bool:
         return self.misfit_p >= MISFIT_LEVEL
 
+    @property
+    def tenable(self) -> list[Fit]:
+        """The smooth laws that predict the held-out cells as well as any and fit the map; the chosen one among them."""
+        rows = self.comparison.set_index("form")
+        kept = rows.index[rows.in_the_race & (rows.misfit_p >= MISFIT_LEVEL)]
+        return [fitted for fitted in self.fits if fitted.form.name in kept]
+
     def predict(self, context_length: np.ndarray, num_sequences: np.ndarray) -> np.ndarray:
         """Return Hit@5 and its resamples. [K] cells -> [1 + B, K], the fit's own values first."""
         axes = self.chosen.axes.at(np.asarray(context_length), np.asarray(num_sequences))

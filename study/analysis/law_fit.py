@@ -11,6 +11,7 @@ from study.analysis.law_forms import Axes, Form
 from study.analysis.law_starts import starts
 
 MAX_ITERATIONS = 100
+MAX_REFIT_ITERATIONS = 30  # a refit starts near its optimum
 MAX_STARTS = 6
 TOLERANCE = 1e-8  # an optimisation ends when a step gains less than this share of the deviance
 SAME_OPTIMUM = 1e-4  # deviances this close count as one optimum
@@ -84,14 +85,16 @@ def refit(fitted: Fit, resampled: np.ndarray, weight: np.ndarray) -> np.ndarray:
     found, deviances = [], []
     for start in begins:
         begin = np.broadcast_to(start, (len(resampled), len(start)))
-        theta, deviance, _ = maximise(form, axes, resampled, weight, begin)
+        theta, deviance, _ = maximise(form, axes, resampled, weight, begin, MAX_REFIT_ITERATIONS)
         found.append(theta)
         deviances.append(deviance)
     best = np.argmin(deviances, axis=0)
     return np.stack(found)[best, np.arange(len(resampled))]
 
 
-def maximise(form: Form, axes: Axes, y: np.ndarray, weight: np.ndarray, start: np.ndarray):
+def maximise(
+    form: Form, axes: Axes, y: np.ndarray, weight: np.ndarray, start: np.ndarray, max_iterations: int = MAX_ITERATIONS
+):
     """Maximise the binomial likelihood of S problems at once, by Fisher scoring with Levenberg's damping.
 
     y: [S, K] rates. weight: [K] queries. start: [S, p]. Returns theta [S, p], deviance [S], converged [S].
@@ -99,7 +102,7 @@ def maximise(form: Form, axes: Axes, y: np.ndarray, weight: np.ndarray, start: n
     theta = np.array(start, float)
     deviance = _deviance(y, form.predict(theta, axes), weight)
     damping, converged = np.full(len(theta), 1e-3), np.zeros(len(theta), bool)
-    for _ in range(MAX_ITERATIONS):
+    for _ in range(max_iterations):
         live = np.flatnonzero(~converged)
         if not len(live):
             break

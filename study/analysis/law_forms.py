@@ -7,9 +7,9 @@ With floor f (chance) and ceiling U, Hit@5 = f + (U - f) g, and x = ln(N / N0), 
     sum     logit g     = m - A exp(-a x) - B exp(-b c)      the sigmoid of A / N^a + B / C^b + E
     exp     logit g     = m - A exp(-N / tau) - B exp(-b c)  a saturating exponential in N
 
-Without `context`, b c and B are left out: Hit@5 is constant in C. With `interaction`, what N adds depends on C: odds and
-log gain a term d x c, and A is multiplied by exp(d c). With a break, a x becomes a smoothly broken line with slope a
-before N_break and a_after beyond it (Caballero et al., Broken Neural Scaling Laws, ICLR 2023).
+Without `context`, b c and B are left out: Hit@5 is constant in C. With `interaction`, what N adds depends on C: odds
+and log gain a term d x c, and A is multiplied by exp(d c). With a break, a x becomes a smoothly broken line with slope
+a before N_break and a_after beyond it (Caballero et al., Broken Neural Scaling Laws, ICLR 2023).
 """
 
 from dataclasses import dataclass, replace
@@ -101,7 +101,7 @@ class Form:
         return self.kind == other.kind and all(getattr(self, flag) >= getattr(other, flag) for flag in flags)
 
     def predict(self, theta: np.ndarray, axes: Axes, shift: np.ndarray | float = 0.0) -> np.ndarray:
-        """Return Hit@5. theta [..., p] -> [..., K] in (0, 1). shift: [K] added to a x, in other words to ln N times a."""
+        """Return Hit@5. theta [..., p] -> [..., K] in (0, 1). shift: added to a x of every cell."""
         value = {name: theta[..., i, None] for i, name in enumerate(self.names)}
         along_n = self._along_n(value, axes) + shift
         along_c = self._exponent(value["b"]) * axes.c if self.context else 0.0

@@ -16,7 +16,7 @@ def above_oracle(study: StudyRecords) -> pd.DataFrame:
 
     One-sided z test of the paired difference with documents as clusters, Bonferroni over the trials of the study.
     """
-    confirm, measured = study.measured("confirm"), study.measured("baseline")
+    confirm, measured = study.completed("confirm"), study.measured("baseline")
     oracles = dict(measured[measured.model == ORACLE].groupby("context_length").trial_id.first())
     if not oracles or confirm.empty:
         return confirm.iloc[:0]

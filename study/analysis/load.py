@@ -8,11 +8,17 @@ from typing import Literal, Self
 import pandas as pd
 
 from lvm_core.errors import InputError
+from study.records.columns import FINALS_REPLICATE, TABLES
 from study.records.manifest import Manifest, read_manifest
 from study.records.store import RecordStore
 
 KEY = ["context_length", "num_sequences", "cell_id"]
-RANK_KEY = ["trial_id", "split", "query_id"]
+TABLE_KEYS = {
+    "trials": ["trial_id"],
+    "curves": ["trial_id", "eval_index"],
+    "ranks": ["trial_id", "split", "query_id"],
+    "context_use": ["trial_id", "num_kept", "chain_id"],
+}
 COLLAPSED = 0.5  # a replicate below this share of its cell's best has collapsed, by validation Hit@5
 ABOVE_CHANCE = 4.0  # times chance: what the best must have for a collapse to be one
 
@@ -24,7 +30,7 @@ class StudyRecords:
     """The records of one study, as they were when read, and the map that is looked at.
 
     configuration: the map that the confirm trials make: each cell's own configuration, or one for all cells.
-    trials, curves, ranks: the tables of study.records.columns. manifest: the study's manifest.
+    trials, curves, ranks, context_use: the tables of study.records.columns. manifest: the study's manifest.
     missing_columns: columns that records of older versions lack (null for them), as `table.column`, with the number of
     trials without them.
     """
@@ -36,22 +42,24 @@ class StudyRecords:
     ranks: pd.DataFrame
     missing_columns: dict[str, int] = field(default_factory=dict)
     configuration: Configuration = "tuned"
+    context_use: pd.DataFrame = field(default_factory=lambda: TABLES["context_use"].empty_table().to_pandas())
 
     def measured(self, stage: str) -> pd.DataFrame:
         """Return the completed trials of a stage, in order; nothing else enters an estimate.
 
         Confirm trials: those of this map that did not collapse.
         """
-        if stage == "confirm":
-            return self.confirmed[~self._has_collapsed]
+        return self.confirmed[~self._has_collapsed] if stage == "confirm" else self.completed(stage)
+
+    def completed(self, stage: str) -> pd.DataFrame:
+        """Return the completed trials of a stage, in order, of both maps."""
         trials = self.in_order
         return trials[(trials.stage == stage) & (trials.status == "completed")]
 
     @cached_property
     def confirmed(self) -> pd.DataFrame:
         """The completed confirm trials of this map, collapsed ones included."""
-        trials = self.in_order
-        trials = trials[(trials.stage == "confirm") & (trials.status == "completed")]
+        trials = self.completed("confirm")
         if self.manifest.chosen is None:
             return trials
         chosen = getattr(self.manifest.chosen, self.configuration)
@@ -96,6 +104,8 @@ class StudyRecords:
         other = self.trials[~self.trials.trial_id.isin(self.measured("confirm").trial_id)]
         reason = other.status.where(other.status != "completed", other.stage + ", completed")
         reason = reason.mask(other.trial_id.isin(self.collapsed.trial_id), "confirm, collapsed")
+        if self.common is not None:
+            reason = reason.mask(other.trial_id.isin(self.common.confirmed.trial_id), "confirm, at one configuration")
         return {str(name): int(count) for name, count in reason.value_counts().sort_index().items()}
 
     @property
@@ -110,12 +120,17 @@ class StudyRecords:
         return self.trials[broken | ((self.trials.status == "diverged") & (self.trials.stage != "search"))]
 
     @property
+    def listed(self) -> pd.DataFrame:
+        """The search trials of the list of candidates; those of the second round, on other data, are left out."""
+        search = self.trials[(self.trials.stage == "search") & (self.trials.status != "infeasible")]
+        return search[search.replicate != FINALS_REPLICATE]
+
+    @property
     def missing_search(self) -> dict[str, int]:
-        """The number of configurations searched, for each cell with fewer than requested."""
+        """The number of candidates tried, for each cell with fewer than requested."""
         if not self.manifest.space.search:
             return {}
-        search = self.trials[(self.trials.stage == "search") & (self.trials.status != "infeasible")]
-        tried = search.groupby("cell_id").size()
+        tried = self.listed.groupby("cell_id").size()
         wanted = self.manifest.space.racing.num_samples
         return {cell: int(tried.get(cell, 0)) for cell in self.manifest.cells if tried.get(cell, 0) < wanted}
 
@@ -173,7 +188,7 @@ def load_study(location: str) -> StudyRecords:
     store = RecordStore.at(location)
     manifest = read_manifest(store)
     tables, missing = {}, {}
-    for name in ("trials", "curves", "ranks"):
+    for name in TABLES:
         tables[name], lacking = store.read_counting(name)
         missing |= {f"{name}.{column}": count for column, count in lacking.items()}
     return StudyRecords(location, manifest, **tables, missing_columns=missing)
@@ -194,7 +209,7 @@ def load_studies(locations: list[str]) -> StudyRecords:
                     f"{other.location} {_judged_on(other)[key]}. Run them with the same corpus, seed and largest C."
                 )
     tables = {}
-    for name, keys in (("trials", ["trial_id"]), ("curves", ["trial_id", "eval_index"]), ("ranks", RANK_KEY)):
+    for name, keys in TABLE_KEYS.items():
         tables[name] = pd.concat([getattr(study, name) for study in studies]).drop_duplicates(keys, ignore_index=True)
     together = {
         "study": " + ".join(study.manifest.study for study in studies),

@@ -1,4 +1,9 @@
-"""Read the result of every smaller patience off the curve of a run at the largest one: exact, at no cost."""
+"""Read the result of every smaller patience off the curve of a run at the largest one: exact, at no cost.
+
+A `wsd` run is left out: it decays where its patience runs out, so it does not contain the run of a smaller patience.
+"""
+
+import json
 
 import pandas as pd
 
@@ -21,15 +26,22 @@ def replay(hits: list[float], patience: int) -> tuple[int, int]:
     return len(hits), best
 
 
+def replayable(study: StudyRecords) -> pd.DataFrame:
+    """Return the completed confirm trials that contain every smaller patience."""
+    confirm = study.measured("confirm")
+    decays = [json.loads(config).get("schedule") == "wsd" for config in confirm.config]
+    return confirm[~pd.Series(decays, index=confirm.index, dtype=bool)]
+
+
 def patience_table(study: StudyRecords) -> pd.DataFrame:
     """Return, per cell and patience, the validation Hit@5 reached, the loss against the largest patience, and the steps
 
-    Means over the cell's confirm trials. Validation only: test was measured once, at the best evaluation of the largest
-    patience.
+    Means over the cell's replayable confirm trials. Validation only: test was measured once, at the best evaluation of
+    the largest patience.
     """
     values = study.manifest.space.patience.replay
     rows = []
-    for trial in study.measured("confirm").itertuples():
+    for trial in replayable(study).itertuples():
         curve = study.curve(trial.trial_id)
         hits, steps = curve.val_hit_at_5.tolist(), curve.step.tolist()
         for patience in values:
@@ -62,7 +74,7 @@ def least_patience(table: pd.DataFrame) -> pd.DataFrame:
 def patience_marks(study: StudyRecords) -> pd.DataFrame:
     """Return where each confirm trial would have stopped at each patience, and its best evaluation by then."""
     values, rows = sorted(study.manifest.space.patience.replay), []
-    for trial in study.measured("confirm").itertuples():
+    for trial in replayable(study).itertuples():
         curve = study.curve(trial.trial_id)
         hits, steps = curve.val_hit_at_5.tolist(), curve.step.tolist()
         for patience in values:

@@ -7,7 +7,6 @@ import pandas as pd
 
 from lvm_core.ranks import chance_hit_at_k, hit_at_k_in_pool
 from study.analysis import mrmc
-from study.analysis.best_context import tied_sequences
 from study.analysis.cells import best_baseline, share, units_of
 from study.analysis.elasticity import elasticities
 from study.analysis.hit_map import HitMap
@@ -17,6 +16,7 @@ from study.analysis.load import KEY, StudyRecords, arm_of
 from study.analysis.pools import POOLS
 from study.analysis.thresholds import crossing_with_interval
 from study.analysis.units import Units
+from study.analysis.windows import windows_of
 
 K = 5
 BETWEEN = (30, 300, 700, 1500, 3000, 7000)  # stops in addition to the round and the published pools
@@ -144,9 +144,12 @@ def first_shown(views: list[PublishedView]) -> int:
 
 
 def published_pools(reader: PoolReader, num_vectors: int) -> pd.DataFrame:
-    """Return the published pool of every context on a corpus of `num_vectors`, and the pool that can be read here."""
+    """Return the published pool of every context on a corpus of `num_vectors`, and the pool that can be read here.
+
+    Published windows run across documents, so the corpus is one stretch.
+    """
     contexts = np.unique([key[0] for key, _ in reader.groups])
-    windows = tied_sequences(num_vectors, contexts, OVERLAP).astype(int)
+    windows = windows_of(num_vectors, contexts, OVERLAP).astype(int)
     wanted = np.floor(POOL_SHARE * windows).astype(int)
     return pd.DataFrame(
         {

@@ -1,6 +1,6 @@
-"""Decide the shape of Hit@5 along C, from the differences between all pairs of contexts with intervals that hold at once."""
+"""Decide the shape of Hit@5 along C, from the differences of all pairs of contexts with simultaneous intervals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -87,14 +87,15 @@ class Shape:
     """How Hit@5 changes with C. verdict: superlinear, sublinear, flat, falling, PEAK, DIP, DEPENDS or UNDECIDED.
 
     mean: the differences of the mean over N. by_size: those at each N. extreme: of a peak or a lowest point, the
-    context, and the shortest and longest that may be it. contrary: the N at which two contexts differ the other way.
+    context, and the shortest and longest that may be it. contrary: by N, the pair of contexts that is clearest to
+    differ in another way there.
     """
 
     verdict: str
     mean: Differences
     by_size: dict[int, Differences]
     extreme: tuple[int, int, int] | None = None
-    contrary: tuple[int, ...] = ()
+    contrary: dict[int, int] = field(default_factory=dict)
 
 
 def shape_in_context(hit_map: HitMap) -> Shape | None:
@@ -103,9 +104,10 @@ def shape_in_context(hit_map: HitMap) -> Shape | None:
     if mean is None:
         return None
     verdict, extreme = _verdict(mean)
-    contrary = tuple(n for n, one in by_size.items() if _contradicts(verdict, mean, one, list(by_size.values())))
+    contrary = {n: _contrary(verdict, mean, one, list(by_size.values())) for n, one in by_size.items()}
+    contrary = {n: int(np.abs(by_size[n].found.t * pairs).argmax()) for n, pairs in contrary.items() if pairs.any()}
     if contrary:
-        return Shape(DEPENDS, mean, by_size, None, contrary)
+        return Shape(DEPENDS, mean, by_size, contrary=contrary)
     return Shape(verdict, mean, by_size, extreme)
 
 
@@ -128,18 +130,19 @@ def _verdict(found: Differences) -> tuple[str, tuple[int, int, int] | None]:
     return UNDECIDED, None
 
 
-def _contradicts(verdict: str, mean: Differences, at_size: Differences, others: list[Differences]) -> bool:
-    """Return whether one N is shown to go another way than the mean over N, or than another N."""
+def _contrary(verdict: str, mean: Differences, at_size: Differences, others: list[Differences]) -> np.ndarray:
+    """Mark the pairs that one N is shown to move another way than the mean over N does, or than another N. [P] bool."""
     up, down = at_size.rises & at_size.may_rise, at_size.falls & at_size.may_fall
-    if verdict == "flat" and (up & (at_size.found.low > MARGIN) | down & (at_size.found.high < -MARGIN)).any():
-        return True
-    if (up & mean.falls | down & mean.rises).any():
-        return True
-    if verdict in ("sublinear", "superlinear") and down.any():
-        return True
-    if verdict == "falling" and up.any():
-        return True
-    return any((up & other.falls & other.may_fall | down & other.rises & other.may_rise).any() for other in others)
+    pairs = up & mean.falls | down & mean.rises
+    if verdict == "flat":
+        pairs = pairs | (at_size.found.low > MARGIN) | (at_size.found.high < -MARGIN)
+    if verdict in ("sublinear", "superlinear"):
+        pairs = pairs | down
+    if verdict == "falling":
+        pairs = pairs | up
+    for other in others:
+        pairs = pairs | up & other.falls & other.may_fall | down & other.rises & other.may_rise
+    return pairs
 
 
 def _differences(hit_map: HitMap) -> tuple[Differences | None, dict[int, Differences]]:

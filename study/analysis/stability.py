@@ -1,4 +1,4 @@
-"""Test from which N on training is stable: replicates that differ by little, none of which collapsed or never learned."""
+"""Test from which N on training is stable: replicates differ by little, and each of them learned."""
 
 from dataclasses import dataclass
 

@@ -63,17 +63,15 @@ def crossing(sizes: np.ndarray, lift: np.ndarray, margin: float = 0.0) -> np.nda
 
     It is the smallest size if the lift is always above, and infinite if it is not above at the last size.
     """
-    above = lift > margin
-    log_n = np.log(sizes)
-    found = np.full(len(lift), NOT_REACHED)
-    for row, (up, value) in enumerate(zip(above, lift - margin, strict=True)):
-        below = np.flatnonzero(~up)
-        if not len(below):
-            found[row] = sizes[0]
-        elif below[-1] + 1 < len(sizes):
-            i = below[-1]
-            part = -value[i] / (value[i + 1] - value[i])
-            found[row] = np.exp(log_n[i] + part * (log_n[i + 1] - log_n[i]))
+    value, log_n = lift - margin, np.log(sizes)
+    num_sizes = len(sizes)
+    last = num_sizes - 1 - (value[:, ::-1] <= 0).argmax(1)  # the last size that is not above, where there is one
+    rows, after = np.arange(len(value)), np.minimum(last + 1, num_sizes - 1)
+    before, beyond = value[rows, last], value[rows, after]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.exp(log_n[last] - before / (beyond - before) * (log_n[after] - log_n[last]))
+    found[last == num_sizes - 1] = NOT_REACHED
+    found[(value > 0).all(1)] = sizes[0]
     return found
 
 
@@ -150,7 +148,7 @@ def _break(breaks: Breaks | None, context: int) -> dict:
     if found is None:
         shown = next((one for one in breaks.shown if one.context in (None, context)), None)
         if shown is not None:
-            return {"reason": f"a break is shown (p = {shown.p_value:.3f}), but no law with one break describes the map"}
+            return {"reason": f"a break is shown (p = {shown.p_value:.3f}), but no law with one break fits the map"}
         return {"threshold": NOT_REACHED, "reason": f"no break is shown: p = {breaks.p_value(context):.3f}"}
     value, low, high = found.place
     where = "all contexts together" if found.context is None else "this context alone"

@@ -66,8 +66,8 @@ def by_data(study: StudyRecords) -> list[StudyRecords]:
 
 
 def is_one_map(study: StudyRecords) -> bool:
-    """Return whether all cells were evaluated on the same queries and differ only in C, N and arm. Laws and paired
-    comparisons between cells mean nothing otherwise.
+    """Return whether all cells were evaluated on the same queries and are set alike but for C, N and arm. Laws and
+    paired comparisons between cells mean nothing otherwise.
     """
     named = any(entry.variant or entry.row for entry in study.manifest.variants)
     return not named and len(by_data(study)) == 1
@@ -108,16 +108,21 @@ def baseline_of(study: StudyRecords, cell: Measured, *, trained: bool) -> Measur
     return Measured(trials, tuple(study.test_ranks[trial_id] for trial_id in trials.trial_id))
 
 
-def change(before: Measured, after: Measured, pool_size: int | None = None) -> Estimate:
+def change(
+    before: Measured, after: Measured, pool_size: int | None = None, num_replicates: int | None = None
+) -> Estimate:
     """Return the change of Hit@5, paired if both were evaluated on the same queries."""
-    first, second = before.hits(pool_size), after.hits(pool_size)
+    first, second = before.hits(pool_size, num_replicates), after.hits(pool_size, num_replicates)
     if np.array_equal(before.query_ids, after.query_ids):
         return mrmc.difference(second, first, after.units)
     less, more = mrmc.mean(first, before.units), mrmc.mean(second, after.units)
     return Estimate(more.value - less.value, more.variance, more.df).with_noise(less.variance, less.df)
 
 
-def resampled_change(before: Measured, after: Measured, pool_size: int | None) -> np.ndarray:
-    """Return resampled values of the change, for shares of it. [B]."""
+def resampled_change(
+    before: Measured, after: Measured, pool_size: int | None = None, num_replicates: int | None = None
+) -> np.ndarray:
+    """Return resampled values of the change, for shares of it and differences between two. [B]."""
+    first, second = before.hits(pool_size, num_replicates), after.hits(pool_size, num_replicates)
     paired = np.array_equal(before.query_ids, after.query_ids)
-    return after.resampled(after.hits(pool_size)) - before.resampled(before.hits(pool_size), seed=0 if paired else 1)
+    return after.resampled(second) - before.resampled(first, seed=0 if paired else 1)

@@ -53,5 +53,5 @@ def _agree(first: Verdict, second: Verdict) -> bool:
 
 
 def _shown(verdict: Verdict) -> str:
-    """Return the answer with the first figure of the evidence."""
-    return f"{verdict.answer} ({verdict.evidence.split(';')[0]})"
+    """Return the answer, with the first figure of the evidence where the answer has none."""
+    return verdict.answer if verdict.place else f"{verdict.answer} ({verdict.evidence.split(';')[0]})"

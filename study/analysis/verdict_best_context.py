@@ -16,7 +16,7 @@ def best_context_verdict(law: Law | None, found: BestContext | None, refusals: d
     top = found.line.loc[found.line.hit_at_5.idxmax()]
     grown = found.growth[found.growth.factor == 10].iloc[0]
     evidence = (
-        f"there, {found.num_vectors:,} training vectors give N = {top.num_sequences:,} and Hit@5 {_interval(top)}"
+        f"there, {found.part.num_vectors:,} training vectors give N = {top.num_sequences:,} and Hit@5 {_interval(top)}"
         f"{' (a projection: no such N was measured)' if top.projection else ''}; with ten times the vectors "
         f"{_interval(grown)} at C = {grown.best_context:.0f}, a projection"
     )

@@ -19,8 +19,8 @@ def context_verdict(hit_map: HitMap, steps: pd.DataFrame) -> Verdict:
     if shape.verdict in (PEAK, DIP):
         at, low, high = shape.extreme
         after = "falling" if shape.verdict == PEAK else "rising"
-        place = (float(at), float(low), float(high))
-        return Verdict(*QUESTION, f"{shape.verdict} at C={at}, {after} from there", evidence, shape.verdict, place=place)
+        answer = f"{shape.verdict} at C={at}, {after} from there"
+        return Verdict(*QUESTION, answer, evidence, shape.verdict, place=(float(at), float(low), float(high)))
     answer = CANNOT_TELL if shape.verdict == UNDECIDED else shape.verdict
     return Verdict(*QUESTION, answer, evidence)
 
@@ -29,9 +29,8 @@ def _elasticities(steps: pd.DataFrame) -> str:
     pooled = steps[steps.num_sequences.isna() & steps.elasticity.notna()]
     whole, steepest = pooled.iloc[-1], pooled.loc[pooled.elasticity.idxmax()]
     return (
-        f"elasticity of Hit@5 in C {_interval(whole)} from C={whole.from_context} to {whole.to_context} (superlinear "
-        f"means above 1); the steepest step, C={steepest.from_context} to {steepest.to_context}, has "
-        f"{_interval(steepest)}"
+        f"elasticity of Hit@5 in C {_interval(whole)} from C={whole.from_context} to {whole.to_context}; the steepest "
+        f"step, C={steepest.from_context} to {steepest.to_context}, has {_interval(steepest)} (above 1: superlinear)"
     )
 
 
@@ -39,8 +38,9 @@ def _extremes(shape: Shape) -> str:
     """Return the changes that carry the verdict, in percent of Hit@5."""
     mean = shape.mean
     if shape.verdict == DEPENDS:
-        parts = [f"at N={n:,} {_largest(shape.by_size[n])}" for n in shape.contrary]
-        return f"over all N together {_largest(mean)}, but {'; '.join(parts)}"
+        parts = [f"at N={n:,} {_change(shape.by_size[n], pair)}" for n, pair in shape.contrary.items()]
+        first = next(iter(shape.contrary.values()))
+        return f"over all N together {_change(mean, first)}, but {', '.join(parts)}"
     if shape.verdict in (PEAK, DIP):
         at, low, high = shape.extreme
         ends = (mean.pair(mean.contexts[0], at), mean.pair(at, mean.contexts[-1]))
@@ -49,8 +49,8 @@ def _extremes(shape: Shape) -> str:
     low, high = mean.found.low.min(), mean.found.high.max()
     if shape.verdict == "flat":
         return f"no two contexts differ by {MARGIN:.0%} of Hit@5: all differences lie in [{low:+.1%}, {high:+.1%}]"
-    falls = -float(min(low, 0.0))
-    return f"{_largest(mean)}; a fall between two contexts of more than {falls:.1%} is excluded"
+    excluded = "no fall" if low >= 0 else f"a fall of at most {-low:.1%}"
+    return f"{_largest(mean)}; between any two contexts {excluded} is possible"
 
 
 def _largest(found: Differences) -> str:

@@ -1,6 +1,6 @@
 """Answer which law Hit@5(C, N) follows."""
 
-from study.analysis.law import MISFIT_LEVEL, Law
+from study.analysis.law import Law
 from study.analysis.verdict import CANNOT_TELL, Verdict
 
 QUESTION = ("law", "Which law does Hit@5(C, N) follow?")
@@ -16,9 +16,7 @@ def law_verdict(law: Law | None, refusals: dict[str, str]) -> Verdict:
     name = law.chosen.form.name
     if not law.fits_the_data:
         return Verdict(*QUESTION, "none of those compared", f"the nearest one is {name}: {evidence}")
-    table = law.comparison
-    tenable = table.form[table.in_the_race & (table.misfit_p >= MISFIT_LEVEL)]
-    return Verdict(*QUESTION, name, evidence, tenable=frozenset(tenable))
+    return Verdict(*QUESTION, name, evidence, tenable=frozenset(fitted.form.name for fitted in law.tenable))
 
 
 def _held_out(law: Law) -> str:

@@ -15,25 +15,18 @@ MATERIAL = 0.05  # a smaller step of Hit@5 is no threshold
 QUESTION = ("thresholds", f"Is there a threshold near {PUBLISHED_THRESHOLD:,} sequences?")
 
 
-def threshold_verdict(
-    hit_map: HitMap, law: Law | None, breaks: Breaks | None, table: pd.DataFrame, refusals: dict[str, str]
-) -> Verdict:
-    """Answer from the breaks; table: the thresholds of every meaning, which the evidence adds."""
-    answer, evidence = _answer(hit_map, law, breaks, refusals)
-    reached = "; ".join(part for part in (_beats_baseline(table), _stable(table)) if part)
-    return Verdict(*QUESTION, answer, evidence).noting(reached)
-
-
-def _answer(
-    hit_map: HitMap, law: Law | None, breaks: Breaks | None, refusals: dict[str, str]
-) -> tuple[str, str]:
+def threshold_verdict(hit_map: HitMap, law: Law | None, breaks: Breaks | None, refusals: dict[str, str]) -> Verdict:
+    """Answer from the breaks."""
     if law is None:
-        return _no_law(hit_map, refusals["law"])
+        return Verdict(*QUESTION, *_no_law(hit_map, refusals["law"]))
     if breaks is None:
-        return CANNOT_TELL, refusals["break"]
-    if breaks.shown:
-        return _shown(breaks)
-    return _none_shown(law, breaks)
+        return Verdict(*QUESTION, CANNOT_TELL, refusals["break"])
+    return Verdict(*QUESTION, *(_shown(breaks) if breaks.shown else _none_shown(law, breaks)))
+
+
+def reached(table: pd.DataFrame) -> str:
+    """Return from which N on the other two meanings of a threshold hold, for the evidence."""
+    return "; ".join(part for part in (_beats_baseline(table), _stable(table)) if part)
 
 
 def _shown(breaks: Breaks) -> tuple[str, str]:

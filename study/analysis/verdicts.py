@@ -4,7 +4,7 @@ A verdict holds only where the map of tuned configurations and the map at one co
 compares them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
@@ -20,7 +20,8 @@ from study.analysis.verdict import CANNOT_TELL, Verdict, agreed
 from study.analysis.verdict_best_context import best_context_verdict
 from study.analysis.verdict_context import context_verdict
 from study.analysis.verdict_law import law_verdict
-from study.analysis.verdict_threshold import threshold_verdict
+from study.analysis.verdict_threshold import reached, threshold_verdict
+from study.analysis.windows import TrainingPart
 
 __all__ = ["CANNOT_TELL", "Answers", "Verdict", "answer"]
 
@@ -50,7 +51,9 @@ def answer(study: StudyRecords, arm: str = "") -> Answers | None:
         return None
     own, note = _Questions(study, arm, hit_map), _note(study, hit_map)
     other = None if study.common is None else _Questions(study.common, arm, HitMap.of_study(study.common, arm))
-    verdicts = tuple(_agreed(name, own, other).noting(note) for name in QUESTIONS)
+    found = {name: _agreed(name, own, other) for name in QUESTIONS}
+    found["threshold"] = found["threshold"].noting(reached(own.thresholds))
+    verdicts = tuple(_within(verdict, hit_map).noting(note) for verdict in found.values())
     return Answers(
         hit_map, own.law, own.breaks, own.elasticities, own.thresholds, own.best_context, own.refusals, verdicts
     )
@@ -80,8 +83,8 @@ class _Questions:
 
     @cached_property
     def best_context(self) -> BestContext | None:
-        num_vectors = self.study.num_training_vectors
-        return best_context(self.law, num_vectors, OVERLAP) if self.law and num_vectors else None
+        part = TrainingPart.of_study(self.study)
+        return best_context(self.law, part, OVERLAP) if self.law and part else None
 
     def verdict(self, name: str) -> Verdict:
         return QUESTIONS[name](self)
@@ -97,7 +100,7 @@ class _Questions:
 QUESTIONS = {
     "context": lambda map_: context_verdict(map_.hit_map, map_.elasticities),
     "law": lambda map_: law_verdict(map_.law, map_.refusals),
-    "threshold": lambda map_: threshold_verdict(map_.hit_map, map_.law, map_.breaks, map_.thresholds, map_.refusals),
+    "threshold": lambda map_: threshold_verdict(map_.hit_map, map_.law, map_.breaks, map_.refusals),
     "best-context": lambda map_: best_context_verdict(map_.law, map_.best_context, map_.refusals),
 }
 
@@ -105,6 +108,16 @@ QUESTIONS = {
 def _agreed(name: str, own: _Questions, other: _Questions | None) -> Verdict:
     verdict = own.verdict(name)
     return agreed(verdict, other.verdict(name)) if other is not None and verdict.holds else verdict
+
+
+def _within(verdict: Verdict, hit_map: HitMap) -> Verdict:
+    """Return the verdict, limited to the test documents where their number lets no interval speak of others."""
+    if hit_map.units.speak_of_documents or not verdict.holds:
+        return verdict
+    count = hit_map.num_chains
+    return replace(
+        verdict, answer=f"{verdict.answer}, in {'this document' if count == 1 else f'these {count} documents'}"
+    )
 
 
 def _note(study: StudyRecords, hit_map: HitMap) -> str:

@@ -1,7 +1,8 @@
 """Measure whether vectors carry the order of their text: a ridge predictor with the order kept, and with it lost.
 
 Cosine cannot show it: averaged over a document, the next vector is exactly as near as the previous one. A predictor
-can. All predictors are judged on the same targets against the same pool.
+can. All predictors are judged on the same targets against the same pool, in which the vectors beside a query's target
+are no candidates: some predictors have read them.
 """
 
 from dataclasses import dataclass
@@ -9,18 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvm_core.baselines import RIDGE_PENALTIES, fit_ridge
+from lvm_core.candidates import without_neighbours
 from lvm_core.dataset import Dataset
 from lvm_core.evaluation import measure_predictions
+from lvm_core.queries import QuerySet
 from lvm_core.ranks import hit_at_k
 from lvm_core.retrieval import Pool
 from lvm_core.seeds import child_generator
 from lvm_core.vectors import unit
 from lvm_core.windows import Stream
-from study.analysis.intervals import Resampler, interval
+from study.analysis import mrmc
+from study.analysis.units import Units
 
 LAGS = 4  # vectors on each side of a target
-FEW_DOCUMENTS = 20  # test documents; with fewer, stretches are resampled, since so few do not show how documents differ
-STRETCH = 50  # chunks of a document resampled together, since neighbours are not independent
 MAX_TRAIN = 4000  # windows to fit the ridge on; that many take seconds
 FORWARD, SHUFFLED, REVERSED, BACKWARD = "in order", "shuffled", "reversed", "backward"
 
@@ -40,24 +42,18 @@ class Finding:
 class Sides:
     """Targets with enough vectors on both sides in their own document.
 
-    before, after: [Q, LAGS, D], both with the vector nearest to the target last. targets: [Q, D]. chain_ids: [Q].
-    stretch_ids: [Q], each target's stretch of 50 chunks of its part.
+    before, after: [Q, LAGS, D], both with the vector nearest to the target last. pool: its first candidates are the
+    targets. units: what varies independently among the targets.
     """
 
     before: np.ndarray
     after: np.ndarray
-    targets: np.ndarray
-    chain_ids: np.ndarray
-    stretch_ids: np.ndarray
+    pool: Pool
+    units: Units
 
     @property
-    def clusters(self) -> tuple[str, np.ndarray]:
-        """Return a label and each query's cluster to resample: its document, or its stretch if documents are few."""
-        num_documents = len(np.unique(self.chain_ids))
-        if num_documents >= FEW_DOCUMENTS:
-            return f"{num_documents} documents", self.chain_ids
-        count = len(np.unique(self.stretch_ids))
-        return f"{count} stretches of {STRETCH} chunks (test documents: {num_documents})", self.stretch_ids
+    def targets(self) -> np.ndarray:
+        return self.pool.vectors[: len(self.before)]
 
 
 @dataclass(frozen=True)
@@ -88,8 +84,8 @@ def measure_direction(dataset: Dataset, seed: int) -> Direction | None:
         BACKWARD: {part: sides.after for part, sides in parts.items()},
     }
     hits = {name: _ridge_hits(contexts, parts) for name, contexts in ways.items()}
-    resampled, clusters = parts["test"].clusters
-    return Direction(_compare(hits, clusters), len(parts["test"].targets), resampled)
+    units = parts["test"].units
+    return Direction(_compare(hits, units), len(parts["test"].targets), units.label)
 
 
 def _shuffled(contexts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -98,13 +94,11 @@ def _shuffled(contexts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.take_along_axis(contexts, order[:, :, None], axis=1)
 
 
-def _compare(hits: dict[str, np.ndarray], clusters: np.ndarray) -> list[Finding]:
-    resampler = Resampler.for_chains(clusters)
+def _compare(hits: dict[str, np.ndarray], units: Units) -> list[Finding]:
     findings = [Finding(FORWARD, float(hits[FORWARD].mean()))]
     for name in (SHUFFLED, REVERSED, BACKWARD):
-        difference = hits[name] - hits[FORWARD]
-        low, high = interval(resampler.means(difference[None]))
-        findings.append(Finding(name, float(hits[name].mean()), float(difference.mean()), low, high))
+        change = mrmc.difference(hits[name][None], hits[FORWARD][None], units)
+        findings.append(Finding(name, float(hits[name].mean()), change.value, change.low, change.high))
     return findings
 
 
@@ -119,13 +113,13 @@ def _ridge_hits(contexts: dict[str, np.ndarray], parts: dict[str, Sides]) -> np.
     weights = list(fit_ridge(features["train"], parts["train"].targets - means["train"], RIDGE_PENALTIES).values())
     chosen = max(
         weights,
-        key=lambda w: _hits(means["validation"] + features["validation"] @ w, parts["validation"].targets).mean(),
+        key=lambda w: _hits(means["validation"] + features["validation"] @ w, parts["validation"]).mean(),
     )
-    return _hits(means["test"] + features["test"] @ chosen, parts["test"].targets)
+    return _hits(means["test"] + features["test"] @ chosen, parts["test"])
 
 
-def _hits(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    measured = measure_predictions(unit(predictions), targets, Pool(targets))
+def _hits(predictions: np.ndarray, sides: Sides) -> np.ndarray:
+    measured = measure_predictions(unit(predictions), sides.targets, sides.pool)
     return hit_at_k(measured.rank, measured.num_ties, 5)
 
 
@@ -139,10 +133,17 @@ def _sides(dataset: Dataset, part: str, seed: int) -> Sides:
     return Sides(
         before=np.take(vectors, _rows(stream, positions, np.arange(-LAGS, 0)), axis=0),
         after=np.take(vectors, _rows(stream, positions, np.arange(LAGS, 0, -1)), axis=0),
-        targets=np.take(vectors, stream.rows[positions], axis=0),
-        chain_ids=stream.chain_ids[positions],
-        stretch_ids=positions // STRETCH,
+        pool=_pool(stream, positions, vectors, child_generator(seed, "reserve", part)),
+        units=Units.of(stream.chain_ids[positions], positions),
     )
+
+
+def _pool(stream: Stream, positions: np.ndarray, vectors: np.ndarray, rng: np.random.Generator) -> Pool:
+    """Return the targets as one pool, in which each is ranked without the vectors on its own two sides."""
+    beside, length = np.concatenate([np.arange(-LAGS, 0), np.arange(1, LAGS + 1)]), len(stream.rows)
+    reserve = rng.permutation(np.setdiff1d(np.arange(length), positions))[: len(beside)]
+    candidates = without_neighbours(positions, reserve, positions, beside, length)
+    return QuerySet(stream, positions, candidates, LAGS).pool(vectors)
 
 
 def _rows(stream: Stream, positions: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -75,10 +75,13 @@ def _print_near_copies(dataset: Dataset, say: Say) -> None:
 
 
 def _print_baselines(dataset: Dataset, say: Say) -> None:
-    pool, context = len(dataset.queries["test"].pool_rows), dataset.config.max_context
+    pool, context = dataset.queries["test"].pool_size, dataset.config.max_context
     chance = chance_hit_at_k(5, pool)
     num_queries = len(dataset.queries["test"].positions)
     say(f"test Hit@5 without training, C={context}, {num_queries:,} queries, pool {pool:,} (chance {chance:.4f})")
+    queries = dataset.queries["test"]
+    mean = queries.num_own_document.mean()
+    say(f"  {'right document':14} {queries.document_hit_at_5:.3f}  (in random order: {mean:.1f} candidates are of it)")
     task = BaselineTask(dataset, context)
     for name in baseline_names(trains=False):
         result = measure_baseline(name, task)
@@ -100,7 +103,7 @@ def _print_direction(dataset: Dataset, seed: int, say: Say) -> None:
     for finding in findings[1:]:
         change = f"{finding.difference:+.3f} [{finding.low:+.3f}, {finding.high:+.3f}]"
         say(f"  {LABELS[finding.name]:40} {finding.hit_at_5:.3f}  {change}")
-    say(f"  95 % intervals of the difference, resampling {measured.resampled}")
+    say(f"  95 % intervals of the difference, over {measured.resampled}")
     say(f"  {verdict(findings)}")
 
 

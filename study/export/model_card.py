@@ -45,6 +45,8 @@ def _standing(entry: dict) -> str:
     name, lift = entry["best_baseline"], f"{entry['lift']:+.3f} [{entry['lift_low']:+.3f}, {entry['lift_high']:+.3f}]"
     if entry["beats_best_baseline"]:
         return f"It beats the best baseline, {name}: lift in test Hit@5 {lift}."
+    if entry["below_best_baseline"]:
+        return f"**It is worse than the best baseline, {name}**, which needs no network: lift in test Hit@5 {lift}."
     return f"**It is not shown to beat the best baseline, {name}**, which needs no network: lift in test Hit@5 {lift}."
 
 
@@ -58,7 +60,7 @@ def _figures(cell: pd.Series, trial: pd.Series, entry: dict) -> list[str]:
         f"On test: {int(cell.num_queries):,} queries in {_documents(cell)}, one pool of "
         f"{int(cell.pool_size):,} candidates (chance Hit@5 {cell.chance_hit_at_5:.4f}). The cell has "
         f"{int(cell.num_replicates)} replicates; this model has the best validation Hit@5 of them. Intervals: "
-        "95 %, from a bootstrap over documents and replicates. Do not compare figures across pools.",
+        "95 %, over documents and replicates. Do not compare figures across pools.",
         _table(["test", "cell, mean and 95 % interval", "this model"], rows),
         f"Production gates at this pool: {gates}.",
     ]

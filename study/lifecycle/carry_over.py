@@ -23,6 +23,7 @@ NUMBERS = (
 )  # fmt: skip
 NO_NUMBER = {"trial_id", "elapsed_s"}  # columns of a curve that are not compared
 RANKS = ("query_id", "rank", "num_ties")
+CONTEXT_USE = ("num_kept", "chain_id", "hit_at_5")
 
 
 def carry_over(plan: Plan, store: RecordStore, print_line: Callable[[str], None]) -> dict:
@@ -100,7 +101,12 @@ def _difference(spec: TrialSpec, store: RecordStore) -> str | None:
             if name := _first_other(now, then, [name for name in points if name in now.keys() - NO_NUMBER]):
                 return f"{name} of evaluation {now['eval_index']}"
     ranks = store.read_trial("ranks", spec.trial_id)
-    return next((name for name in RANKS if not np.array_equal(last.ranks[name], ranks[name])), None)
+    if name := next((name for name in RANKS if not np.array_equal(last.ranks[name], ranks[name])), None):
+        return name
+    if pd.isna(recorded.iloc[0].get("num_kept_lengths")):
+        return None
+    use = store.read_trial("context_use", spec.trial_id)
+    return next((name for name in CONTEXT_USE if not np.array_equal(last.context_use[name], use[name])), None)
 
 
 def _first_other(now: dict[str, Any], then: pd.Series, names: Iterable[str]) -> str | None:

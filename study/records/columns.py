@@ -69,6 +69,9 @@ TRIALS = pa.schema(
         ("started_at", WHEN),
         ("finished_at", WHEN),
         ("config", TEXT),
+        ("num_kept_lengths", INT),
+        ("val_hit_at_5_context_in_pool", REAL),
+        ("test_hit_at_5_context_in_pool", REAL),
     ]
 )
 
@@ -103,16 +106,29 @@ RANKS = pa.schema(
     ]
 )
 
+CONTEXT_USE = pa.schema(
+    [
+        ("trial_id", TEXT),
+        ("num_kept", INT),
+        ("chain_id", BIG),
+        ("num_queries", INT),
+        ("hit_at_5", REAL),
+    ]
+)
+
 # columns without which a file is not a record: those of the first version that every later one keeps
 ESSENTIAL = {
     "trials": {"study", "trial_id", "stage", "cell_id", "context_length", "status", "config"},
     "curves": {"trial_id", "eval_index", "step", "val_hit_at_5"},
     "ranks": {"trial_id", "split", "query_id", "rank", "num_ties"},
+    "context_use": {"trial_id", "num_kept", "chain_id", "num_queries", "hit_at_5"},
 }
-TABLES = {"trials": TRIALS, "curves": CURVES, "ranks": RANKS}
+TABLES = {"trials": TRIALS, "curves": CURVES, "ranks": RANKS, "context_use": CONTEXT_USE}
 # ids of trials and cells, names of variants, rows and models: they are used in labels and file names
 PLAIN = re.compile(r"\w[\w .+=%-]*")
 STAGES = ("search", "confirm", "baseline")
+# of search trials: the list of candidates, then the second round; confirm trials have 1, 2, …
+SEARCH_REPLICATE, FINALS_REPLICATE = 0, -1
 STATUSES = ("completed", "pruned", "diverged", "failed", "timeout", "infeasible")
 
 

@@ -34,7 +34,7 @@ def set_aside(store: RecordStore, find_lost: FindLost = lambda lost: {}) -> tupl
     if not all(_is_sound(store, table) for table in TABLES):
         for table in TABLES:
             messages += _quarantine_bad_files(store, table)
-    trials = store.read("trials", ["trial_id", "stage", "status", "cell_id", "started_at"])
+    trials = store.read("trials", ["trial_id", "stage", "status", "cell_id", "started_at", "num_kept_lengths"])
     why = {trial_id: f"has no {table}" for trial_id, table in _incomplete(store, trials).items()}
     lost = trials[trials.trial_id.isin(why) & (trials.stage == "search")]
     messages += _move(store, why | _late(_searched_after(trials, set(why))))
@@ -119,9 +119,13 @@ def file_problem(store: RecordStore, table: str, name: str) -> str | None:
 
 
 def _incomplete(store: RecordStore, trials: pd.DataFrame) -> dict[str, str]:
-    """Return the measured trials without ranks or without a curve, with the name of the missing table."""
+    """Return the measured trials that lack a table, with its name."""
     measured = trials[trials.status.isin(MEASURED)]
-    return _without(measured, store, "ranks") | _without(measured[measured.stage != "baseline"], store, "curves")
+    return {
+        **_without(measured, store, "ranks"),
+        **_without(measured[measured.stage != "baseline"], store, "curves"),
+        **_without(measured[measured.num_kept_lengths.notna()], store, "context_use"),
+    }
 
 
 def _without(trials: pd.DataFrame, store: RecordStore, table: str) -> dict[str, str]:

@@ -128,12 +128,20 @@ class RecordStore:
         pq.write_table(arrow, buffer, compression="zstd", write_page_checksum=True)
         self.write_bytes(f"{table}/{trial_id}.parquet", buffer.getvalue())
 
-    def write_trial(self, row: dict, curve: list[dict], ranks: dict[str, object] | None) -> None:
-        """Record a trial: curve and ranks first, its row last. A trial counts only once its row is written."""
+    def write_trial(
+        self,
+        row: dict,
+        curve: list[dict],
+        ranks: dict[str, object] | None,
+        context_use: dict[str, object] | None = None,
+    ) -> None:
+        """Record a trial: its row last. A trial counts only once its row is written."""
         if curve:
             self.write_record("curves", row["trial_id"], curve)
         if ranks is not None:
             self.write_record("ranks", row["trial_id"], ranks)
+        if context_use is not None:
+            self.write_record("context_use", row["trial_id"], context_use)
         self.write_record("trials", row["trial_id"], [row])
 
     def files(self, table: str) -> list[str]:
@@ -151,7 +159,7 @@ class RecordStore:
 
     def move_trial(self, trial_id: str, folder: str) -> None:
         """Move all records of a trial, its row first: without its row, a trial does not count."""
-        for table in ("trials", "ranks", "curves"):
+        for table in TABLES:  # `trials` is the first
             name = f"{table}/{trial_id}.parquet"
             if self.exists(name):
                 self.move(name, folder)

@@ -29,6 +29,6 @@ def partial(evidence: Evidence) -> str:
     manifest = evidence.study.manifest
     if not manifest.is_running and not evidence.gaps:
         return ""
-    done, wanted = len(evidence.study.measured("confirm")), len(manifest.cells) * manifest.space.replicates
+    done, wanted = len(evidence.study.confirmed), len(manifest.cells) * manifest.space.replicates
     state = "is still running" if manifest.is_running else "is not complete"
     return f"This study {state}: {done} of {wanted} confirm trials are recorded, and this report rests on these alone."

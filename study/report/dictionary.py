@@ -32,13 +32,22 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
             ("test_hit_at_1", "test_hit_at_5", "test_hit_at_10", "test_mrr", "test_cosine"),
             "the same weights on test (confirm and baseline); `as_reported` has no test part: its validation again",
         ),
-        (("chance_hit_at_5", "oracle_hit_at_5"), "5 / pool; the best possible answer on test, where known"),
+        (
+            ("chance_hit_at_5", "oracle_hit_at_5"),
+            "5 / pool; of the Kalman filter's prediction on test, where the process is known",
+        ),
         (("num_parameters", "train_flops"), "trainable parameters; estimated FLOPs of training"),
         (("train_s", "eval_s", "wall_s", "peak_rss_bytes"), "seconds; peak memory of the worker during the trial"),
         (("latency_ms_p50", "latency_ms_p95"), "one prediction from one context"),
         (("corpus", "corpus_fingerprint", "split_fingerprint", "code_version"), "what it was measured on and with"),
         (("host", "started_at", "finished_at"), "where and when (UTC)"),
         (("config",), "the whole configuration as JSON, searched values without a column among them"),
+        (("num_kept_lengths",), "how many lengths `context_use` has of the trial; null: not measured"),
+        (
+            ("val_hit_at_5_context_in_pool", "test_hit_at_5_context_in_pool"),
+            "Hit@5 of the same predictions in a pool of the same size that still has each query's own last C_max "
+            "vectors; null where they are not left out",
+        ),
     ],
     "curves": [
         (("trial_id", "eval_index", "step", "sequences_seen", "learning_rate"), "the evaluation, counted from 1"),
@@ -59,6 +68,15 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
             "other candidates exactly as near; Hit@K breaks ties at random: clip((K - rank + 1) / (num_ties + 1), "
             "0, 1)",
         ),
+    ],
+    "context_use": [
+        (("trial_id",), "a confirm trial of the largest C"),
+        (
+            ("num_kept",),
+            "the newest vectors of each context that were kept; random training vectors replaced the others",
+        ),
+        (("chain_id", "num_queries"), "a test document, and its queries"),
+        (("hit_at_5",), "mean over these queries"),
     ],
 }
 

@@ -10,7 +10,7 @@ from lvm_core.models import MODELS, ModelConfig
 from lvm_core.models.config import Anchor
 from lvm_core.models.size import MAX_HIDDEN_DIM, hidden_dim_for
 from lvm_core.schedule import EPOCHS_BETWEEN, steps_per_epoch
-from lvm_core.train_config import SelectBy, TrainConfig
+from lvm_core.train_config import Schedule, SelectBy, TrainConfig
 from study.messages.validation import nearest
 from study.space.sections import STRICT
 
@@ -57,6 +57,7 @@ class Recipe(LossWeights):
     normalize_loss: bool = TrainConfig.normalize_loss
     select_by: SelectBy = TrainConfig.select_by
     grad_clip: float = Field(TrainConfig.grad_clip, gt=0)
+    schedule: Schedule = TrainConfig.schedule
     max_steps: int = Field(TrainConfig.max_steps, ge=1)
     warmup_steps: int = Field(TrainConfig.warmup_steps, ge=0)
     eval_interval: int = Field(TrainConfig.eval_interval, ge=1)

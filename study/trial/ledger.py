@@ -21,6 +21,7 @@ class OpenTrial:
     attempt: int = 1
     curve: list[dict] = field(default_factory=list)
     ranks: dict | None = None
+    context_use: dict | None = None
 
 
 class Ledger:
@@ -53,6 +54,7 @@ class Ledger:
         trial.row = {**update.row, "attempt": trial.attempt + self.attempts_before.get(update.trial_id, 0)}
         trial.curve += [update.evaluation] if update.evaluation is not None else []
         trial.ranks = update.ranks if update.ranks is not None else trial.ranks
+        trial.context_use = update.context_use
         if update.final:
             return self._write(trial)
         if pruned:
@@ -78,32 +80,24 @@ class Ledger:
         trial.row |= {**ended, "attempt": attempt, "finished_at": datetime.now(UTC)}
         return self._write(trial)
 
-    def retire(self, cell_id: str, params: dict) -> None:
-        """Move a cell's confirm records with other searched values to `superseded/`: a cell has one configuration."""
+    def retire(self, cell_id: str, chosen: list[dict]) -> None:
+        """Move a cell's confirm records that have none of the chosen searched values to `superseded/`."""
         for row in self._confirm[self._confirm.cell_id == cell_id].itertuples():
             config = json.loads(row.config)
-            if any(config.get(key) != value for key, value in params.items()):
+            if not any(config.items() >= params.items() for params in chosen):
                 self.store.move_trial(row.trial_id, "superseded")
                 self.recorded.discard(row.trial_id)
-
-    def outcome(self, spec: TrialSpec) -> Outcome:
-        """Return how a trial ended, for the sampler."""
-        return self.outcomes.get(spec.trial_id, Outcome(spec.cell_id, "failed", None))
 
     def _write(self, trial: OpenTrial) -> dict | None:
         trial_id = trial.row["trial_id"]
         self._open.pop(trial_id, None)
         if trial_id in self.recorded:
             return None
-        self.store.write_trial(trial.row, trial.curve, trial.ranks)
+        self.store.write_trial(trial.row, trial.curve, trial.ranks, trial.context_use)
         self.recorded.add(trial_id)
         self.rows.append(trial.row)
         if trial.row["stage"] == "search":
-            self.outcomes[trial_id] = _outcome(trial)
+            hits = [(point["eval_index"], point["val_hit_at_5"]) for point in trial.curve]
+            losses = [point.get("val_loss") for point in trial.curve]
+            self.outcomes[trial_id] = Outcome.of({"val_hit_at_5": None} | trial.row, hits, losses)
         return trial.row
-
-
-def _outcome(trial: OpenTrial) -> Outcome:
-    curve = tuple((point["eval_index"], point["val_hit_at_5"]) for point in trial.curve)
-    row = trial.row
-    return Outcome(row["cell_id"], row["status"], row.get("val_hit_at_5"), curve, row["config"])

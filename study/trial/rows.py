@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from lvm_core.dataset import Dataset, QuerySet
+from lvm_core.dataset import Dataset
 from lvm_core.evaluation import Evaluation, Measurement
 from lvm_core.loss_terms import recipe_weights, validation_terms
+from lvm_core.queries import QuerySet
 from lvm_core.trainer import Trainer
 from study.host.machine import code_version, peak_rss_bytes
 from study.plan.trial_spec import TrialSpec
@@ -48,7 +49,7 @@ def progress_columns(trainer: Trainer, evaluation: Evaluation) -> dict:
         "best_step": best.step,
         "num_steps": evaluation.step,
         "sequences_seen": evaluation.sequences_seen,
-        **metric_columns("val", best.validation),
+        **result_columns("val", best.validation),
         "train_flops": per_sequence * evaluation.sequences_seen,
         "train_s": evaluation.elapsed_s - trainer.eval_s,
         "eval_s": trainer.eval_s,
@@ -60,6 +61,11 @@ def metric_columns(prefix: str, measured: Measurement) -> dict:
     """Return the retrieval metrics of a measurement as columns."""
     hits = {f"{prefix}_hit_at_{k}": measured.hit_at(k) for k in (1, 5, 10)}
     return {**hits, f"{prefix}_mrr": measured.mrr, f"{prefix}_cosine": measured.cosine}
+
+
+def result_columns(prefix: str, measured: Measurement) -> dict:
+    """Return the columns of `trials` for one part: the metrics, and Hit@5 with the own context among the candidates."""
+    return metric_columns(prefix, measured) | {f"{prefix}_hit_at_5_context_in_pool": measured.shared_hit_at_5}
 
 
 def curve_row(spec: TrialSpec, evaluation: Evaluation) -> dict:
@@ -95,4 +101,26 @@ def rank_columns(spec: TrialSpec, dataset: Dataset, measured: dict[str, Measurem
         "chain_id": column(lambda _, queries, m: queries.chain_ids),
         "rank": column(lambda _, queries, m: m.rank),
         "num_ties": column(lambda _, queries, m: m.num_ties),
+    }
+
+
+def num_kept_lengths(use: dict[int, np.ndarray]) -> dict:
+    """Return the column of `trials` that says how many lengths `context_use` has, if it has any."""
+    return {"num_kept_lengths": len(use)} if use else {}
+
+
+def context_use_columns(spec: TrialSpec, dataset: Dataset, use: dict[int, np.ndarray] | None) -> dict | None:
+    """Return the columns of `context_use`: the mean of each document's queries. use: Hit@5 [Q] by vectors kept."""
+    if not use:
+        return None
+    chains, chain_of_query, num_queries = np.unique(
+        dataset.queries["test"].chain_ids, return_inverse=True, return_counts=True
+    )
+    means = [np.bincount(chain_of_query, hits, len(chains)) / num_queries for hits in use.values()]
+    return {
+        "trial_id": np.full(len(use) * len(chains), spec.trial_id),
+        "num_kept": np.repeat([*use], len(chains)),
+        "chain_id": np.tile(chains, len(use)),
+        "num_queries": np.tile(num_queries, len(use)),
+        "hit_at_5": np.concatenate(means),
     }

@@ -16,6 +16,7 @@ import torch
 from lvm_core.baseline_task import BaselineResult, BaselineTask
 from lvm_core.baselines import ORACLE, measure_baseline, oracle
 from lvm_core.checkpoint import model_files
+from lvm_core.context_use import context_use
 from lvm_core.dataset import Dataset
 from lvm_core.errors import DivergedError, InputError
 from lvm_core.evaluation import Measurement
@@ -27,7 +28,15 @@ from study.plan.trial_spec import TrialSpec
 from study.records.store import RecordStore
 from study.space.recipe import Recipe
 from study.trial.node import check_sees, load_dataset, one_thread
-from study.trial.rows import base_row, curve_row, metric_columns, progress_columns, rank_columns
+from study.trial.rows import (
+    base_row,
+    context_use_columns,
+    curve_row,
+    num_kept_lengths,
+    progress_columns,
+    rank_columns,
+    result_columns,
+)
 from study.trial.update import TrialUpdate
 
 LATENCY_CALLS, LATENCY_WARM_UP = 40, 5
@@ -81,7 +90,7 @@ def _oracle(dataset: Dataset, context_length: int) -> BaselineResult:
 
 def _shared_facts(spec: TrialSpec, dataset: Dataset) -> dict:
     queries = dataset.queries["test"]
-    pool_size = len(queries.pool_rows)
+    pool_size = queries.pool_size
     measured = dataset.oracle is not None and spec.stage != "search"
     oracle_hit_at_5 = _oracle(dataset, spec.context_length).test.hit_at(5) if measured else None
     return {
@@ -120,24 +129,42 @@ def _run_model(
             yield TrialUpdate(spec.trial_id, dict(row), curve, rank_columns(spec, dataset, new))
             continue
         row |= {"status": "completed", "stop_reason": evaluation.stop_reason}
-        measured = {"validation": trainer.best.validation}
+        measured, use = {"validation": trainer.best.validation}, {}
         if spec.stage == "confirm":
             measured["test"] = trainer.evaluator.measure(trainer.restore_best(), "test")
             row |= _latency(trainer, dataset)
+            if _measures_context_use(spec, dataset):
+                use = context_use(
+                    trainer.evaluator, trainer.model, dataset, spec.replicate_seed, whole=measured["test"]
+                )
             if store is not None:
                 _save_checkpoint(spec, trainer, recipe.model_part(dataset.corpus.dim), store)
-        yield _final(spec, dataset, row, measured, curve, started)
+        yield _final(spec, dataset, row | num_kept_lengths(use), measured, curve, started, use)
+
+
+def _measures_context_use(spec: TrialSpec, dataset: Dataset) -> bool:
+    """Return whether a confirm trial measures how far it uses its context: one of the study's largest C, on test
+    queries of its own.
+    """
+    return dataset.split is not None and spec.context_length == dataset.config.max_context > 1
 
 
 def _final(
-    spec: TrialSpec, dataset: Dataset, row: dict, measured: dict[str, Measurement], curve: dict | None, started: float
+    spec: TrialSpec,
+    dataset: Dataset,
+    row: dict,
+    measured: dict[str, Measurement],
+    curve: dict | None,
+    started: float,
+    use: dict[int, np.ndarray] | None = None,
 ) -> TrialUpdate:
-    row |= metric_columns("val", measured["validation"])
+    row |= result_columns("val", measured["validation"])
     if "test" in measured:
-        row |= metric_columns("test", measured["test"])
+        row |= result_columns("test", measured["test"])
     row |= {"peak_rss_bytes": peak_rss_bytes(), "wall_s": time.perf_counter() - started}
     row |= {"finished_at": datetime.now(UTC)}
-    return TrialUpdate(spec.trial_id, dict(row), curve, rank_columns(spec, dataset, measured), final=True)
+    tables = {"ranks": rank_columns(spec, dataset, measured), "context_use": context_use_columns(spec, dataset, use)}
+    return TrialUpdate(spec.trial_id, dict(row), curve, **tables, final=True)
 
 
 def _ended(

@@ -9,7 +9,7 @@ from study.analysis.best import best_configs
 from study.analysis.cells import best_baseline, cells
 from study.analysis.leaks import above_oracle
 from study.analysis.load import StudyRecords
-from study.analysis.patience import patience_table, replay
+from study.analysis.patience import least_patience, patience_marks, patience_table, replay
 from study.records.columns import TABLES
 from tests.manifests import manifest
 
@@ -147,6 +147,18 @@ def test_the_patience_table_has_the_loss_against_the_largest_patience_and_the_st
     assert table.loss.to_dict() == pytest.approx({1: 0.1, 2: 0.0, 4: 0.0})
     assert table.num_steps.to_dict() == pytest.approx({1: 25, 2: 40, 4: 40})
     assert set(table.num_trials) == {2}
+
+
+def test_a_run_that_decays_where_patience_ends_is_not_read_at_a_smaller_patience(made):
+    made.curve("a1", [0.1, 0.1, 0.3, 0.2])
+    made.curve("a2", [0.2, 0.3, 0.3, 0.3])
+    made.trials[0]["config"] = '{"schedule": "wsd"}'
+    assert set(patience_table(made.study()).num_trials) == {1}
+    assert set(patience_marks(made.study()).trial_id) == {"a2"}
+    for trial in made.trials:
+        trial["config"] = '{"schedule": "wsd"}'
+    assert patience_table(made.study()).empty and patience_marks(made.study()).empty
+    assert least_patience(patience_table(made.study())).empty
 
 
 def test_missing_replicates_are_counted(made):

@@ -12,6 +12,7 @@ from study.analysis.hit_map import HitMap
 from study.analysis.law import CannotTell, exponents_of, fit_law, held_out_cells, largest_cells, misfit, weight_of
 from study.analysis.law_fit import fit, maximise, refit
 from study.analysis.law_forms import FORMS, Axes, Form, squeeze, unsqueeze
+from study.analysis.windows import TrainingPart
 from tests.analysis.test_statistics import hits_of
 from tests.planted import BROKEN, LAWS, POOL, cells, planted_map
 
@@ -123,7 +124,7 @@ def test_the_largest_cells_are_held_out_and_predicted():
 def test_the_optimum_of_a_corpus_lies_in_its_interval():
     planted, covered = LAWS["sum"], 0
     for seed in SEEDS:
-        found = best_context(fit_law(planted_map(planted, seed)), 100_000)
+        found = best_context(fit_law(planted_map(planted, seed)), TrainingPart.of_vectors(100_000))
         rates = planted.form.predict(
             planted.theta, planted.axes.at(found.line.context_length, found.line.num_sequences)
         )
@@ -133,7 +134,7 @@ def test_the_optimum_of_a_corpus_lies_in_its_interval():
 
 
 def test_more_data_and_an_unmeasured_n_are_marked_as_projections():
-    found = best_context(fit_law(planted_map(LAWS["sum"], 0)), 20_000)
+    found = best_context(fit_law(planted_map(LAWS["sum"], 0)), TrainingPart.of_vectors(20_000))
     assert found.growth.factor.tolist() == [1, 2, 5, 10]
     assert found.growth.projection.tolist()[1:] == [True, True, True]
     short = found.line[found.line.context_length == 1].iloc[0]

@@ -13,6 +13,7 @@ from study.analysis.pool_views import PoolReader, first_shown, pool_stops, pool_
 from study.analysis.pools import pool_curve
 from study.analysis.searched import REACHED, searched_lines
 from study.analysis.thresholds import thresholds
+from study.analysis.windows import TrainingPart
 from tests.made_report import NUM_VECTORS, made_study
 from tests.planted import POOL
 
@@ -83,7 +84,7 @@ def test_the_law_is_that_of_the_study_at_its_pool_and_refitted_at_other_pools(re
 
 
 def test_the_corpus_line_meets_the_cells_that_the_corpus_fills():
-    line = corpus_diagonal(5000, [1, 4, 16], [125, 500, 2000])
+    line = corpus_diagonal(TrainingPart.of_vectors(5000), [1, 4, 16], [125, 500, 2000])
     half = line[line.overlap == 0.5]
     at_16 = half.iloc[-1]
     assert at_16.num_sequences == (5000 - 17) // 8 + 1

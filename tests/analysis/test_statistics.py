@@ -11,7 +11,6 @@ from statsmodels.stats.proportion import proportion_confint
 
 from lvm_core.errors import InputError
 from lvm_core.ranks import hit_at_k, reciprocal_rank
-from study.analysis.best_context import tied_sequences
 from study.analysis.elasticity import classify, elasticities, growth_with_context
 from study.analysis.hit_map import HitMap
 from study.analysis.holm import holm
@@ -19,6 +18,7 @@ from study.analysis.intervals import draws, wilson
 from study.analysis.pools import equal_pool, fit_beta_binomial, published_at_equal_pool
 from study.analysis.thresholds import crossing, least_from_which_on
 from study.analysis.units import Units
+from study.analysis.windows import TrainingPart, windows_of
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 40), (7, 40), (40, 40), (613, 2000)])
@@ -148,9 +148,21 @@ def test_a_cell_without_a_hit_leaves_the_elasticity_undecided():
 def test_windows_are_tied_to_the_corpus_as_published():
     """637,997 vectors cut with half an overlap gave about 12,757, 2,550, 1,274 and 636 windows."""
     contexts = np.array([100, 500, 1000, 2000])
-    assert tied_sequences(637_997, contexts, 0.5).tolist() == [12758, 2550, 1274, 636]
-    assert tied_sequences(101, np.array([100, 101, 500]), 0.5).tolist() == [1, 0, 0]
-    assert tied_sequences(1000, np.array([1]), 0.5).tolist() == [999], "windows are at least one vector apart"
+    assert windows_of(637_997, contexts, 0.5).tolist() == [12758, 2550, 1274, 636]
+    assert windows_of(101, np.array([100, 101, 500]), 0.5).tolist() == [1, 0, 0]
+    assert windows_of(1000, np.array([1]), 0.5).tolist() == [999], "windows are at least one vector apart"
+
+
+def test_windows_are_counted_document_by_document():
+    """Documents of 5, 5 and 9 vectors. With C=4, a window has 5 vectors: 1 + 1 + 3 at steps of 2, 1 + 1 + 2 of 4."""
+    part = TrainingPart(np.array([5, 9]), np.array([2, 1]), by_document=True)
+    assert part.num_vectors == 19
+    assert part.num_windows(np.array([2, 4, 8, 9]), 0.5).tolist() == [13, 5, 1, 0]
+    assert part.num_windows(np.array([4]), 0.0).tolist() == [4]
+    assert part.grown(3).num_windows(np.array([4]), 0.5).tolist() == [15]
+    whole = TrainingPart.of_vectors(19)
+    assert whole.num_windows(np.array([4]), 0.5).tolist() == [8], "as if no document ended"
+    assert whole.grown(2).num_windows(np.array([4]), 0.5).tolist() == windows_of(38, np.array([4]), 0.5).tolist()
 
 
 def test_the_map_has_draws_of_the_noise_of_its_cells():

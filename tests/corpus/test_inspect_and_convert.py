@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lvm_core.corpus import open_corpus
-from lvm_core.dataset import DataConfig, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import build_dataset
 from lvm_core.vectors import unit
 from study.corpus import __main__ as command
 from study.corpus.capacity import capacities
@@ -132,7 +133,7 @@ def test_one_long_test_document_is_resampled_in_stretches_to_get_an_interval(tmp
     rng = np.random.default_rng(0)
     source = save_npz(tmp_path / "four.npz", rng.standard_normal((2000, 8)), np.repeat(range(4), 500))
     measured = measure_direction(build_dataset(open_corpus(source), DataConfig(seed=0, max_context=8)), seed=0)
-    assert measured.resampled == "10 stretches of 50 chunks (test documents: 1)"
+    assert measured.resampled == "10 stretches of 50 vectors (1 test document)"
     assert all(finding.low < finding.high for finding in measured.findings[1:])
 
 

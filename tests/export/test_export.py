@@ -44,7 +44,7 @@ def recorded(small_file, tmp_path_factory) -> Path:
         updates = list(run_trial(spec, store))
         curve = [update.evaluation for update in updates if update.evaluation is not None]
         assert updates[-1].row["status"] == "completed", updates[-1].row["error"]
-        store.write_trial(updates[-1].row, curve, updates[-1].ranks)
+        store.write_trial(updates[-1].row, curve, updates[-1].ranks, updates[-1].context_use)
     return folder / "tiny"
 
 
@@ -72,7 +72,8 @@ def test_the_exported_model_is_the_best_one_and_predicts_in_a_fresh_process(reco
 
 def test_the_card_shows_figures_pool_intervals_baselines_fingerprint_and_a_blank_licence(recorded, exported):
     study, card = load_study(str(recorded)), (exported / "README.md").read_text()
-    entry = best_configs(study)["overall"]
+    best_of = best_configs(study)
+    entry = best_of["cells"][best_of["overall"]["cell_id"]]
     trial = study.trials.set_index("trial_id").loc[entry["trial_id"]]
     low, high = entry["hit_at_5_low"], entry["hit_at_5_high"]
     figures = f"| Hit@5 | {entry['hit_at_5']:.3f} [{low:.3f}, {high:.3f}] | {trial.test_hit_at_5:.3f} |"

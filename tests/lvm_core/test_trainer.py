@@ -120,9 +120,70 @@ def test_the_learning_rate_warms_up_and_ends_at_a_tenth():
     assert rates[60] == pytest.approx(5e-4)
 
 
+WSD = replace(CONFIG, schedule="wsd")
+
+
+def test_with_wsd_the_rate_stays_at_its_peak_until_the_last_fifth_and_ends_at_a_tenth():
+    rates = [learning_rate(WSD, step) for step in range(60)]
+    assert rates[0] == pytest.approx(5e-3 / 5)
+    assert rates[5:48] == [pytest.approx(5e-3)] * 43
+    assert rates[48] < 5e-3 and rates[48:] == sorted(rates[48:], reverse=True)
+    assert rates[50] == pytest.approx(5e-3 * (0.1 + 0.9 * (1 - (3 / 12) ** 0.5))), "12 steps of decay: 1 - sqrt"
+    assert rates[59] == pytest.approx(5e-4)
+
+
+def test_a_wsd_run_that_runs_out_of_patience_still_decays_and_then_ends(small_data):
+    _, evaluations = run(small_data, replace(WSD, learning_rate=0.1, max_steps=2000, patience=2))
+    hits = [e.validation.hit_at(5) for e in evaluations]
+    rates = [e.learning_rate for e in evaluations]
+    stable = [e for e in evaluations if e.learning_rate == 0.1]
+    done = stable[-1].step
+    best_by_then = max(stable, key=lambda e: e.validation.hit_at(5))
+    assert stable[-1].eval_index - best_by_then.eval_index == 2, "patience ended the stable phase"
+    assert evaluations[-1].step == done + round(done / 4), "a fifth of all steps is decay"
+    assert evaluations[-1].stop_reason == "patience"
+    assert rates[-1] == pytest.approx(0.01)
+    assert [e.stop_reason for e in evaluations[:-1]] == [None] * (len(hits) - 1)
+
+
+def test_the_decay_begins_at_the_best_evaluation_and_the_run_depends_on_its_seed_alone(small_data):
+    config = replace(WSD, learning_rate=0.1, max_steps=2000, patience=2)
+    trainer, moments = Trainer(small_data, MODEL, config, seed=1), []
+    for _ in trainer.run():
+        moments.append([state["exp_avg"].clone() for state in trainer.optimizer.state.values()])
+        if trainer.decay.end < config.max_steps:
+            break
+    assert trainer.num_evaluations == trainer.best.eval_index + 2
+    assert all(torch.equal(trainer.best_weights[k], v) for k, v in trainer.model.state_dict().items())
+    assert all(map(torch.equal, moments[-1], moments[trainer.best.eval_index - 1])), "the optimizer returns too"
+    assert series(run(small_data, config)[1]) == series(run(small_data, config)[1])
+
+
+def test_a_wsd_run_never_exceeds_its_steps_and_ignores_patience_while_it_decays(small_data):
+    _, evaluations = run(small_data, replace(WSD, learning_rate=0.1, patience=4))
+    assert [e.step for e in evaluations] == [10, 20, 30, 40, 50, 60]
+    assert evaluations[-1].stop_reason == "max_steps"
+    _, impatient = run(small_data, replace(WSD, learning_rate=1e-9, eval_interval=7, patience=1))
+    assert [e.step for e in impatient] == [7, 14, 18], "14 steps, then 4 of decay"
+
+
+def test_a_wsd_run_is_the_cosine_run_until_its_warm_up_ends(small_data):
+    _, cosine = run(small_data, replace(CONFIG, eval_interval=5, warmup_steps=5))
+    _, wsd = run(small_data, replace(WSD, eval_interval=5, warmup_steps=5))
+    assert series(cosine)[:1] == series(wsd)[:1]
+    assert series(cosine)[2] != series(wsd)[2]
+
+
+def test_a_wsd_run_by_epochs_is_measured_at_the_end_of_its_decay(small_data):
+    by_epochs = replace(WSD, learning_rate=1e-9, max_steps=60, steps_per_epoch=3, warmup_steps=3, patience=2)
+    _, evaluations = run(small_data, by_epochs)
+    assert [e.step for e in evaluations] == [3, 18, 21, 24, 26], "epochs 1, 6, 7, then a quarter of 21 steps"
+
+
 def test_a_trained_model_beats_the_last_vector_and_stays_below_the_oracle():
     from lvm_core.corpus import open_corpus
-    from lvm_core.dataset import DataConfig, build_dataset
+    from lvm_core.data_config import DataConfig
+    from lvm_core.dataset import build_dataset
 
     data = build_dataset(open_corpus("kalman"), DataConfig(seed=0, max_context=8, num_queries=600))
     config = replace(CONFIG, num_sequences=2000, batch_size=64, num_negatives=56, max_steps=150, eval_interval=50)

@@ -39,6 +39,23 @@ def record(store, spec) -> dict:
     return row
 
 
+def test_a_confirm_trial_of_the_largest_context_also_records_how_far_it_uses_it(tmp_path, plan):
+    params, store = {"learning_rate": 0.01, "alpha": 0.03}, RecordStore.at(tmp_path)
+    longest = next(cell for cell in plan.cells if cell.context_length == 4)
+    specs = [plan.spec(longest, "confirm", 1, params), plan.spec(longest, "search", 0, params)]
+    rows = [record(store, spec) for spec in (*specs, plan.spec(plan.cells[0], "confirm", 1, params))]
+    assert [row.get("num_kept_lengths") for row in rows] == [3, None, None]
+    use, ranks = store.read("context_use"), store.read("ranks")
+    assert set(use.trial_id) == {specs[0].trial_id}
+    own = ranks[(ranks.trial_id == specs[0].trial_id) & (ranks.split == "test")]
+    queries = own.groupby("chain_id").size()
+    for _, part in use.groupby("num_kept"):
+        assert part.set_index("chain_id").num_queries.to_dict() == queries.to_dict()
+    assert sorted(use.num_kept.unique()) == [1, 2, 4]
+    whole = use[use.num_kept == 4]
+    assert np.average(whole.hit_at_5, weights=whole.num_queries) == pytest.approx(rows[0]["test_hit_at_5"])
+
+
 def test_a_trial_is_three_files_that_pandas_reads_in_one_line(tmp_path, spec):
     row = record(RecordStore.at(tmp_path / "study"), spec)
     trials = pd.read_parquet(tmp_path / "study" / "trials")
@@ -102,6 +119,7 @@ def update(trial_id: str, index: int, final: bool = False, ranks=None) -> TrialU
         "trial_id": trial_id,
         "cell_id": "C1_N20",
         "stage": "search",
+        "replicate": 0,
         "config": "{}",
         "val_hit_at_5": 0.1 * index,
         "status": "completed" if final else None,
@@ -141,7 +159,7 @@ def test_a_pruned_trial_keeps_its_best_ranks_and_its_figures(tmp_path):
     row = ledger.update(update("t", 2), pruned=True)
     assert (row["status"], row["stop_reason"], row["val_hit_at_5"]) == ("pruned", "asha", 0.2)
     assert pd.read_parquet(tmp_path / "ranks")["rank"].tolist() == [2]
-    assert ledger.outcomes["t"].curve == ((1, 0.1), (2, 0.2))
+    assert ledger.outcomes["t"].reported == ((1, 0.1), (2, 0.2))
 
 
 def test_a_lost_worker_leaves_a_failed_row_without_figures(tmp_path, spec):

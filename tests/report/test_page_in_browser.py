@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from lvm_core.ranks import hit_at_k_in_pool
-from study.analysis.intervals import Resampler, interval
+from study.analysis.cells import share
+from study.analysis.units import Units
 from tests.planted import POOL
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -98,7 +99,7 @@ def test_the_slider_moves_figures_and_tables_to_the_values_of_pandas(opened, mad
     opened.wait_for_timeout(300)
     line = next(line for line in (drawn(opened, "against-c", i) for i in range(14)) if line["name"] == "N=1,000")
     assert line["y"][1] == pytest.approx(expected, abs=1e-4)
-    low, high = interval(Resampler.for_chains(chains.to_numpy()).means(np.stack(values)))
+    _, low, high = share(np.stack(values), Units.of(chains.to_numpy(), np.arange(len(chains))))
     assert line["error_y"]["array"][1] == pytest.approx(high - expected, abs=2e-4)
     row = opened.locator("#figure-map table tbody tr").filter(has_text=re.compile(r"^4\s*1,000")).first
     assert f"{expected:.3f} [{low:.3f}, {high:.3f}]" in row.text_content()

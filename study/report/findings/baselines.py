@@ -19,8 +19,13 @@ def sentences(evidence: Evidence) -> list[str]:
         return []
     if best["lift"] is None:
         return [f"{NO_LIFT}."]
-    verb = "beats" if best["beats_best_baseline"] else "is not shown to beat"
+    verb = {"yes": "beats", "no": "is worse than"}.get(_standing(best), "is not shown to beat")
     return [f"That cell {verb} the best baseline, {best['best_baseline']}, on the same queries: {_lift(evidence)}."]
+
+
+def _standing(best: dict) -> str:
+    """Return whether the best cell beats its best baseline; "no" where it is shown to be worse."""
+    return "yes" if best["beats_best_baseline"] else "no" if best["below_best_baseline"] else "not shown"
 
 
 def verdicts(evidence: Evidence, _arm: str) -> list[Verdict]:
@@ -31,9 +36,8 @@ def verdicts(evidence: Evidence, _arm: str) -> list[Verdict]:
     question = "Does the best configuration beat the best baseline?"
     if best["lift"] is None:
         return [Verdict("baselines", question, CANNOT_TELL, NO_LIFT)]
-    answer = "yes" if best["beats_best_baseline"] else "not shown"
     compared = f"{best['cell_id']} against {best['best_baseline']} on the same queries"
-    return [Verdict("baselines", question, answer, f"{compared}: {_lift(evidence)}")]
+    return [Verdict("baselines", question, _standing(best), f"{compared}: {_lift(evidence)}")]
 
 
 def _lift(evidence: Evidence) -> str:

@@ -48,7 +48,7 @@ def _measured(entry: dict) -> str:
     hit = shown(*(entry[name] for name in ("hit_at_5", "hit_at_5_low", "hit_at_5_high")))
     if entry["beats_best_baseline"] is None:
         return f"Hit@5 {hit}, no baseline measured"
-    verb = {True: "above", False: "not above"}[entry["beats_best_baseline"]]
+    verb = "above" if entry["beats_best_baseline"] else "below" if entry["below_best_baseline"] else "not above"
     lift = shown(entry["lift"], entry["lift_low"], entry["lift_high"], "+.3f")
     return f"Hit@5 {hit}, {verb} {entry['best_baseline']} (lift {lift})"
 

@@ -6,6 +6,7 @@ from study.analysis.best_context import BestContext
 from study.analysis.evidence import Evidence
 from study.report.finding import NO_MAP, Block, Finding, Table, answered
 from study.report.findings import register
+from study.report.findings.corpus_line import UNKNOWN_ENDS
 from study.report.style import shown
 
 
@@ -22,9 +23,9 @@ def blocks(evidence: Evidence, arm: str) -> list[Block]:
 
 def _note(found: BestContext) -> str:
     return (
-        f"The {found.num_vectors:,} training vectors, cut into windows that overlap by {found.overlap:.0%}, give a "
-        "certain N at each C. The fitted law predicts Hit@5 along that line. Rows marked as projections rest on sizes "
-        "that were not measured."
+        f"The {found.part.num_vectors:,} training vectors, cut into windows that overlap by {found.overlap:.0%}"
+        f"{'' if found.part.by_document else UNKNOWN_ENDS}, give a certain N at each C. The fitted law predicts Hit@5 "
+        "along that line. Rows marked as projections rest on sizes that were not measured."
     )
 
 

@@ -1,6 +1,6 @@
 """The measured cells: Hit@K with intervals and the lift over the best baseline, as a table and as a grid of text."""
 
-
+from study.analysis.cells import units_of
 from study.analysis.evidence import Evidence
 from study.analysis.load import arm_of, arms_of
 from study.report.finding import NO_MAP, Block, Finding, Table
@@ -15,7 +15,7 @@ COLUMNS = {
     "lift": "lift",
 }
 INFEASIBLE, NOT_MEASURED = "infeasible", "-"
-MARK = "; * beats the best baseline, chosen on validation"
+MARK = "; * beats the best baseline, chosen on validation (Holm over all cells)"
 
 
 def sentences(evidence: Evidence) -> list[str]:
@@ -61,14 +61,30 @@ def measured_with(evidence: Evidence) -> str:
     if pools.nunique() > 1:
         return (
             f"Each context has its own queries and its own pool, of {pools.min():,} to {pools.max():,} candidates: "
-            "values from different pools cannot be compared; intervals resample documents and replicates"
+            "values from different pools cannot be compared; 95 % intervals are over documents and replicates"
         )
     least, most = replicates.min(), replicates.max()
     return (
         f"{row.num_queries:,} queries in {row.num_chains:,} documents, one pool of {row.pool_size:,} (chance "
-        f"{row.chance_hit_at_5:.4f}), {least if least == most else f'{least} to {most}'} replicates per cell; "
-        "intervals resample documents and replicates"
+        f"{row.chance_hit_at_5:.4f}), {least if least == most else f'{least} to {most}'} replicates per cell"
+        f"{_collapsed(evidence)}; {_estimand(evidence)}"
     )
+
+
+def _estimand(evidence: Evidence) -> str:
+    """Return what the intervals are about."""
+    units = units_of(evidence.study.test_ranks[evidence.study.measured("confirm").trial_id.iloc[0]])
+    if units.speak_of_documents:
+        return "95 % intervals: fresh documents with their own pool; training documents and configuration fixed"
+    return f"95 % intervals: other {units.label}; they say nothing of other documents"
+
+
+def _collapsed(evidence: Evidence) -> str:
+    """Return how many replicates collapsed, where some did."""
+    count, total = int(evidence.cells.num_collapsed.sum()), len(evidence.study.confirmed)
+    if not count:
+        return ""
+    return f" ({count} of {total} collapsed in training and are left out: five replicates are suggested)"
 
 
 def _value(row: dict, column: str) -> str:

@@ -20,7 +20,7 @@ def blocks(evidence: Evidence, _arm: str) -> list[Block]:
     about = (
         "Validation Hit@5 in the study's own pool. The slider of the page leaves it as it is: only ranks of the "
         "best evaluation are kept. Blue: confirm replicates; grey: search trials. Open markers: where training would "
-        f"have stopped with a patience of {patience} evaluations."
+        f"have stopped with a patience of {patience} evaluations; runs with the schedule wsd have none."
     )
     rows = _rows(evidence)
     header = ["cell", "replicates", "best validation Hit@5, median [least, most]", "best step", "steps run"]
@@ -29,8 +29,7 @@ def blocks(evidence: Evidence, _arm: str) -> list[Block]:
 
 
 def _rows(evidence: Evidence) -> list[list[str]]:
-    trials, rows = evidence.study.trials, []
-    confirm = trials[(trials.stage == "confirm") & (trials.status == "completed")]
+    confirm, rows = evidence.study.confirmed, []
     for cell, done in confirm.sort_values(["context_length", "num_sequences"]).groupby("cell_id", sort=False):
         best = done.val_hit_at_5
         rows.append(

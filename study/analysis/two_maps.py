@@ -1,0 +1,65 @@
+"""Set the map tuned cell by cell beside the map at one configuration: what the search gains, and its noise."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from study.analysis import mrmc
+from study.analysis.cells import per_query, share
+from study.analysis.load import KEY, StudyRecords, arm_of
+from study.analysis.mrmc import Estimate
+from study.analysis.search_noise import SearchNoise, search_noise
+
+COLUMNS = [
+    "context_length", "num_sequences", "cell_id", "same_configuration", "tuned", "common", "common_low", "common_high",
+    "gain", "gain_low", "gain_high",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class TwoMaps:
+    """Both maps of one arm.
+
+    cells: one row per cell that both have: Hit@5 tuned and at the common configuration, and the gain of tuning with its
+    interval. configuration: the searched values that are common. noise: of the search; None if too few cells differ.
+    mean_gain: of tuning, over the cells; None if no cell differs.
+    """
+
+    cells: pd.DataFrame
+    configuration: dict[str, Any]
+    noise: SearchNoise | None
+    mean_gain: Estimate | None
+
+
+def two_maps(study: StudyRecords, arm: str = "") -> TwoMaps | None:
+    """Compare both maps of one arm; None where the study has no map at one configuration."""
+    if study.common is None:
+        return None
+    tuned, common = (_ids(part, arm) for part in (study, study.common))
+    both = [key for key in tuned if key in common]
+    if not both:
+        return None
+    rows, gains, units = [], [], None
+    for key in both:
+        hits, units = per_query(study, tuned[key])
+        at_common, _ = per_query(study, common[key])
+        gain = mrmc.difference(hits, at_common, units)
+        same = tuned[key] == common[key]
+        gains += [] if same else [hits.mean(0) - at_common.mean(0)]
+        values = (same, float(hits.mean()), *share(at_common, units), gain.value, gain.low, gain.high)
+        rows.append((int(key[0]), int(key[1]), key[2], *values))
+    names, first = study.manifest.space.search, study.common.measured("confirm").set_index("cell_id")
+    config = json.loads(first.config[[both[0][2]]].iloc[0])
+    return TwoMaps(
+        pd.DataFrame(rows, columns=COLUMNS),
+        {name: config[name] for name in names if name in config},
+        search_noise(study, arm),
+        mrmc.mean(sum(gains)[None] / len(both), units) if gains else None,
+    )
+
+
+def _ids(study: StudyRecords, arm: str) -> dict[tuple, list[str]]:
+    groups = study.measured("confirm").groupby(KEY)
+    return {key: rows.trial_id.tolist() for key, rows in groups if arm_of(key[2]) == arm}
