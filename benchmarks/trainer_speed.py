@@ -14,12 +14,12 @@ import torch
 
 from benchmarks.reference_trainer import EFFECTIVE_BATCH, ReferenceTrainer, materialise
 from lvm_core.corpus import open_corpus
-from lvm_core.dataset import DataConfig, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import build_dataset
 from lvm_core.devices import resolve_precision
 from lvm_core.evaluation import measure_predictions
 from lvm_core.models import ModelConfig
 from lvm_core.ranks import hit_at_k
-from lvm_core.retrieval import Pool
 from lvm_core.train_config import TrainConfig
 from lvm_core.trainer import Trainer
 from study.host.machine import hardware
@@ -62,7 +62,7 @@ def timed(step, turns: int) -> float:
 def reference_hits(reference: ReferenceTrainer, ours: Trainer) -> np.ndarray:
     """Judge the reference on the trainer's test queries. [Q] Hit@5."""
     queries, vectors = ours.evaluator.queries["test"], ours.evaluator.vectors
-    pool = Pool(np.take(vectors, queries.pool_rows, axis=0))
+    pool = queries.pool(vectors)
     reference.model.eval()
     rows = queries.stream.context_rows(queries.positions, CONTEXT)
     with torch.no_grad():

@@ -10,7 +10,8 @@ import argparse
 import torch
 
 from lvm_core.corpus import open_corpus
-from lvm_core.dataset import DataConfig, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import build_dataset
 from lvm_core.models import ModelConfig
 from lvm_core.train_config import TrainConfig
 from lvm_core.trainer import Trainer

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvm_core.dataset import Dataset, QuerySet
+from lvm_core.dataset import Dataset
 from lvm_core.evaluation import Measurement, measure_predictions
-from lvm_core.retrieval import Pool
+from lvm_core.queries import QuerySet
 from lvm_core.vectors import unit
 from lvm_core.windows import Stream
 
@@ -30,8 +30,7 @@ class BaselineTask:
 
     def __init__(self, dataset: Dataset, context_length: int):
         self.dataset, self.context_length = dataset, context_length
-        vectors = dataset.corpus.vectors
-        self.pools = {part: Pool(np.take(vectors, q.pool_rows, axis=0)) for part, q in dataset.queries.items()}
+        self.pools = {part: queries.pool(dataset.corpus.vectors) for part, queries in dataset.queries.items()}
 
     def choose(self, settings: list[dict], predict: Predict) -> BaselineResult:
         """Measure every setting on validation, and the best of them, the first of equals, on test."""

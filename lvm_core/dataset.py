@@ -3,65 +3,21 @@
 import hashlib
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from lvm_core.corpus import Corpus
+from lvm_core.data_config import HASHED_KEYS, DataConfig
 from lvm_core.errors import InputError
 from lvm_core.identity import identifying
 from lvm_core.kalman import KalmanModel
-from lvm_core.seeds import child_generator
+from lvm_core.queries import QuerySet, draw_queries
 from lvm_core.split import PARTS, LeakAudit, Split, audit_leaks, audit_window_leaks, split_by_chain
 from lvm_core.window_split import split_windows
 from lvm_core.windows import Boundary, Stream, coherence
 
-SplitBy = Literal["chain", "window"]  # window: at random, as published, with what leaks
-Overlap = Literal["full", "half"]  # half: windows each half a context after the one before, as published
 MIN_QUERIES = 30  # refused below: the 95 % interval of a Hit@5 of 0.5 would be wider than 36 points
 FEW_QUERIES = 200  # warned of below: that interval would be wider than 14 points
-HASHED_KEYS = (  # frozen: a key that DataConfig gets later is hashed only where it is not its default
-    "seed", "max_context", "fractions", "split", "boundary", "train_boundary", "overlap", "min_chain_length",
-    "min_coherence", "num_queries", "pool_size",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """How a corpus becomes queries and training targets. Every value enters the trial's id; see lvm_core.identity."""
-
-    seed: int
-    max_context: int
-    fractions: tuple[float, float, float] = (0.70, 0.15, 0.15)
-    split: SplitBy = "chain"
-    boundary: Boundary = "within"
-    train_boundary: Boundary | None = None  # of the training windows alone; None: as `boundary`
-    overlap: Overlap = "full"
-    min_chain_length: int = 7
-    min_coherence: float | None = None
-    num_queries: int | None = 2000  # at most; None: all. Validation and test use as many as the smaller of them has
-    pool_size: int | None = None  # None: the queries' targets
-
-
-@dataclass(frozen=True, eq=False)
-class QuerySet:
-    """The queries of one split part and the one pool that all their predictions are ranked against.
-
-    positions: [Q] of the targets in the stream. pool_rows: [P] corpus rows, the queries' targets first, so that
-    query i's target is candidate i.
-    """
-
-    stream: Stream
-    positions: np.ndarray
-    pool_rows: np.ndarray
-
-    @property
-    def target_rows(self) -> np.ndarray:
-        return self.stream.rows[self.positions]
-
-    @property
-    def chain_ids(self) -> np.ndarray:
-        return self.stream.chain_ids[self.positions]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +47,7 @@ class Dataset:
         digest.update(self.train.rows[self.train_positions].tobytes())
         for part in sorted(self.queries):
             digest.update(self.queries[part].target_rows.tobytes())
-            digest.update(self.queries[part].pool_rows.tobytes())
+            digest.update(self.queries[part].candidate_rows.tobytes())
         return digest.hexdigest()
 
     @property
@@ -135,7 +91,7 @@ def build_dataset(corpus: Corpus, config: DataConfig) -> Dataset:
         split=split,
         train=streams["train"],
         train_positions=train_positions[kept],
-        queries={part: _draw_queries(streams[part], eligible[part], num_queries, part, config) for part in eligible},
+        queries={part: draw_queries(streams[part], eligible[part], num_queries, part, config) for part in eligible},
         num_incoherent=int((~kept).sum()),
     )
 
@@ -146,7 +102,7 @@ def _split_by_window(corpus: Corpus, config: DataConfig) -> Dataset:
     train_positions, held_out = split_windows(_windows(stream, config, config.boundary), config.seed)
     kept = _coherent(corpus, stream, train_positions, config)
     num_queries = _num_queries({"validation": held_out}, {"validation": stream}, config)
-    queries = _draw_queries(stream, held_out, num_queries, "validation", config)
+    queries = draw_queries(stream, held_out, num_queries, "validation", config)
     return Dataset(
         corpus=corpus,
         config=config,
@@ -182,17 +138,3 @@ def _num_queries(eligible: dict[str, np.ndarray], streams: dict[str, Stream], co
             "Use a shorter largest context, boundary: stream, more queries, or a larger corpus."
         )
     return num_queries
-
-
-def _draw_queries(stream: Stream, eligible: np.ndarray, num_queries: int, part: str, config: DataConfig) -> QuerySet:
-    rng = child_generator(config.seed, "queries", part)
-    positions = np.sort(rng.permutation(eligible)[:num_queries])
-    targets = stream.rows[positions]
-    num_extra = (config.pool_size or num_queries) - num_queries
-    others = np.setdiff1d(stream.rows, targets)
-    if not 0 <= num_extra <= len(others):
-        raise InputError(
-            f"data.pool_size must lie between the {num_queries} queries and the {len(stream.rows)} vectors of the "
-            f"{part} part, but got {config.pool_size}. Change it; smaller pools are computed from the ranks."
-        )
-    return QuerySet(stream, positions, np.concatenate([targets, rng.permutation(others)[:num_extra]]))

@@ -1,16 +1,17 @@
 """Measure a predictor on the queries of one part of the split: losses, ranks, and figures that follow from ranks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 
-from lvm_core.dataset import Dataset, QuerySet
+from lvm_core.dataset import Dataset
 from lvm_core.devices import VectorSource
 from lvm_core.errors import DivergedError
 from lvm_core.loss_terms import LOSS_TERMS, validation_terms
 from lvm_core.losses import losses
+from lvm_core.queries import QuerySet
 from lvm_core.ranks import hit_at_k, reciprocal_rank
 from lvm_core.retrieval import Pool
 from lvm_core.seeds import child_generator
@@ -25,7 +26,8 @@ class Measurement:
     """Ranks of all queries of a part, and mean losses where a predictor has any.
 
     rank, num_ties: [Q] int32. cosine: mean cosine of prediction and target. loss_terms: the terms of the loss that are
-    recorded on validation, by name.
+    recorded on validation, by name. shared_hit_at_5: Hit@5 among the candidates that all queries share, where a
+    query's own context is left out of `rank`; None where it is not, or where the target is not among them.
     """
 
     rank: np.ndarray
@@ -33,6 +35,7 @@ class Measurement:
     cosine: float
     loss: float | None = None
     loss_terms: dict[str, float] = field(default_factory=dict)
+    shared_hit_at_5: float | None = None
 
     def hit_at(self, k: int) -> float:
         """Return Hit@k over the queries."""
@@ -66,8 +69,10 @@ def mean_losses(terms: list[np.ndarray]) -> dict[str, float]:
 
 def measure_predictions(predictions: np.ndarray, targets: np.ndarray, pool: Pool) -> Measurement:
     """Rank predictions whose targets are the pool's first candidates. [Q, D], [Q, D] unit vectors."""
-    rank, num_ties = pool.rank_targets(predictions, np.arange(len(predictions)))
-    return Measurement(rank, num_ties, cosine=float((predictions * targets).sum(-1).mean()))
+    own, shared = pool.rank_both(predictions, np.arange(len(predictions)))
+    cosine = float((predictions * targets).sum(-1).mean())
+    is_recorded = pool.swaps is not None and pool.shared.start == 0
+    return Measurement(*own, cosine, shared_hit_at_5=float(hit_at_k(*shared, 5).mean()) if is_recorded else None)
 
 
 class Evaluator:
@@ -81,7 +86,7 @@ class Evaluator:
     def pool(self, part: str) -> Pool:
         """Return the pool of a part, which is read once."""
         if part not in self._pools:
-            self._pools[part] = Pool(np.take(self.vectors, self.queries[part].pool_rows, axis=0))
+            self._pools[part] = self.queries[part].pool(self.vectors)
         return self._pools[part]
 
     @torch.no_grad()
@@ -93,7 +98,7 @@ class Evaluator:
         prediction = self.predict(model, part)
         ranked = self.rank(prediction, part)
         loss, terms = self._mean_losses(prediction, self.queries[part])
-        return Measurement(ranked.rank, ranked.num_ties, ranked.cosine, loss=loss, loss_terms=terms)
+        return replace(ranked, loss=loss, loss_terms=terms)
 
     @torch.no_grad()
     def predict(self, model: torch.nn.Module, part: str, oldest: np.ndarray | None = None) -> torch.Tensor:

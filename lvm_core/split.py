@@ -12,6 +12,7 @@ from lvm_core.seeds import child_generator
 PARTS = ("train", "validation", "test")
 DROPPED = -1
 NEAR_COPY_COSINE = 0.98
+MAX_NEAR_COPIES = 100_000  # whose rows are kept
 EXACT_SEARCH_PRODUCTS = 4e12  # multiply-adds; above, near-copies are searched for with an inverted file
 
 
@@ -114,13 +115,17 @@ def audit_window_leaks(training_rows: np.ndarray, held_out_rows: np.ndarray, tar
 
 @dataclass(frozen=True, kw_only=True)
 class NearCopies:
-    """Held-out vectors that have a near-copy (cosine above the threshold) among the training vectors."""
+    """Held-out vectors that have a near-copy (cosine above the threshold) among the training vectors.
+
+    test_rows: corpus rows of those of the test part; None where they are too many to keep.
+    """
 
     threshold: float
     num_validation: int
     num_test: int
     max_cosine: float
     search: str
+    test_rows: list[int] | None
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -133,12 +138,14 @@ def find_near_copies(corpus: Corpus, split: Split) -> NearCopies:
     products = len(train) * sum(map(len, held_out.values())) * corpus.dim
     index, search = _nearest_index(train, exact=products <= EXACT_SEARCH_PRODUCTS)
     cosines = {part: index.search(np.ascontiguousarray(rows), 1)[0][:, 0] for part, rows in held_out.items()}
+    in_test = split.rows(corpus, "test")[cosines["test"] > NEAR_COPY_COSINE]
     return NearCopies(
         threshold=NEAR_COPY_COSINE,
         num_validation=int((cosines["validation"] > NEAR_COPY_COSINE).sum()),
-        num_test=int((cosines["test"] > NEAR_COPY_COSINE).sum()),
+        num_test=len(in_test),
         max_cosine=float(max(values.max() for values in cosines.values())),
         search=search,
+        test_rows=in_test.tolist() if len(in_test) <= MAX_NEAR_COPIES else None,
     )
 
 

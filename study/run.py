@@ -31,6 +31,10 @@ def parser(prog: str = PROG) -> Parser:
     made.add_argument("--budget", metavar="30m", help="start no new trial after this time")
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one value of the space")
     made.add_argument("--dry-run", action="store_true", help="print the plan and the estimated time, run nothing")
+    made.add_argument(
+        "--power", nargs="?", type=float, const=1.0, metavar="POINTS", help="what it can show; runs nothing"
+    )
+    made.add_argument("--power-from", metavar="STUDY", help="the same, by the variances of a recorded study")
     made.add_argument("--resume", action="store_true", help="continue the study; finished trials are not repeated")
     made.add_argument("--rerun", choices=["failed"], help="resume, and repeat failed and timed-out trials too")
     made.add_argument("--carry-over", action="store_true", help="resume records of another version of the trainer")
@@ -54,6 +58,8 @@ def load(options: argparse.Namespace) -> Body:
         raise InputError(f"a study's name must be given. See `{options.prog} --list`.")
     if options.workers is not None and options.workers < 1:
         raise InputError(f"--workers must be at least 1, but got {options.workers}.")
+    if options.power is not None and not 0 < options.power < 100:
+        raise InputError(f"--power must be a difference above 0 and below 100 points, but got {options.power:g}.")
     budget_s = None if options.budget is None else parse_duration(options.budget)
     from study.lifecycle.start import start
 

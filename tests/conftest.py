@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from lvm_core.corpus import Corpus, open_corpus
-from lvm_core.dataset import DataConfig, Dataset, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import Dataset, build_dataset
 from lvm_core.kalman import KalmanConfig, KalmanModel
 from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords

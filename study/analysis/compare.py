@@ -7,6 +7,7 @@ import pandas as pd
 
 from study.analysis import mrmc
 from study.analysis.cells import best_baseline, per_query
+from study.analysis.equivalence import equivalence_p_value
 from study.analysis.holm import LEVEL, holm
 from study.analysis.load import KEY, StudyRecords, arm_of
 from study.analysis.search_noise import SearchNoise, search_noise
@@ -15,7 +16,7 @@ from study.analysis.units import Units
 COLUMNS = [
     "comparison", "context_length", "num_sequences", "first", "second", "difference", "low", "high", "num_better",
     "num_worse", "p_value", "p_holm", "common_difference", "common_low", "common_high", "common_p_holm", "differs",
-    "num_replicates", "num_queries", "num_chains",
+    "p_equivalent", "p_equivalent_holm", "equivalent", "num_replicates", "num_queries", "num_chains",
 ]  # fmt: skip
 PAIR = ["comparison", "context_length", "num_sequences", "first", "second"]
 
@@ -37,6 +38,7 @@ def paired(first: np.ndarray, second: np.ndarray, units: Units, search: SearchNo
         "num_better": int((by_query > 0).sum()),
         "num_worse": int((by_query < 0).sum()),
         "p_value": found.p_value,
+        "p_equivalent": equivalence_p_value(found),
         "num_replicates": max(len(first), len(second)),
         "num_queries": len(by_query),
         "num_chains": units.num_documents,
@@ -47,20 +49,24 @@ def comparisons(study: StudyRecords) -> pd.DataFrame:
     """Return every paired comparison of a study's map, with Holm's correction within each family.
 
     Families: each context against the next, each N against the next, every two arms, each cell's model against its best
-    baseline. A difference between cells includes the search noise, and `differs` only where the map at one
-    configuration shows it too; the columns `common_…` are that map's, null where there is none.
+    baseline. A difference between cells includes the search noise, and it `differs`, or is `equivalent` (smaller than
+    a point), only where the map at one configuration shows it too; the columns `common_…` are that map's, null where
+    there is none.
     """
     table = _comparisons(study)
     if table.empty:
         return pd.DataFrame(columns=COLUMNS)
     table["differs"] = table.p_holm < LEVEL
+    table["equivalent"] = table.p_equivalent_holm < LEVEL
     if study.common is not None and len(other := _comparisons(study.common)):
-        own = [*PAIR, "difference", "low", "high", "p_holm"]
+        own = [*PAIR, "difference", "low", "high", "p_holm", "p_equivalent_holm"]
         other = other[own].rename(columns={name: f"common_{name}" for name in own[len(PAIR) :]})
         table = table.merge(other, on=PAIR, how="left")
         same_sign = np.sign(table.common_difference) == np.sign(table.difference)
         agrees = table.common_difference.isna() | (same_sign & (table.common_p_holm < LEVEL))
         table["differs"] &= agrees | (table.comparison == "baseline")
+        agrees = table.common_difference.isna() | (table.common_p_equivalent_holm < LEVEL)
+        table["equivalent"] &= agrees | (table.comparison == "baseline")
     return table.reindex(columns=COLUMNS)
 
 
@@ -124,4 +130,5 @@ def _family(study: StudyRecords, name: str, pairs: list[tuple], noise: dict[str,
     table = pd.DataFrame(rows)
     if rows:
         table["p_holm"] = holm(table.p_value.to_numpy())
+        table["p_equivalent_holm"] = holm(table.p_equivalent.to_numpy())
     return table

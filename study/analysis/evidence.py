@@ -6,17 +6,24 @@ from functools import cached_property
 import pandas as pd
 
 from study.analysis.best import best_configs
+from study.analysis.candidates import context_in_pool
 from study.analysis.compare import COLUMNS, comparisons
 from study.analysis.context_use import context_use_table
-from study.analysis.gains import gains_by_variant
+from study.analysis.data_needed import data_needed_table
+from study.analysis.gains import Gains, gains_at_common, gains_of
+from study.analysis.hit_map import HitMap
 from study.analysis.importance import importance
-from study.analysis.load import StudyRecords, arms_of
+from study.analysis.interaction import InteractionAnswer, interaction_answer
+from study.analysis.load import StudyRecords, arm_of, arms_of
+from study.analysis.near_copies import without_near_copies
 from study.analysis.patience import least_patience, patience_marks, patience_table
 from study.analysis.pool_maps import PoolMaps, pool_maps
 from study.analysis.pools import pool_curve
 from study.analysis.searched import searched_lines
 from study.analysis.steps import steps_table
 from study.analysis.two_maps import TwoMaps, two_maps
+from study.analysis.variance_shares import VarianceShares, variance_shares
+from study.analysis.variant_gains import gains_by_variant
 from study.analysis.variants import above_oracle_of_all, by_data, cells_of_all, is_one_map
 from study.analysis.verdicts import Answers, answer
 
@@ -67,6 +74,39 @@ class Evidence:
         """The arms that have answers; a study without arms has one empty name."""
         return [arm for arm, answers in self.answers.items() if answers]
 
+    def cells_of(self, arm: str) -> pd.DataFrame:
+        """Return the cells of one arm."""
+        return self.cells[[arm_of(cell) == arm for cell in self.cells.cell_id]]
+
+    @cached_property
+    def gains(self) -> dict[str, Gains]:
+        """What more data brings, by arm."""
+        found = {arm: self.answers[arm] for arm in self.arms}
+        return {arm: gains_of(a.hit_map, a.law, a.refusals.get("law"), self.cells_of(arm)) for arm, a in found.items()}
+
+    @cached_property
+    def gains_at_common(self) -> dict[str, Gains | None]:
+        """The same on the map at one configuration; None where there is none."""
+        return {arm: gains_at_common(self.study, arm, self.cells_of(arm)) for arm in self.arms}
+
+    @cached_property
+    def data_needed(self) -> dict[str, pd.DataFrame | None]:
+        """The sequences that a Hit@5 needs, by arm; None where there is no law."""
+        laws = {arm: self.answers[arm].law for arm in self.arms}
+        return {arm: law and data_needed_table(law, self.cells_of(arm)) for arm, law in laws.items()}
+
+    @cached_property
+    def interactions(self) -> dict[str, InteractionAnswer]:
+        """Whether the effect of N depends on C, by arm."""
+        common = self.study.common
+        at_common = {arm: common and HitMap.of_study(common, arm) for arm in self.arms}
+        return {arm: interaction_answer(self.answers[arm].hit_map, at_common[arm]) for arm in self.arms}
+
+    @cached_property
+    def variance_shares(self) -> dict[str, VarianceShares]:
+        """Where the uncertainty of a cell comes from, by arm."""
+        return {arm: variance_shares(self.study, arm) for arm in self.arms}
+
     @cached_property
     def comparisons(self) -> pd.DataFrame:
         return comparisons(self.study) if is_one_map(self.study) else pd.DataFrame(columns=COLUMNS)
@@ -90,6 +130,14 @@ class Evidence:
     def two_maps(self) -> dict[str, TwoMaps | None]:
         """Each arm's tuned map beside its map at one configuration; None where there is no second map."""
         return {arm: two_maps(self.study, arm) for arm in self.arms}
+
+    @cached_property
+    def context_in_pool(self) -> pd.DataFrame:
+        return context_in_pool(self.study)
+
+    @cached_property
+    def near_copies(self) -> pd.DataFrame:
+        return without_near_copies(self.study)
 
     @cached_property
     def patience_marks(self) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from study.analysis.intervals import interval
 from study.analysis.load import StudyRecords
 from study.records.manifest import RecordedDomain
 
-MIN_TRIALS = 12
+MIN_CONFIGURATIONS = 12
 NUM_RESAMPLES = 50
 TOP_SHARE = 0.25  # of the trials count as good; Optuna's default of a tenth leaves too few in a small study
 COLUMNS = [
@@ -23,19 +23,20 @@ def importance(study: StudyRecords) -> pd.DataFrame:
 
     Shares add up to 1. All cells are pooled, each trial with its validation Hit@5 minus its cell's mean, so C and N
     explain nothing. A pruned trial has no final value: `importance` takes every trial at the last evaluation that all
-    trials of its cell reached, where nothing is censored, with a 95 % interval from resampled cells. Two bounds use
-    final values: they take pruned trials at the best value seen before the pruning, and at their cell's best.
+    trials of its cell reached, where nothing is censored, with a 95 % interval from resampled configurations, because
+    all cells try the same ones. Two bounds use final values: they take pruned trials at the best value seen before the
+    pruning, and at their cell's best.
     Source of the measure: PED-ANOVA (Watanabe et al., IJCAI 2023), as in Optuna.
 
-    Empty with fewer than 12 search trials, or fewer than two searched hyperparameters.
+    Empty with fewer than 12 configurations, or fewer than two searched hyperparameters.
     """
     trials = _search_trials(study)
     names = list(study.manifest.space.search)
-    if len(trials) < MIN_TRIALS or len(names) < 2:
+    if trials.candidate.nunique() < MIN_CONFIGURATIONS or len(names) < 2:
         return pd.DataFrame(columns=COLUMNS)
     shares = {kind: _shares(study, trials, kind) for kind in ("at_common", "as_last_seen", "as_best")}
-    rng, cells = np.random.default_rng(0), list(trials.cell_id.unique())
-    drawn = [_shares(study, _redraw(trials, rng.choice(cells, len(cells))), "at_common") for _ in range(NUM_RESAMPLES)]
+    rng = np.random.default_rng(0)
+    drawn = [_shares(study, _redraw(trials, rng), "at_common") for _ in range(NUM_RESAMPLES)]
     rows = []
     for name in names:
         low, high = interval(np.array([share[name] for share in drawn]))
@@ -47,10 +48,15 @@ def importance(study: StudyRecords) -> pd.DataFrame:
 
 
 def _search_trials(study: StudyRecords) -> pd.DataFrame:
-    """Return the search trials with their best Hit@5: over all evaluations, and over those common to their cell."""
+    """Return the trials of the list with their best Hit@5: over all evaluations, and over those common to their cell.
+
+    A second round would count its few finalists twice, with others of the same cell to compare with.
+    """
     trials = study.in_order
-    search = trials[(trials.stage == "search") & trials.status.isin(["completed", "pruned"])]
-    search = search[["trial_id", "cell_id", "status", "config"]]  # resamples copy it
+    search = trials[trials.trial_id.isin(study.listed.trial_id) & trials.status.isin(["completed", "pruned"])]
+    names = list(study.manifest.space.search)
+    params = [{name: config[name] for name in names} for config in map(json.loads, search.config)]
+    search = search[["trial_id", "cell_id", "status"]].assign(params=params, candidate=[str(p) for p in params])
     if search.empty:
         return search
     best = {i: study.curve(i).val_hit_at_5.cummax().to_numpy() for i in search.trial_id}
@@ -59,13 +65,15 @@ def _search_trials(study: StudyRecords) -> pd.DataFrame:
     return search.assign(
         final=[best[i][-1] for i in search.trial_id],
         at_common=[best[i][n - 1] for i, n in zip(search.trial_id, common, strict=True)],
-        params=[json.loads(config) for config in search.config],
     )
 
 
-def _redraw(trials: pd.DataFrame, cells: np.ndarray) -> pd.DataFrame:
-    parts = [trials[trials.cell_id == cell].assign(cell_id=f"{cell}/{i}") for i, cell in enumerate(cells)]
-    return pd.concat(parts, ignore_index=True)
+def _redraw(trials: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw as many configurations as there are, with replacement; each brings its trials of all cells."""
+    by_candidate = [part for _, part in trials.groupby("candidate")]
+    return pd.concat(
+        [by_candidate[i] for i in rng.integers(len(by_candidate), size=len(by_candidate))], ignore_index=True
+    )
 
 
 def _shares(study: StudyRecords, trials: pd.DataFrame, kind: str) -> dict[str, float]:

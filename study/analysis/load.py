@@ -8,7 +8,7 @@ from typing import Literal, Self
 import pandas as pd
 
 from lvm_core.errors import InputError
-from study.records.columns import TABLES
+from study.records.columns import FINALS_REPLICATE, TABLES
 from study.records.manifest import Manifest, read_manifest
 from study.records.store import RecordStore
 
@@ -120,12 +120,17 @@ class StudyRecords:
         return self.trials[broken | ((self.trials.status == "diverged") & (self.trials.stage != "search"))]
 
     @property
+    def listed(self) -> pd.DataFrame:
+        """The search trials of the list of candidates; those of the second round, on other data, are left out."""
+        search = self.trials[(self.trials.stage == "search") & (self.trials.status != "infeasible")]
+        return search[search.replicate != FINALS_REPLICATE]
+
+    @property
     def missing_search(self) -> dict[str, int]:
-        """The number of configurations searched, for each cell with fewer than requested."""
+        """The number of candidates tried, for each cell with fewer than requested."""
         if not self.manifest.space.search:
             return {}
-        search = self.trials[(self.trials.stage == "search") & (self.trials.status != "infeasible")]
-        tried = search.groupby("cell_id").size()
+        tried = self.listed.groupby("cell_id").size()
         wanted = self.manifest.space.racing.num_samples
         return {cell: int(tried.get(cell, 0)) for cell in self.manifest.cells if tried.get(cell, 0) < wanted}
 

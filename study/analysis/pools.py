@@ -10,6 +10,7 @@ from lvm_core.ranks import chance_hit_at_k, hit_at_k_in_pool
 from study.analysis.cells import share, units_of
 from study.analysis.intervals import interval
 from study.analysis.load import KEY, StudyRecords
+from study.analysis.pool_bounds import pool_bounds
 
 POOLS = (10, 20, 50, 58, 100, 115, 200, 230, 500, 1000, 1148, 2000, 5000, 10_000)  # round ones, and those published
 NUM_DRAWS = 200
@@ -26,6 +27,11 @@ PUBLISHED = pd.DataFrame(
     ],
     columns=["run", "context_length", "num_sequences", "pool", "hit_at_1", "hit_at_5", "hit_at_10"],
 )
+
+# equal_pool minus the exact Hit@5 at MEASURED_AT candidates, least and most, by the pool whose figures it was given.
+# Source: benchmarks/equal_pool_error over 84 cells and baselines of three corpora (benchmarks/RESULTS.md).
+MEASURED_AT = 115
+MODEL_ERROR = {1148: (-0.023, 0.089), 230: (-0.001, 0.012), 115: (-0.017, 0.002), 58: (-0.026, 0.002)}
 
 
 def pool_curve(study: StudyRecords, k: int = 5) -> pd.DataFrame:
@@ -56,7 +62,8 @@ def equal_pool(hits: dict[int, float], pool: int, new_pool: int) -> dict[int, fl
 
     The number of candidates nearer than the target is modelled as beta-binomial: each query has its own probability
     that a random candidate is nearer, drawn from a beta distribution whose two parameters are fitted to the figures by
-    least squares. This is a model, not a measurement; if you have ranks, use `pool_curve`.
+    least squares. This is a model, not a measurement, and errs by up to nine points (`MODEL_ERROR`); `pool_bounds`
+    holds without it. If you have ranks, use `pool_curve`.
 
     Raises: InputError unless there are two or more shares that do not fall with K, and K fits into both pools.
     """
@@ -88,10 +95,13 @@ def _beta_binomial_cdf(k: np.ndarray, pool: int, ab: tuple[float, float]) -> np.
 
 
 def published_at_equal_pool(new_pool: int = 115, seed: int = 0) -> pd.DataFrame:
-    """Return the published table converted to one pool, with 95 % intervals.
+    """Return the published table converted to one pool: the model's value, and how far it may be wrong.
 
-    Every run had as many queries as candidates; the intervals resample the queries (multinomial over the ranges of
-    ranks). They do not cover seeds, splits or overlap, since each run had only one of each.
+    low, high: 95 % intervals of the model's value. Every run had as many queries as candidates; they resample the
+    queries (multinomial over the ranges of ranks), and cover neither seeds, splits and overlap, since each run had only
+    one of each, nor the model's error. lowest, highest: bounds that hold without a model. corrected_low,
+    corrected_high: the band of the exact value inside them, if the model errs as it was measured to; null where its
+    error was not measured.
     """
     rng, rows = np.random.default_rng(seed), []
     for run in PUBLISHED.itertuples():
@@ -101,8 +111,17 @@ def published_at_equal_pool(new_pool: int = 115, seed: int = 0) -> pd.DataFrame:
         values = [equal_pool(dict(zip(hits, row, strict=True)), run.pool, new_pool)[5] for row in drawn]
         low, high = interval(np.array(values))
         reread = {"new_pool": new_pool, "hit_at_5_reread": equal_pool(hits, run.pool, new_pool)[5]}
-        rows.append(run._asdict() | reread | {"low": low, "high": high, "num_queries": run.pool})
+        reread |= {"low": low, "high": high, "num_queries": run.pool}
+        rows.append(run._asdict() | reread | _band(reread["hit_at_5_reread"], hits, run.pool, new_pool))
     return pd.DataFrame(rows).drop(columns="Index")
+
+
+def _band(reread: float, hits: dict[int, float], pool: int, new_pool: int) -> dict[str, float]:
+    """Return the bounds of Hit@5 in the new pool, and the band that the model's measured error leaves inside them."""
+    lowest, highest = pool_bounds(hits, pool, new_pool)[5]
+    least, most = MODEL_ERROR[pool] if new_pool == MEASURED_AT else (np.nan, np.nan)
+    low, high = np.clip([reread - most, reread - least], lowest, highest)
+    return {"lowest": lowest, "highest": highest, "corrected_low": float(low), "corrected_high": float(high)}
 
 
 def _check(hits: dict[int, float], pool: int, new_pool: int) -> None:

@@ -1,4 +1,4 @@
-"""Place the search trials on parallel axes: C, N, every searched hyperparameter, and the Hit@5 reached in the cell."""
+"""Place the trials of the list on parallel axes: C, N, every searched hyperparameter, and the Hit@5 reached."""
 
 import json
 
@@ -12,13 +12,13 @@ REACHED = "reached"  # validation Hit@5 minus the mean of the trial's cell
 
 
 def searched_lines(study: StudyRecords) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the search trials as lines and their axes.
+    """Return the trials of the list of candidates as lines, and their axes.
 
     lines: one row per trial: trial_id, cell_id, status, val_hit_at_5, reached, a value and a place in 0..1 (`at_NAME`)
     for each axis, and `fifth`, 0 to 4: the fifth of all trials to which `reached` assigns it. axes: one row per axis:
     name, log, low, high, and the choices if they are not numbers. Empty if nothing was searched.
     """
-    search = study.trials[(study.trials.stage == "search") & study.trials.val_hit_at_5.notna()]
+    search = study.listed[study.listed.val_hit_at_5.notna()]
     names = list(study.manifest.space.search)
     if search.empty or not names:
         return pd.DataFrame(), pd.DataFrame(columns=["name", "log", "low", "high", "choices"])

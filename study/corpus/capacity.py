@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvm_core.corpus import Corpus
-from lvm_core.dataset import DataConfig, Dataset, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import Dataset, build_dataset
 from lvm_core.errors import InputError
 
 
@@ -23,7 +24,7 @@ def capacities(corpus: Corpus, seed: int) -> tuple[list[Capacity], str | None]:
     found, longest = [], int(np.diff(corpus.chain_starts).max())
     for context in (1 << power for power in range(longest.bit_length())):
         try:
-            dataset = build_dataset(corpus, DataConfig(seed=seed, max_context=context))
+            dataset = build_dataset(corpus, DataConfig(seed=seed, max_context=context, exclude_context=True))
         except InputError as error:
             return found, str(error)
         found.append(Capacity(context, len(dataset.train_positions), len(dataset.queries["test"].positions)))
@@ -33,4 +34,4 @@ def capacities(corpus: Corpus, seed: int) -> tuple[list[Capacity], str | None]:
 def dataset_for(corpus: Corpus, capacity: list[Capacity], wanted: int, seed: int) -> Dataset:
     """Return the split and the queries at the longest context up to `wanted` that the corpus fills."""
     context = max(entry.context_length for entry in capacity if entry.context_length <= wanted)
-    return build_dataset(corpus, DataConfig(seed=seed, max_context=context))
+    return build_dataset(corpus, DataConfig(seed=seed, max_context=context, exclude_context=True))

@@ -1,7 +1,8 @@
 """Measure whether vectors carry the order of their text: a ridge predictor with the order kept, and with it lost.
 
 Cosine cannot show it: averaged over a document, the next vector is exactly as near as the previous one. A predictor
-can. All predictors are judged on the same targets against the same pool.
+can. All predictors are judged on the same targets against the same pool, in which the vectors beside a query's target
+are no candidates: some predictors have read them.
 """
 
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvm_core.baselines import RIDGE_PENALTIES, fit_ridge
+from lvm_core.candidates import without_neighbours
 from lvm_core.dataset import Dataset
 from lvm_core.evaluation import measure_predictions
+from lvm_core.queries import QuerySet
 from lvm_core.ranks import hit_at_k
 from lvm_core.retrieval import Pool
 from lvm_core.seeds import child_generator
@@ -39,14 +42,18 @@ class Finding:
 class Sides:
     """Targets with enough vectors on both sides in their own document.
 
-    before, after: [Q, LAGS, D], both with the vector nearest to the target last. targets: [Q, D]. units: what varies
-    independently among the targets.
+    before, after: [Q, LAGS, D], both with the vector nearest to the target last. pool: its first candidates are the
+    targets. units: what varies independently among the targets.
     """
 
     before: np.ndarray
     after: np.ndarray
-    targets: np.ndarray
+    pool: Pool
     units: Units
+
+    @property
+    def targets(self) -> np.ndarray:
+        return self.pool.vectors[: len(self.before)]
 
 
 @dataclass(frozen=True)
@@ -106,13 +113,13 @@ def _ridge_hits(contexts: dict[str, np.ndarray], parts: dict[str, Sides]) -> np.
     weights = list(fit_ridge(features["train"], parts["train"].targets - means["train"], RIDGE_PENALTIES).values())
     chosen = max(
         weights,
-        key=lambda w: _hits(means["validation"] + features["validation"] @ w, parts["validation"].targets).mean(),
+        key=lambda w: _hits(means["validation"] + features["validation"] @ w, parts["validation"]).mean(),
     )
-    return _hits(means["test"] + features["test"] @ chosen, parts["test"].targets)
+    return _hits(means["test"] + features["test"] @ chosen, parts["test"])
 
 
-def _hits(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    measured = measure_predictions(unit(predictions), targets, Pool(targets))
+def _hits(predictions: np.ndarray, sides: Sides) -> np.ndarray:
+    measured = measure_predictions(unit(predictions), sides.targets, sides.pool)
     return hit_at_k(measured.rank, measured.num_ties, 5)
 
 
@@ -126,9 +133,17 @@ def _sides(dataset: Dataset, part: str, seed: int) -> Sides:
     return Sides(
         before=np.take(vectors, _rows(stream, positions, np.arange(-LAGS, 0)), axis=0),
         after=np.take(vectors, _rows(stream, positions, np.arange(LAGS, 0, -1)), axis=0),
-        targets=np.take(vectors, stream.rows[positions], axis=0),
+        pool=_pool(stream, positions, vectors, child_generator(seed, "reserve", part)),
         units=Units.of(stream.chain_ids[positions], positions),
     )
+
+
+def _pool(stream: Stream, positions: np.ndarray, vectors: np.ndarray, rng: np.random.Generator) -> Pool:
+    """Return the targets as one pool, in which each is ranked without the vectors on its own two sides."""
+    beside, length = np.concatenate([np.arange(-LAGS, 0), np.arange(1, LAGS + 1)]), len(stream.rows)
+    reserve = rng.permutation(np.setdiff1d(np.arange(length), positions))[: len(beside)]
+    candidates = without_neighbours(positions, reserve, positions, beside, length)
+    return QuerySet(stream, positions, candidates, LAGS).pool(vectors)
 
 
 def _rows(stream: Stream, positions: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -28,15 +28,15 @@ def work_of(stage: str, context_length: int) -> float:
 
 @dataclass
 class Progress:
-    """Counts trials and shows the study's progress. expected: the work of every trial of the whole study.
+    """Counts trials and shows the study's progress. num_before: trials recorded by earlier runs.
 
-    num_before, work_before: trials and work recorded by earlier runs.
+    missing: returns the stage and the context length of every trial that has not ended. Before the search has chosen,
+    it is the most that there can be.
     """
 
     console: Console
-    expected: list[float]
     num_before: int = 0
-    work_before: float = 0.0
+    missing: Callable[[], list[tuple[str, int]]] = list
     running: set[str] = field(default_factory=set)
     num_done: int = 0
     done_work: float = 0.0
@@ -47,17 +47,18 @@ class Progress:
     _last_line: float = 0.0
 
     @contextlib.contextmanager
-    def shown(self) -> Iterator[None]:
+    def shown(self, missing: Callable[[], list[tuple[str, int]]]) -> Iterator[None]:
         """Show progress from the first to the last trial."""
+        self.missing = missing
         self._started = self._last_line = time.monotonic()
-        log.info("%d trials expected, %d already recorded", len(self.expected), self.num_before)
+        log.info("%d trials expected at most, %d already recorded", self._total(), self.num_before)
         if not self.console.is_terminal:
             yield
             self._line()
             return
         note = TextColumn("{task.fields[note]}")
         with Bar(SpinnerColumn(), BarColumn(), MofNCompleteColumn(), note, console=self.console, transient=True) as bar:
-            self._bar, self._task = bar, bar.add_task("trials", total=len(self.expected), note="starting")
+            self._bar, self._task = bar, bar.add_task("trials", total=self._total(), note="starting")
             try:
                 yield
             finally:
@@ -99,22 +100,25 @@ class Progress:
 
     def _show(self) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=self.num_before + self.num_done, note=self.note())
+            done = self.num_before + self.num_done
+            self._bar.update(self._task, completed=done, total=self._total(), note=self.note())
         elif time.monotonic() - self._last_line > LINE_EVERY_S and self.num_done:
             self._line()
 
     def _line(self) -> None:
         self._last_line = time.monotonic()
         done = self.num_before + self.num_done
-        self.console.print(f"{done}/{len(self.expected)} trials done, {self.note()}", highlight=False)
+        self.console.print(f"{done}/{self._total()} trials done, {self.note()}", highlight=False)
+
+    def _total(self) -> int:
+        return self.num_before + self.num_done + len(self.missing())
 
     def note(self) -> str:
         """Return the running trials, the best so far and the time left."""
         facts = [f"{len(self.running)} running"]
         if self.best is not None:
             facts.append(f"best {self.best['val_hit_at_5']:.3f} at {self.best['cell_id']} (validation Hit@5)")
-        total = sum(self.expected)
-        left = total - self.work_before - self.done_work
-        if self.done_work > 0.05 * total and left > 0:
+        left = sum(work_of(*trial) for trial in self.missing())
+        if self.done_work > 0.05 * (self.done_work + left) and left > 0:
             facts.append(f"about {duration((time.monotonic() - self._started) * left / self.done_work)} left")
         return ", ".join(facts)

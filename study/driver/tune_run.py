@@ -7,7 +7,8 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from functools import partial
+from typing import Any
 
 import ray
 from ray import tune
@@ -22,9 +23,10 @@ from study.host.code import code_fingerprint, shared_versions
 from study.host.signals import handled
 from study.plan.plan import Plan
 from study.plan.trial_spec import TrialSpec
+from study.records.manifest import MANIFEST
 from study.records.store import RecordStore
 from study.search.asha import METRIC, CellASHA, is_raced
-from study.search.queue import StudyTrials, confirmed_params
+from study.search.queue import StudyTrials
 from study.trial.ledger import Ledger
 from study.trial.outcome import Outcome, recorded_outcomes
 
@@ -52,7 +54,11 @@ class Dealer(Searcher):
         late = self._deadline is not None and time.monotonic() > self._deadline
         if late or self._recorder.failure is not None:
             return Searcher.FINISHED
-        specs = self._next_lost() or self._source.next()
+        try:
+            specs = self._next_lost() or self._source.next()
+        except Exception as error:  # it could not write what the study has decided
+            self._recorder.failure = error
+            return Searcher.FINISHED
         if specs is None:
             return Searcher.FINISHED if self._source.finished and not self._running else None
         self._running[trial_id] = specs
@@ -64,18 +70,15 @@ class Dealer(Searcher):
             specs = self._lost.pop(0)
             if rest := [spec for spec in specs if not self._recorder.has_recorded(spec)]:
                 return rest
-            self._source.ended(specs)
         return None
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
-        """Pass the end of a job on to the source, unless the study is stopping."""
+        """Note the end of a job, unless the study is stopping."""
         if self._recorder.failure is not None:
             return
         specs = self._running.pop(trial_id)
         if error:
             self._lost.append(specs)  # Tune calls the recorder after this
-        else:
-            self._source.ended(specs)
 
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: the records are the state."""
@@ -136,11 +139,11 @@ def run_study(
     store_uri: str,
     options: RunOptions,
     progress: Progress,
-    searched_since: dict[str, datetime] | None = None,
+    manifest: dict[str, Any],
 ) -> int:
     """Run the trials missing from the records and return the number of trials recorded.
 
-    searched_since: by cell id, when its search was reopened; see study.lifecycle.resume.
+    manifest: its `candidates` and `chosen` are continued, and it is written again whenever they change.
     Raises: KeyboardInterrupt on Ctrl-C or SIGTERM; the error that prevented a record from being written.
     """
     started = time.monotonic()
@@ -148,8 +151,8 @@ def run_study(
     trials = trials.assign(status=trials.status.replace(dict.fromkeys(options.repeated, "failed")))
     known = recorded_outcomes(trials, store.read("curves"))
     ledger = Ledger(store, trials, known)
-    confirmed = confirmed_params(plan, trials, searched_since)
-    todo = StudyTrials(plan, ledger, confirmed, _deadline(started, options, SEARCH_SHARE))
+    save = partial(store.write_json, MANIFEST, manifest)
+    todo = StudyTrials(plan, ledger, manifest, save, _deadline(started, options, SEARCH_SHARE))
     if todo.has_work():
         scheduler = race_for(plan, known)
         recorder = Recorder(ledger, scheduler, progress, plan.space.trial_limit_s)
@@ -158,7 +161,7 @@ def run_study(
             stopped_by_signals(recorder),
             ray_session(options) as num_workers,
             lost_workers_reported_alike(),
-            progress.shown(),
+            progress.shown(todo.missing),
         ):
             check_nodes(plan, store_uri, options)
             resources = _resources(plan.device, num_workers)
@@ -177,7 +180,7 @@ def race_for(plan: Plan, known: dict[str, Outcome]) -> CellASHA:
     scheduler = CellASHA(plan.num_evaluations, racing.grace_period, racing.reduction_factor)
     raced = {name: one for name, one in known.items() if is_raced("search", json.loads(one.config))}
     for trial_id, outcome in raced.items():
-        scheduler.fill_rungs(outcome.cell_id, trial_id, outcome.reported)
+        scheduler.fill_rungs((outcome.cell_id, outcome.replicate), trial_id, outcome.reported)
     return scheduler
 
 

@@ -8,11 +8,20 @@ from rich.table import Table
 
 from lvm_core.trainer import Trainer
 from study.host.machine import num_cpus
+from study.lifecycle.power import power_line
 from study.messages.durations import duration
 from study.plan.plan import Cell, Plan
+from study.search.choice import most_finalists
 from study.trial.node import one_thread
 
 MEASURED_STEPS = 2
+LABELS = {
+    "list": "{:,} trials of the list of candidates",
+    "finals": "at most {:,} of the second round",
+    "tuned": "{:,} confirm trials of the tuned map",
+    "common": "at most {:,} of the common map",
+}
+RACED = ("list", "finals")
 
 
 @dataclass(frozen=True)
@@ -58,14 +67,47 @@ def print_plan(plan: Plan, num_workers: int | None, console: Console) -> None:
     _print_text(console, f"{plan.space.question.strip()}\n\n{_data_summary(plan)}\n")
     for warning in plan.warnings():
         _print_text(console, f"warning: {warning}")
-    table, total_s = _timing_table(plan)
+    table, seconds = _timing_table(plan)
     console.print(table)
+    _print_text(console, _totals(plan, seconds, num_workers))
+    if line := power_line(plan):
+        _print_text(console, line)
+
+
+def _totals(plan: Plan, seconds: dict[str, float], num_workers: int) -> str:
+    """Return the number of trials of each kind, and their time. seconds: of unpruned trials, on one worker."""
+    counts = {name: sum(_trials_of(plan, cell)[name] for cell in plan.cells) for name in LABELS}
     baselines = sum(len(job) for job in plan.baseline_jobs())
-    _print_text(
-        console,
-        f"{len(plan.cells) * _trials_per_cell(plan)} trials and {baselines} baselines on {num_workers} workers: "
-        f"at most about {duration(total_s / num_workers)} (no pruning, no early stopping; from measured steps)",
+    found = [LABELS[name].format(count) for name, count in counts.items() if count]
+    pruned_s = sum(s * (_raced_share(plan) if name in RACED else 1) for name, s in seconds.items())
+    most = f"at most about {duration(sum(seconds.values()) / num_workers)}"
+    expected = f"about {duration(pruned_s / num_workers)} with pruning, " if plan.searches else ""
+    return (
+        f"{', '.join(found)}, and {baselines} baselines on {num_workers} workers: {expected}{most} (no pruning, no "
+        "early stopping; from measured steps)"
     )
+
+
+def _trials_of(plan: Plan, cell: Cell) -> dict[str, int]:
+    """Return the trials of a cell by kind; those of the second round and of the common map are the most possible."""
+    racing = plan.space.racing
+    return {
+        "list": racing.num_samples if plan.searches else 0,
+        "finals": most_finalists(plan, cell) if plan.searches else 0,
+        "tuned": plan.space.replicates,
+        "common": plan.space.replicates * (plan.num_maps - 1),
+    }
+
+
+def _raced_share(plan: Plan) -> float:
+    """Return the expected cost of a raced trial as a share of a whole run, if 1 in `reduction_factor` passes a rung."""
+    racing, total = plan.space.racing, plan.num_evaluations
+    rung, share, passing = min(racing.grace_period, total), 0.0, 1.0
+    before = 0
+    while before < total:
+        share += passing * (rung - before) / total
+        before, rung, passing = rung, min(rung * racing.reduction_factor, total), passing / racing.reduction_factor
+    return share
 
 
 def _print_text(console: Console, text: str) -> None:
@@ -78,27 +120,23 @@ def _data_summary(plan: Plan) -> str:
     return (
         f"corpus {corpus.name}: {corpus.num_vectors:,} vectors of {corpus.dim} dims in {corpus.num_chains:,} documents"
         f"; split {plan.split_fingerprint}\n"
-        f"{len(queries.positions):,} test queries, pool {len(queries.pool_rows):,}, "
+        f"{len(queries.positions):,} test queries, pool {queries.pool_size:,}, "
         f"{len(dataset.train_positions):,} training targets with {plan.max_context} vectors before them"
     )
 
 
-def _trials_per_cell(plan: Plan) -> int:
-    return (plan.space.racing.num_samples if plan.searches else 0) + plan.space.replicates
-
-
-def _timing_table(plan: Plan) -> tuple[Table, float]:
-    """Time every group of cells; return the table of them and the total seconds on one worker."""
+def _timing_table(plan: Plan) -> tuple[Table, dict[str, float]]:
+    """Time every group of cells; return the table of them and the seconds of each kind of trials on one worker."""
     table = Table("C", "N", "cells", "trials", "s/step", "longest trial")
-    total_s = 0.0
+    seconds = dict.fromkeys(LABELS, 0.0)
     for cells in cells_by_cost(plan):
-        num_trials = len(cells) * _trials_per_cell(plan)
+        counts = [_trials_of(plan, cell) for cell in cells]
         longest_s = longest_run_s(plan, cells[0], timing := measure(plan, cells[0]))
-        total_s += num_trials * longest_s
+        seconds = {name: s + longest_s * sum(count[name] for count in counts) for name, s in seconds.items()}
         names = [str(cells[0].context_length), *(n for n in (cells[0].row, cells[0].variant) if n)]
         sizes = ", ".join(str(size) for size in sorted({cell.num_sequences for cell in cells}))
-        counts = [sizes, str(len(cells)), str(num_trials)]
-        table.add_row(" ".join(names), *counts, f"{timing.step_s:.4f}", duration(longest_s))
+        trials = str(sum(sum(count.values()) for count in counts))
+        table.add_row(" ".join(names), sizes, str(len(cells)), trials, f"{timing.step_s:.4f}", duration(longest_s))
     for cell in plan.infeasible:
         table.add_row(str(cell.context_length), str(cell.num_sequences), "infeasible", "0", "-", "-")
-    return table, total_s
+    return table, seconds

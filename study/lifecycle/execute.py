@@ -15,19 +15,18 @@ from lvm_core.remote import without_secrets
 from study.cli.errors import say_error
 from study.cli.exit_status import DONE, FAILED, INTERRUPTED
 from study.driver import RunOptions, run_study
-from study.driver.progress import Progress, work_of
+from study.driver.progress import Progress
 from study.lifecycle.carry_over import carry_over
 from study.lifecycle.manifest import accounted_run, describe, near_copies
 from study.lifecycle.resume import (
     check_continues,
     extended,
     needs_comparison,
-    reopen,
-    searched_since,
     under_recorded_version,
 )
-from study.plan.plan import SEARCH_REPLICATE, Plan
-from study.records.columns import TABLES
+from study.lifecycle.settled import settle
+from study.plan.plan import Plan
+from study.records.columns import SEARCH_REPLICATE, TABLES
 from study.records.lock import locked
 from study.records.manifest import MANIFEST, ResumableManifest
 from study.records.repair import set_aside
@@ -118,8 +117,9 @@ def _refuse_existing(plan: Plan, store: RecordStore, location: str) -> None:
 def _prepare_to_resume(
     plan: Plan, store: RecordStore, manifest: dict, request: RunRequest, console: Console
 ) -> list[str]:
-    """Repair the records, compare trainer versions if needed, and reopen searches; return the warnings."""
-    warnings, to_search_on = set_aside(store, partial(searched_after_lost, plan, store))
+    """Repair the records, compare trainer versions if needed, and settle which searches go on; return the warnings."""
+    find_lost = partial(searched_after_lost, plan, store, manifest.get("candidates", []))
+    warnings, to_search_on = set_aside(store, find_lost)
     warnings += [
         f"{count:,} records of {table} are of an older version without the column {name}; it is null for them"
         for table in TABLES
@@ -127,7 +127,7 @@ def _prepare_to_resume(
     ]
     if store.read_json(MANIFEST).get("runs") != manifest["runs"]:  # another driver has run it since
         manifest |= open_study(plan, store, request)[1]
-    reopen(manifest, to_search_on | cells_to_search_again(store, request.options))
+    settle(manifest, plan, store.read("trials"), to_search_on | cells_to_search_again(store, request.options))
     if needs_comparison(manifest):
         store.write_json(MANIFEST, manifest)  # a comparison may be cut short, and what was set aside stays aside
         entry = carry_over(plan, store, lambda line: console.print(line, highlight=False))
@@ -178,11 +178,9 @@ def _run_trials(
     with accounted_run(store, manifest, request.options.num_workers) as run:
         manifest["split"]["near_copies"] = near_copies(plan)
         record_infeasible(plan, store)
-        done = store.read("trials")
-        done = done[~done.status.isin(request.options.repeated)]
-        done_work = [work_of(*entry) for entry in zip(done.stage, done.context_length, strict=True)]
-        progress = Progress(console, expected_work(plan), num_before=len(done), work_before=sum(done_work))
-        run["num_trials"] = run_study(plan, store, location, request.options, progress, searched_since(manifest))
+        status = store.read("trials", ["status"]).status
+        progress = Progress(console, num_before=int((~status.isin(["infeasible", *request.options.repeated])).sum()))
+        run["num_trials"] = run_study(plan, store, location, request.options, progress, manifest)
 
 
 def record_infeasible(plan: Plan, store: RecordStore) -> None:
@@ -193,13 +191,6 @@ def record_infeasible(plan: Plan, store: RecordStore) -> None:
             spec = replace(spec, split_fingerprint=f"none: {cell.cell.cell_id}")
         needed = f"; about {cell.num_vectors_needed:,} vectors needed" if cell.num_vectors_needed else ""
         store.write_trial({**base_row(spec), "status": "infeasible", "error": cell.reason + needed}, [], None)
-
-
-def expected_work(plan: Plan) -> list[float]:
-    """Return the work of every trial in the study, to estimate the time left."""
-    per_cell = (plan.space.racing.num_samples if plan.searches else 0) + plan.space.replicates
-    models = [work_of("confirm", cell.context_length) for cell in plan.cells for _ in range(per_cell)]
-    return models + [work_of(spec.stage, spec.context_length) for job in plan.baseline_jobs() for spec in job]
 
 
 def _conclude(plan: Plan, store: RecordStore, location: str, request: RunRequest, console: Console) -> int:

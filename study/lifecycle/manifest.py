@@ -7,14 +7,17 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
 from lvm_core.chains import run_starts
 from lvm_core.corpus import cache_dir
+from lvm_core.data_config import DataConfig
 from lvm_core.dataset import Dataset
 from lvm_core.errors import InputError
+from lvm_core.queries import QuerySet
 from lvm_core.remote import without_secrets
 from lvm_core.split import PARTS, NearCopies, find_near_copies
 from study.host.machine import code_version, hardware, versions
@@ -53,6 +56,8 @@ def describe(plan: Plan, command: str) -> dict:
         "code_version": code_version(),
         "versions": versions(),
         "hardware": hardware(),
+        "candidates": [],
+        "chosen": None,
         "history": [],
         "runs": [],
     }
@@ -74,7 +79,8 @@ def describe_split(dataset: Dataset, protocol: str) -> dict:
         "num_chains": {part: int((parts == n).sum()) for n, part in enumerate(PARTS)} if len(parts) else {},
         "num_queries": len(dataset.queries["test"].positions),
         "num_query_chains": {part: len(set(q.chain_ids.tolist())) for part, q in dataset.queries.items()},
-        "pool_size": len(dataset.queries["test"].pool_rows),
+        "pool_size": dataset.queries["test"].pool_size,
+        "candidates": describe_candidates(dataset.queries["test"], dataset.config),
         "num_training_targets": len(dataset.train_positions),
         "train_lengths": train_lengths(dataset),
         "min_coherence": dataset.config.min_coherence,
@@ -91,6 +97,21 @@ def train_lengths(dataset: Dataset) -> dict[str, int]:
     starts = [0, len(dataset.train.rows)] if crosses else run_starts(dataset.train.chain_ids)
     lengths, counts = np.unique(np.diff(starts), return_counts=True)
     return {str(length): int(count) for length, count in zip(lengths, counts, strict=True)}
+
+
+def describe_candidates(queries: QuerySet, config: DataConfig) -> dict:
+    """Return what the test queries are ranked among: how much of their own context and document.
+
+    own_context: the vectors of a query's own context that the pool has, before they are left out. own_document: the
+    candidates of its document, its target among them. All are means over queries.
+    """
+    return {
+        "exclude_context": config.exclude_context,
+        "one_per_document": config.one_per_document,
+        "own_context": float(queries.num_own_context.mean()),
+        "own_document": float(queries.num_own_document.mean()),
+        "document_hit_at_5": queries.document_hit_at_5,
+    }
 
 
 def describe_variants(plan: Plan) -> list[dict]:
@@ -111,17 +132,23 @@ def describe_variants(plan: Plan) -> list[dict]:
 
 
 def near_copies(plan: Plan) -> dict:
-    """Count near-copies across the split. The count reads every vector, so it is cached."""
+    """Count near-copies across the split, and name the test targets among them. The search is cached."""
     if plan.dataset.split is None:
         return {"search": "none: windows were split at random, so held-out vectors are themselves in training windows"}
     key = hashlib.sha256(plan.corpus.fingerprint.encode() + plan.dataset.split.part_of_chain.tobytes()).hexdigest()[:16]
     path = cache_dir() / f"near-copies-{key}.json"
     try:
-        return NearCopies(**json.loads(path.read_text())).as_dict()
+        found = NearCopies(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
-        found = find_near_copies(plan.corpus, plan.dataset.split).as_dict()
-    RecordStore.at(path.parent).write_json(path.name, found)
-    return found
+        found = find_near_copies(plan.corpus, plan.dataset.split)
+        RecordStore.at(path.parent).write_json(path.name, found.as_dict())
+    return replace(found, test_rows=_targets_among(found.test_rows, plan)).as_dict()
+
+
+def _targets_among(rows: list[int] | None, plan: Plan) -> list[int] | None:
+    """Return the rows that are targets of test queries: so many at most enter the manifest."""
+    targets = {row for _, dataset in plan.datasets for row in dataset.queries["test"].target_rows.tolist()}
+    return None if rows is None else [row for row in rows if row in targets]
 
 
 @contextmanager

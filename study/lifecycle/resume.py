@@ -5,14 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from lvm_core.errors import InputError
 from lvm_core.version import TRAINER_VERSION
 from study.lifecycle.manifest import describe
+from study.lifecycle.recorded_space import recorded_space
+from study.lifecycle.settled import check_decisions, reopen
 from study.plan.plan import Plan
-from study.records.renames import with_current_keys
-from study.space.space import Space
 
 # these affect no number of a trial that runs to its end; a corpus is identified by its fingerprint, not its path
 FREE = ("question", "trial_time_limit", "corpus")
@@ -57,63 +55,31 @@ def check_continues(found: dict, plan: Plan, resume: bool) -> None:
         )
     _check_grows(name, recorded_space(found["space"]), plan.space.model_dump(mode="json"))
     _check_queries(found, plan)
-
-
-def recorded_space(content: dict) -> dict:
-    """Return a recorded space as this version would record it: with current keys, and defaults for missing ones."""
-    content = with_current_keys(content)
-    cells = content.get("cells") or {}
-    if cells.get("rows"):  # the rows determine the axes
-        content = content | {"cells": {"rows": cells["rows"]}}
-    try:
-        return Space(**content).model_dump(mode="json")
-    except (ValidationError, TypeError):
-        return content
+    check_decisions(found, plan.space, f"the manifest of {name}")
 
 
 def extended(found: dict, plan: Plan, command: str) -> dict:
     """Return the manifest to resume with: the recorded one, or an extended one with the old space in its history."""
-    space = plan.space.model_dump(mode="json")
-    if recorded_space(found["space"]) == space:
+    space, former = plan.space.model_dump(mode="json"), recorded_space(found["space"])
+    if former == space:
         return found
     new = describe(plan, command)
     entry = {"until": datetime.now(UTC).isoformat(), "space": found["space"], "command": found["command"]}
-    return {
+    manifest = {
         **found,
         "command": new["command"],
         **{key: new[key] for key in EXTENDED},
         "history": [*found.get("history", []), entry],
     }
+    if _asks_for_another_choice(former, space):
+        reopen(manifest, set(new["cells"]))
+    return manifest
 
 
-def searched_since(manifest: dict) -> dict[str, datetime]:
-    """Return when each reopened search was last reopened, by cell id. A cell confirmed before then is searched further.
-
-    Asking for more configurations reopens every cell; the loss of a search trial reopens its cell.
-    """
-    grown = _last_growth(manifest)
-    reopened = {} if grown is None else dict.fromkeys(manifest["cells"], grown)
-    for cell_id, when in manifest.get("reopened", {}).items():
-        moment = datetime.fromisoformat(when)
-        reopened[cell_id] = max(moment, reopened.get(cell_id, moment))
-    return reopened
-
-
-def reopen(manifest: dict, cell_ids: set[str]) -> None:
-    """Record that the search of some cells is reopened, even if they are confirmed."""
-    if cell_ids:
-        now = datetime.now(UTC).isoformat()
-        manifest["reopened"] = manifest.get("reopened", {}) | dict.fromkeys(sorted(cell_ids), now)
-
-
-def _last_growth(manifest: dict) -> datetime | None:
-    """Return when the number of configurations per cell was last raised, or None."""
-    history = manifest.get("history", [])
-    spaces = [recorded_space(entry["space"]) for entry in history] + [recorded_space(manifest["space"])]
-    for entry, old, new in reversed(list(zip(history, spaces, spaces[1:], strict=False))):
-        if new["racing"]["num_samples"] > old["racing"]["num_samples"]:
-            return datetime.fromisoformat(entry["until"])
-    return None
+def _asks_for_another_choice(former: dict, space: dict) -> bool:
+    """Whether the search goes on in cells with a choice: for a longer list, or for more cells with one in common."""
+    more_cells = space["common_map"] and space["cells"] != former["cells"]
+    return more_cells or space["racing"]["num_samples"] > former["racing"]["num_samples"]
 
 
 def _identity_of_plan(plan: Plan) -> dict[str, Any]:

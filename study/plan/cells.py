@@ -8,7 +8,8 @@ import numpy as np
 
 from lvm_core.batches import max_num_negatives
 from lvm_core.corpus import Corpus
-from lvm_core.dataset import MIN_QUERIES, DataConfig, Dataset, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import MIN_QUERIES, Dataset, build_dataset
 from lvm_core.errors import InputError
 from study.space.space import Space
 from study.space.variants import Setting

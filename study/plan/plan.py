@@ -13,11 +13,10 @@ from lvm_core.version import TRAINER_VERSION
 from study.host.code import code_fingerprint
 from study.plan.cells import Cell, Infeasible, PlannedSetting, fill_settings
 from study.plan.trial_spec import TrialSpec
+from study.records.columns import SEARCH_REPLICATE
 from study.space.recipe import Recipe
 from study.space.space import Space
 from study.space.variants import scaled, settings_of
-
-SEARCH_REPLICATE = 0  # of the search; confirm replicates are 1, 2, …
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +42,11 @@ class Plan:
     def searches(self) -> bool:
         """Whether there is anything to search."""
         return bool(self.space.search)
+
+    @property
+    def num_maps(self) -> int:
+        """The most configurations that are measured in a cell: its own, and the common one."""
+        return 2 if self.searches and self.space.common_map else 1
 
     @property
     def dataset(self) -> Dataset:
@@ -137,6 +141,8 @@ class Plan:
             elif asked != "all" and num_queries < asked:
                 longest = dataset.config.max_context
                 found.append(f"{num_queries} queries, not {asked}: no more targets have {longest} vectors before them")
+            if dataset.config.pool_size is not None and dataset.queries["test"].pool_size < dataset.config.pool_size:
+                found.append(_smaller_pool(dataset, where))
         for cell in self.infeasible:
             name = f" ({', '.join(n for n in (cell.row, cell.variant) if n)})" if cell.row or cell.variant else ""
             found.append(f"infeasible: C={cell.context_length} N={cell.num_sequences}{name}: {cell.reason}")
@@ -162,6 +168,14 @@ class Plan:
     @property
     def max_context(self) -> int:
         return self.dataset.config.max_context
+
+
+def _smaller_pool(dataset: Dataset, where: str) -> str:
+    sizes = {part: queries.pool_size for part, queries in dataset.queries.items()}
+    return (
+        f"pools of {sizes['validation']} (validation) and {sizes['test']} (test) candidates{where}, not "
+        f"{dataset.config.pool_size}: no more vectors can take the places of a query's own context"
+    )
 
 
 def make_plan(study: str, space: Space, corpus: Corpus) -> Plan:

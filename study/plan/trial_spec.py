@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lvm_core.dataset import DataConfig
+from lvm_core.data_config import DataConfig
 from lvm_core.identity import identifying
 from lvm_core.seeds import child_seed
 from study.space.recipe import Recipe

@@ -70,6 +70,8 @@ TRIALS = pa.schema(
         ("finished_at", WHEN),
         ("config", TEXT),
         ("num_kept_lengths", INT),
+        ("val_hit_at_5_context_in_pool", REAL),
+        ("test_hit_at_5_context_in_pool", REAL),
     ]
 )
 
@@ -125,6 +127,8 @@ TABLES = {"trials": TRIALS, "curves": CURVES, "ranks": RANKS, "context_use": CON
 # ids of trials and cells, names of variants, rows and models: they are used in labels and file names
 PLAIN = re.compile(r"\w[\w .+=%-]*")
 STAGES = ("search", "confirm", "baseline")
+# of search trials: the list of candidates, then the second round; confirm trials have 1, 2, …
+SEARCH_REPLICATE, FINALS_REPLICATE = 0, -1
 STATUSES = ("completed", "pruned", "diverged", "failed", "timeout", "infeasible")
 
 

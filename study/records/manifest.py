@@ -15,6 +15,7 @@ MANIFEST = "manifest.json"
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Size = Annotated[int, Field(ge=1, lt=2**31)]
+Mean = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 Length = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$")]  # in vectors; keys of JSON are text
 NULL_IS_EMPTY = BeforeValidator(lambda found: {} if found is None else found)  # older versions recorded null
@@ -29,6 +30,8 @@ def _moment(text: str) -> str:
 
 Name = Annotated[str, AfterValidator(plain_name)]
 Moment = Annotated[str, AfterValidator(_moment)]
+Value = str | bool | int | float | None
+Params = dict[str, Value]
 
 
 class Recorded(BaseModel):
@@ -56,7 +59,7 @@ class RecordedDomain(Recorded):
     low: float | None = None
     high: float | None = None
     log: bool = False
-    choices: list[str | bool | int | float | None] | None = None
+    choices: list[Value] | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -98,6 +101,26 @@ class RecordedAudit(Recorded):
     num_train_vectors: Count | None = None
 
 
+class RecordedCandidates(Recorded):
+    """What the test queries are ranked among, as lifecycle/manifest.py describes it."""
+
+    exclude_context: bool
+    one_per_document: bool
+    own_context: Mean
+    own_document: Mean
+    document_hit_at_5: Mean
+
+
+class RecordedNearCopies(Recorded):
+    """Held-out vectors near a training vector; test_rows: those that are targets of test queries, where listed."""
+
+    threshold: float | None = None
+    num_validation: Count | None = None
+    num_test: Count | None = None
+    search: str | None = None
+    test_rows: list[Count] | None = None
+
+
 class RecordedSplit(Recorded):
     """How the data was split, and what the audit of the split found.
 
@@ -114,7 +137,8 @@ class RecordedSplit(Recorded):
     removed: Annotated[dict[str, Count | None], NULL_IS_EMPTY] = {}
     train_lengths: Annotated[dict[Length, Count], NULL_IS_EMPTY] = {}
     audit: RecordedAudit | None = None
-    near_copies: dict[str, Any] | None = None
+    candidates: RecordedCandidates | None = None
+    near_copies: RecordedNearCopies | None = None
 
 
 class RecordedCorpus(Recorded):
@@ -152,10 +176,13 @@ class Former(Recorded):
 
 
 class Chosen(Recorded):
-    """The searched values that each cell is confirmed with: its own winner's, and those common to all cells."""
+    """The searched values that the study measures, by cell id: each cell's own, and those in common.
 
-    tuned: dict[Name, dict[str, Any]]
-    common: dict[Name, dict[str, Any]]
+    common: empty if the study does not measure one configuration for all cells of an arm and variant.
+    """
+
+    tuned: dict[Name, Params]
+    common: dict[Name, Params] = {}
 
 
 class RecordedRun(Recorded):
@@ -198,8 +225,9 @@ class Manifest(Recorded):
     carried_over: list[CarriedOver] = []
     history: list[Former] = []
     runs: list[RecordedRun] = []
+    candidates: list[Params] = []
     chosen: Chosen | None = None
-    reopened: dict[str, Moment] = {}
+    reopened: dict[str, Moment] = {}  # written by older versions
     wall_s: Seconds | None = None
     cpu_s: Seconds | None = None
 

@@ -32,7 +32,10 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
             ("test_hit_at_1", "test_hit_at_5", "test_hit_at_10", "test_mrr", "test_cosine"),
             "the same weights on test (confirm and baseline); `as_reported` has no test part: its validation again",
         ),
-        (("chance_hit_at_5", "oracle_hit_at_5"), "5 / pool; the best possible answer on test, where known"),
+        (
+            ("chance_hit_at_5", "oracle_hit_at_5"),
+            "5 / pool; of the Kalman filter's prediction on test, where the process is known",
+        ),
         (("num_parameters", "train_flops"), "trainable parameters; estimated FLOPs of training"),
         (("train_s", "eval_s", "wall_s", "peak_rss_bytes"), "seconds; peak memory of the worker during the trial"),
         (("latency_ms_p50", "latency_ms_p95"), "one prediction from one context"),
@@ -40,6 +43,11 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("host", "started_at", "finished_at"), "where and when (UTC)"),
         (("config",), "the whole configuration as JSON, searched values without a column among them"),
         (("num_kept_lengths",), "how many lengths `context_use` has of the trial; null: not measured"),
+        (
+            ("val_hit_at_5_context_in_pool", "test_hit_at_5_context_in_pool"),
+            "Hit@5 of the same predictions in a pool of the same size that still has each query's own last C_max "
+            "vectors; null where they are not left out",
+        ),
     ],
     "curves": [
         (("trial_id", "eval_index", "step", "sequences_seen", "learning_rate"), "the evaluation, counted from 1"),

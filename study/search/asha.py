@@ -1,4 +1,4 @@
-"""Race trials inside their own cell: one ASHA per cell behind Ray Tune's scheduler interface."""
+"""Race trials inside their own cell and round: one ASHA for each behind Ray Tune's scheduler interface."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 METRIC, TIME = "val_hit_at_5", "eval_index"
+Race = tuple[str, int]  # cell id, replicate
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,9 @@ class Racer:
 
 
 class CellASHA(FIFOScheduler):
-    """Routes every trial to the ASHA of its cell. Some trials are not raced; see `is_raced`.
+    """Routes every trial to the ASHA of its race: the search trials of one cell with one replicate.
+
+    The second round is another race, on other data and weights. Some trials are not raced; see `is_raced`.
 
     `pruned` holds Tune's ids of the trials that ASHA stopped before their last evaluation.
     """
@@ -32,7 +35,7 @@ class CellASHA(FIFOScheduler):
             "reduction_factor": reduction_factor,
             "brackets": 1,
         }
-        self._cells: dict[str, ASHAScheduler] = {}
+        self._races: dict[Race, ASHAScheduler] = {}
         self._added: set[Racer] = set()
         self.pruned: set[str] = set()
 
@@ -40,26 +43,26 @@ class CellASHA(FIFOScheduler):
         """Accept Tune's call; metric and mode are fixed here."""
         return True
 
-    def fill_rungs(self, cell_id: str, trial_id: str, reported: tuple[tuple[int, float], ...]) -> None:
+    def fill_rungs(self, race_id: Race, trial_id: str, reported: tuple[tuple[int, float], ...]) -> None:
         """Replay a recorded trial's reports into the rungs. Call it in recorded order."""
-        race, trial = self._race(cell_id), Racer(trial_id)
+        race, trial = self._race(race_id), Racer(trial_id)
         race.on_trial_add(None, trial)
         for index, value in reported:
             race.on_trial_result(None, trial, {TIME: index, METRIC: value})
 
     def on_trial_add(self, tune_controller, trial) -> None:
         """Add a trial to its race once; a retried trial is already there."""
-        cell_id, racer = _race_of(trial)
-        if cell_id is not None and racer not in self._added:
+        race_id, racer = _race_of(trial)
+        if race_id is not None and racer not in self._added:
             self._added.add(racer)
-            self._race(cell_id).on_trial_add(tune_controller, racer)
+            self._race(race_id).on_trial_add(tune_controller, racer)
 
     def on_trial_result(self, tune_controller, trial, result: dict) -> str:
         """Ask the cell's ASHA, which compares with earlier arrivals at the same rung."""
-        cell_id, racer = _race_of(trial)
-        if cell_id is None:
+        race_id, racer = _race_of(trial)
+        if race_id is None:
             return TrialScheduler.CONTINUE
-        decision = self._race(cell_id).on_trial_result(tune_controller, racer, result)
+        decision = self._race(race_id).on_trial_result(tune_controller, racer, result)
         if result["final"]:  # it has ended: its result fills the rung, but it cannot be stopped
             return TrialScheduler.CONTINUE
         if decision == TrialScheduler.STOP:
@@ -72,16 +75,17 @@ class CellASHA(FIFOScheduler):
     def on_trial_remove(self, tune_controller, trial) -> None:
         """Do nothing: a removed trial stays in its rungs."""
 
-    def _race(self, cell_id: str) -> ASHAScheduler:
-        if cell_id not in self._cells:
-            self._cells[cell_id] = ASHAScheduler(**self._settings)
-        return self._cells[cell_id]
+    def _race(self, race_id: Race) -> ASHAScheduler:
+        if race_id not in self._races:
+            self._races[race_id] = ASHAScheduler(**self._settings)
+        return self._races[race_id]
 
 
-def _race_of(trial) -> tuple[str | None, Racer]:
-    """Return the cell that a Tune trial races in, or None, and its racer."""
+def _race_of(trial) -> tuple[Race | None, Racer]:
+    """Return the race that a Tune trial is in, or None, and its racer."""
     first, trial_id = trial.config["specs"][0], trial.config["trial_ids"][0]
-    return first["cell_id"] if is_raced(first["stage"], first["recipe"]) else None, Racer(trial_id)
+    raced = is_raced(first["stage"], first["recipe"])
+    return (first["cell_id"], first["replicate"]) if raced else None, Racer(trial_id)
 
 
 def is_raced(stage: str, recipe: dict[str, Any]) -> bool:

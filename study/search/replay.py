@@ -1,31 +1,24 @@
-"""Find the cells of search trials whose rows are lost, by replaying their searches."""
-
-from itertools import islice
+"""Find the cells of search trials whose rows are lost, by the list of candidates."""
 
 from study.plan.plan import Plan
+from study.records.columns import FINALS_REPLICATE, SEARCH_REPLICATE
 from study.records.store import RecordStore
-from study.search.sampler import CellStudy
-from study.trial.outcome import recorded_outcomes
 
 
-def searched_after_lost(plan: Plan, store: RecordStore, lost: set[str]) -> dict[str, list[str]]:
-    """Return the recorded search trials that began after a lost one, by the id of each cell that lost one.
+def searched_after_lost(plan: Plan, store: RecordStore, candidates: list[dict], lost: set[str]) -> dict[str, list[str]]:
+    """Return the recorded search trials that were raced after a lost one, by the id of each cell that lost one.
 
-    A cell's k-th suggestion depends on k and on the trials recorded before it. Replayed after none, one, two, … of the
-    recorded trials, a search suggests the lost trial at its original place. If several trials of a cell were in
-    flight, or a failed one was repeated later, the original order is unknown, and a lost trial may not be found.
+    In a cell, a candidate was raced after those before it in the list. The order of a second round is not known, so
+    all of it counts as raced after a lost trial of the cell.
     """
-    if not plan.searches:
-        return {}
-    outcomes = recorded_outcomes(store.read("trials"), store.read("curves"))
+    recorded = set(store.read("trials", ["trial_id"]).trial_id)
     found = {}
     for cell in plan.cells:
-        own = {trial_id: o for trial_id, o in outcomes.items() if o.cell_id == cell.cell_id}
-        for count in range(len(own) + 1):
-            search = CellStudy(cell, plan, dict(islice(own.items(), count)))
-            search.again.clear()
-            spec = search.next()
-            if spec is not None and spec.trial_id in lost:
-                found[cell.cell_id] = list(own)[count:]
-                break
+        listed, finals = (
+            [plan.spec(cell, "search", replicate, params).trial_id for params in candidates]
+            for replicate in (SEARCH_REPLICATE, FINALS_REPLICATE)
+        )
+        first = next((place for place, trial_id in enumerate(listed) if trial_id in lost), len(listed))
+        if first < len(listed) or lost & set(finals):
+            found[cell.cell_id] = [trial_id for trial_id in (*listed[first:], *finals) if trial_id in recorded]
     return found

@@ -21,9 +21,12 @@ def list_spaces() -> dict[str, str]:
     return {path.stem: _read_yaml(path).get("question", "") for path in sorted(SPACES_DIR.glob("*.yaml"))}
 
 
-def load_space(name: str, preset: str | None, settings: list[str], overrides: dict[str, Any]) -> Space:
-    """Read a study by name or path. Order of precedence: file, preset, `overrides`, `--set`.
+def load_space(
+    name: str, preset: str | None, settings: list[str], overrides: dict[str, Any], kept: dict[str, Any] | None = None
+) -> Space:
+    """Read a study by name or path. Order of precedence: file, preset, `kept`, `overrides`, `--set`.
 
+    kept: what a study to be resumed keeps of its own (study.space.legacy).
     Raises: InputError for an unknown study, preset or key (with the nearest known one), or a value out of bounds.
     """
     path = _find(name)
@@ -37,6 +40,7 @@ def load_space(name: str, preset: str | None, settings: list[str], overrides: di
         if preset not in presets:
             raise InputError(f"--preset must be one of {', '.join(presets)} for {path.name}, but got {preset}.")
         content = merge(content, with_current_keys(presets[preset]))
+    content = merge(content, kept or {})
     content = merge(content, {key: value for key, value in overrides.items() if value is not None})
     for setting in settings:
         content = merge(content, with_current_keys(_parse_setting(setting)))

@@ -14,6 +14,7 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
             "overlap": "half",
             "shared_queries": False,
             "num_queries": "all",
+            "exclude_context": False,
         },
         "fixed": {"epochs": 50, "negatives_from": "micro_batch", "batch_size": 256},
         "patience": {"replay": [3]},

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from lvm_core.dataset import MIN_QUERIES, DataConfig, Overlap, SplitBy
+from lvm_core.data_config import DataConfig, Overlap, SplitBy
+from lvm_core.dataset import MIN_QUERIES
+from lvm_core.queries import MIN_POOL
 from lvm_core.windows import Boundary
 from study.records.columns import plain_name
 
@@ -55,7 +57,9 @@ class Cells(Strict):
 
 
 class Data(Strict):
-    """How the corpus is split, gated and queried. The defaults are those of lvm_core.dataset.DataConfig."""
+    """How the corpus is split, gated and queried. The defaults are those of lvm_core.data_config.DataConfig, but for
+    `exclude_context`: there its default is that of the first recorded ids, which study/space/legacy.py keeps.
+    """
 
     fractions: tuple[float, float, float] = DataConfig.fractions
     split: SplitBy = DataConfig.split
@@ -66,7 +70,9 @@ class Data(Strict):
     min_chain_length: int = Field(DataConfig.min_chain_length, ge=1)
     min_coherence: float | None = Field(DataConfig.min_coherence, ge=-1, le=1)
     num_queries: Annotated[int, Field(ge=MIN_QUERIES)] | Literal["all"] = DataConfig.num_queries
-    pool_size: int | None = Field(DataConfig.pool_size, ge=MIN_QUERIES)
+    pool_size: int | None = Field(DataConfig.pool_size, ge=MIN_POOL)
+    exclude_context: bool = True
+    one_per_document: bool = DataConfig.one_per_document
 
     @field_validator("fractions")
     @classmethod
@@ -98,7 +104,9 @@ class Domain(Strict):
         return self
 
     def contains(self, value: Any) -> bool:
-        return value in self.choices if self.choices is not None else self.low <= value <= self.high
+        if self.choices is not None:
+            return value in self.choices
+        return isinstance(value, int | float) and self.low <= value <= self.high
 
 
 class Racing(Strict):

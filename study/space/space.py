@@ -22,6 +22,7 @@ ONE_FOR_ALL = (
 class Space(BaseModel):
     """A complete study, from its YAML file and the command line.
 
+    common_map: whether the configuration that all cells of an arm and variant have in common is measured too.
     variants: named changes to this file, crossed with its cells. scale: `auto` shortens the contexts of the rows until
     the corpus has as many windows as they ask for. trial_time_limit: the longest run time of a trial, such as `30m`.
     """
@@ -40,6 +41,7 @@ class Space(BaseModel):
     arms: dict[str, tuple[Any, ...]] = {}
     patience: Patience = Patience(replay=(TrainConfig.patience,))
     racing: Racing = Racing()
+    common_map: bool = True
     replicates: int = Field(3, ge=1)
     variants: dict[Name, dict[str, Any]] = {}
     compare: Compare | None = None

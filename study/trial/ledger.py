@@ -80,17 +80,13 @@ class Ledger:
         trial.row |= {**ended, "attempt": attempt, "finished_at": datetime.now(UTC)}
         return self._write(trial)
 
-    def retire(self, cell_id: str, params: dict) -> None:
-        """Move a cell's confirm records with other searched values to `superseded/`: a cell has one configuration."""
+    def retire(self, cell_id: str, chosen: list[dict]) -> None:
+        """Move a cell's confirm records that have none of the chosen searched values to `superseded/`."""
         for row in self._confirm[self._confirm.cell_id == cell_id].itertuples():
             config = json.loads(row.config)
-            if any(config.get(key) != value for key, value in params.items()):
+            if not any(config.items() >= params.items() for params in chosen):
                 self.store.move_trial(row.trial_id, "superseded")
                 self.recorded.discard(row.trial_id)
-
-    def outcome(self, spec: TrialSpec) -> Outcome:
-        """Return how a trial ended, for the sampler."""
-        return self.outcomes.get(spec.trial_id, Outcome(spec.cell_id, "failed", None))
 
     def _write(self, trial: OpenTrial) -> dict | None:
         trial_id = trial.row["trial_id"]
@@ -101,11 +97,7 @@ class Ledger:
         self.recorded.add(trial_id)
         self.rows.append(trial.row)
         if trial.row["stage"] == "search":
-            self.outcomes[trial_id] = _outcome(trial)
+            hits = [(point["eval_index"], point["val_hit_at_5"]) for point in trial.curve]
+            losses = [point.get("val_loss") for point in trial.curve]
+            self.outcomes[trial_id] = Outcome.of({"val_hit_at_5": None} | trial.row, hits, losses)
         return trial.row
-
-
-def _outcome(trial: OpenTrial) -> Outcome:
-    curve = tuple((point["eval_index"], point["val_hit_at_5"]) for point in trial.curve)
-    row = trial.row
-    return Outcome(row["cell_id"], row["status"], row.get("val_hit_at_5"), curve, row["config"])

@@ -7,7 +7,8 @@ import faiss
 import torch
 
 from lvm_core.corpus import Corpus, open_corpus
-from lvm_core.dataset import DataConfig, Dataset, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import Dataset, build_dataset
 from lvm_core.errors import InputError
 from lvm_core.remote import without_secrets
 from study.host.code import check_code

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from lvm_core.dataset import Dataset, QuerySet
+from lvm_core.dataset import Dataset
 from lvm_core.evaluation import Evaluation, Measurement
 from lvm_core.loss_terms import recipe_weights, validation_terms
+from lvm_core.queries import QuerySet
 from lvm_core.trainer import Trainer
 from study.host.machine import code_version, peak_rss_bytes
 from study.plan.trial_spec import TrialSpec
@@ -48,7 +49,7 @@ def progress_columns(trainer: Trainer, evaluation: Evaluation) -> dict:
         "best_step": best.step,
         "num_steps": evaluation.step,
         "sequences_seen": evaluation.sequences_seen,
-        **metric_columns("val", best.validation),
+        **result_columns("val", best.validation),
         "train_flops": per_sequence * evaluation.sequences_seen,
         "train_s": evaluation.elapsed_s - trainer.eval_s,
         "eval_s": trainer.eval_s,
@@ -60,6 +61,11 @@ def metric_columns(prefix: str, measured: Measurement) -> dict:
     """Return the retrieval metrics of a measurement as columns."""
     hits = {f"{prefix}_hit_at_{k}": measured.hit_at(k) for k in (1, 5, 10)}
     return {**hits, f"{prefix}_mrr": measured.mrr, f"{prefix}_cosine": measured.cosine}
+
+
+def result_columns(prefix: str, measured: Measurement) -> dict:
+    """Return the columns of `trials` for one part: the metrics, and Hit@5 with the own context among the candidates."""
+    return metric_columns(prefix, measured) | {f"{prefix}_hit_at_5_context_in_pool": measured.shared_hit_at_5}
 
 
 def curve_row(spec: TrialSpec, evaluation: Evaluation) -> dict:

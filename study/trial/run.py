@@ -32,10 +32,10 @@ from study.trial.rows import (
     base_row,
     context_use_columns,
     curve_row,
-    metric_columns,
     num_kept_lengths,
     progress_columns,
     rank_columns,
+    result_columns,
 )
 from study.trial.update import TrialUpdate
 
@@ -90,7 +90,7 @@ def _oracle(dataset: Dataset, context_length: int) -> BaselineResult:
 
 def _shared_facts(spec: TrialSpec, dataset: Dataset) -> dict:
     queries = dataset.queries["test"]
-    pool_size = len(queries.pool_rows)
+    pool_size = queries.pool_size
     measured = dataset.oracle is not None and spec.stage != "search"
     oracle_hit_at_5 = _oracle(dataset, spec.context_length).test.hit_at(5) if measured else None
     return {
@@ -158,9 +158,9 @@ def _final(
     started: float,
     use: dict[int, np.ndarray] | None = None,
 ) -> TrialUpdate:
-    row |= metric_columns("val", measured["validation"])
+    row |= result_columns("val", measured["validation"])
     if "test" in measured:
-        row |= metric_columns("test", measured["test"])
+        row |= result_columns("test", measured["test"])
     row |= {"peak_rss_bytes": peak_rss_bytes(), "wall_s": time.perf_counter() - started}
     row |= {"finished_at": datetime.now(UTC)}
     tables = {"ranks": rank_columns(spec, dataset, measured), "context_use": context_use_columns(spec, dataset, use)}

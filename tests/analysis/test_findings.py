@@ -12,6 +12,7 @@ from study.analysis.importance import importance
 from study.analysis.load import StudyRecords, load_studies
 from study.analysis.patience import least_patience, patience_table
 from study.analysis.pools import pool_curve
+from study.analysis.searched import searched_lines
 from study.analysis.thresholds import thresholds
 from study.analysis.verdicts import CANNOT_TELL, answer
 from study.records.store import RecordStore
@@ -128,6 +129,33 @@ def test_importance_compares_trials_at_their_last_common_evaluation(study):
 def test_importance_is_not_estimated_from_a_handful_of_trials(study):
     few = study.trials[(study.trials.stage != "search") | (study.trials.cell_id == "C1_N125")]
     assert importance(with_trials(study, few)).empty
+
+
+def test_a_few_configurations_tried_in_many_cells_are_still_a_few(study):
+    """All cells try one list, so 168 trials of six configurations are no more evidence than the six."""
+    search = study.trials[study.trials.stage == "search"]
+    number = search.groupby("cell_id").cumcount()
+    configs = dict(enumerate(search.config.iloc[:6]))
+    same = search.assign(config=number.map(configs))
+    assert importance(with_trials(study, pd.concat([study.trials.drop(search.index), same]))).empty
+
+
+def test_trials_of_a_second_round_are_neither_lines_nor_importance_nor_missing(study):
+    search = study.trials[study.trials.stage == "search"]
+    again = search.assign(trial_id=search.trial_id + "-again", replicate=-1, val_hit_at_5=0.9)
+    curves = study.curves[study.curves.trial_id.isin(search.trial_id)]
+    both = StudyRecords(
+        study.location,
+        study.manifest,
+        pd.concat([study.trials, again]),
+        pd.concat([study.curves, curves.assign(trial_id=curves.trial_id + "-again")]),
+        study.ranks,
+    )
+    pd.testing.assert_frame_equal(importance(both), importance(study))
+    assert len(searched_lines(both)[0]) == len(searched_lines(study)[0])
+    assert both.missing_search == study.missing_search == {}
+    few = with_trials(both, both.trials[(both.trials.cell_id != "C1_N125") | (both.trials.replicate != 0)])
+    assert few.missing_search == {"C1_N125": 0}
 
 
 def test_the_pool_curve_is_exact_at_every_pool_and_ends_at_the_measured_figure(study):

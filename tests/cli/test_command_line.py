@@ -79,7 +79,9 @@ def test_dry_run_prints_cells_trials_and_time_and_writes_nothing(tiny_space, sma
     arguments = [tiny_space, "--corpus", small_file, "--out", str(tmp_path / "o"), "--dry-run", "--workers", "2"]
     assert run.main([*arguments, *settings]) == 0
     output = capsys.readouterr().out
-    assert "24 trials and 22 baselines on 2 workers" in output
+    for count in ("16 trials of the list", "at most 16 of the second round", "8 confirm trials of the tuned map"):
+        assert count in output
+    assert "at most 8 of the common map, and 22 baselines on 2 workers: about" in output
     assert "infeasible: C=4 N=90000" in output
     assert "from measured steps" in output
     assert not (tmp_path / "o").exists()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lvm_core.corpus import open_corpus
-from lvm_core.dataset import DataConfig, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import build_dataset
 from lvm_core.vectors import unit
 from study.corpus import __main__ as command
 from study.corpus.capacity import capacities

@@ -30,7 +30,7 @@ class Source:
     """Deals one job, as study.search.queue.StudyTrials would."""
 
     def __init__(self, specs):
-        self.jobs, self.have_ended = [specs], []
+        self.jobs = [specs]
 
     @property
     def finished(self):
@@ -38,9 +38,6 @@ class Source:
 
     def next(self):
         return self.jobs.pop(0) if self.jobs else None
-
-    def ended(self, specs):
-        self.have_ended += specs
 
 
 @pytest.fixture
@@ -89,7 +86,6 @@ def test_a_worker_lost_before_its_trial_began_costs_no_attempt(driver, specs):
     driver.dealer.on_trial_complete(job.trial_id)
     assert [(row["status"], row["attempt"]) for row in driver.ledger.rows] == [("completed", 1)] * 2
     assert driver.dealer.suggest("more") == "FINISHED"
-    assert driver.source.have_ended == specs
 
 
 def test_a_trial_that_keeps_losing_its_worker_fails_and_the_rest_of_its_job_runs(driver, specs):

@@ -10,7 +10,8 @@ import torch
 from lvm_core.baseline_task import BaselineTask
 from lvm_core.baselines import last_vector
 from lvm_core.corpus import open_corpus
-from lvm_core.dataset import DataConfig, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import build_dataset
 from lvm_core.errors import InputError
 from lvm_core.losses import losses, negative_mask
 from lvm_core.models import ModelConfig
@@ -59,7 +60,7 @@ def test_validation_windows_overlap_training_windows_and_the_audit_counts_them(s
     assert audit.num_leaked_targets == len(targets & rows) > 0.8 * len(targets)
     assert audit.num_vectors_in_training_windows == len(rows)
     assert data.queries["test"] is data.queries["validation"]
-    assert data.queries["test"].pool_rows.tolist() == data.queries["test"].target_rows.tolist()
+    assert data.queries["test"].candidate_rows.tolist() == data.queries["test"].target_rows.tolist()
 
 
 def evaluated_epochs(hits: list[float], steps_per_epoch: int = 7, patience: int = 3) -> list[int]:

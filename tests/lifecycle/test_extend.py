@@ -10,15 +10,17 @@ from lvm_core.errors import InputError
 from study.driver import RunOptions
 from study.lifecycle.execute import cells_to_search_again
 from study.lifecycle.manifest import describe
-from study.lifecycle.resume import check_continues, extended, reopen, searched_since
+from study.lifecycle.resume import check_continues, extended
+from study.lifecycle.settled import settle
 from study.plan.plan import make_plan
 from study.records.store import RecordStore
 from study.run import main
-from study.search.queue import StudyTrials, confirmed_params
+from study.search.queue import StudyTrials
 from study.space.file import load_space
 from study.trial.ledger import Ledger
 from study.trial.outcome import recorded_outcomes
 from study.trial.rows import base_row
+from study.trial.update import TrialUpdate
 from tests.studies import SMALL_SPACE, complete, identity, save_space, sorted_ranks
 
 
@@ -39,6 +41,8 @@ def found(planned) -> dict:
 )
 def test_a_study_may_grow_and_its_manifest_keeps_the_former_space(planned, found, setting):
     plan = planned(setting)
+    found["candidates"] = [{"learning_rate": 0.01, "alpha": 0.03}]
+    found["chosen"] = {"tuned": {"C1_N20": found["candidates"][0]}, "common": {}}
     check_continues(found, plan, resume=True)
     grown = extended(found, plan, "python -m study.run tiny --set more")
     assert grown["space"] == plan.space.model_dump(mode="json")
@@ -48,7 +52,8 @@ def test_a_study_may_grow_and_its_manifest_keeps_the_former_space(planned, found
     with pytest.raises(InputError, match="never reduced, but s has"):
         check_continues(grown, planned(), resume=True)
     assert extended(grown, plan, "again") is grown
-    assert (searched_since(grown) != {}) == setting.startswith("racing")
+    assert grown["candidates"] == found["candidates"]
+    assert grown["chosen"] == (found["chosen"] if setting.startswith("replicates") else None)
 
 
 @pytest.mark.parametrize(
@@ -89,51 +94,144 @@ def row_of(spec, value: float) -> dict:
     return base_row(spec) | {"status": "completed", "val_hit_at_5": value}
 
 
-def test_a_reopened_cell_confirms_its_new_winner_and_retires_the_old_rows(planned, tmp_path):
-    """The search finds a better configuration after the cell was confirmed; a cell never mixes two."""
-    plan = planned("racing.num_samples=2")
-    cell, store = plan.cells[0], RecordStore.at(tmp_path)
-    old, better = {"learning_rate": 0.01, "alpha": 0.03}, {"learning_rate": 0.02, "alpha": 0.3}
-    for params, value in ((old, 0.2), (better, 0.4)):
-        spec = plan.spec(cell, "search", 0, params)
-        store.write_trial(
-            row_of(spec, value), [{"trial_id": spec.trial_id, "eval_index": 1, "val_hit_at_5": value}], None
-        )
-    was = plan.spec(cell, "confirm", 1, old)
-    store.write_trial(row_of(was, 0.2), [], None)
+OLD, BETTER = {"learning_rate": 0.01, "alpha": 0.03}, {"learning_rate": 0.02, "alpha": 0.3}
+
+
+def record(store: RecordStore, spec, value: float, status: str = "completed") -> None:
+    curve = [{"trial_id": spec.trial_id, "eval_index": 1, "val_hit_at_5": value}]
+    store.write_trial(row_of(spec, value) | {"status": status}, curve, None)
+
+
+def ledger_of(store: RecordStore) -> Ledger:
     trials = store.read("trials")
-    assert confirmed_params(plan, trials)[cell.cell_id] == old
-    confirmed = confirmed_params(plan, trials, {cell.cell_id: datetime.now(UTC)})
-    assert confirmed == {}
-    todo = StudyTrials(plan, Ledger(store, trials, recorded_outcomes(trials, store.read("curves"))), confirmed)
-    dealt = []
-    while (specs := todo.next()) and len(dealt) < 400:
-        dealt += specs
+    return Ledger(store, trials, recorded_outcomes(trials, store.read("curves")))
+
+
+def deal_all(plan, ledger: Ledger, manifest: dict, value: float = 0.1) -> list:
+    """Deal a study's trials to their end, each with the same made value; return them."""
+    todo, dealt = StudyTrials(plan, ledger, manifest), []
+    while specs := todo.next():
         for spec in specs:
-            if spec.stage == "search":
-                todo.ended([spec])
-    again = [spec for spec in dealt if spec.stage == "confirm" and spec.cell_id == cell.cell_id]
-    assert sorted(spec.replicate for spec in again) == [1, 2]
-    assert {spec.recipe["alpha"] for spec in again} == {0.3}
-    assert was.trial_id not in set(store.read("trials").trial_id)
-    assert (tmp_path / "superseded" / "trials" / f"{was.trial_id}.parquet").is_file()
+            ledger.update(
+                TrialUpdate(spec.trial_id, row_of(spec, value), {"eval_index": 1, "val_hit_at_5": value}, final=True),
+                pruned=False,
+            )
+        dealt += specs
+    assert todo.finished and todo.missing() == []
+    return dealt
 
 
-def test_a_failed_search_trial_is_retried_even_if_its_cell_is_confirmed(planned, tmp_path):
-    plan = planned("racing.num_samples=2")
-    cell, store = plan.cells[0], RecordStore.at(tmp_path)
-    good, lost = (plan.spec(cell, "search", 0, {"learning_rate": rate, "alpha": 0.03}) for rate in (0.01, 0.02))
-    confirm = plan.spec(cell, "confirm", 1, {"learning_rate": 0.01, "alpha": 0.03})
-    for spec, status in ((good, "completed"), (lost, "failed"), (confirm, "completed")):
-        store.write_trial(row_of(spec, 0.2) | {"status": status}, [], None)
-    assert cells_to_search_again(store, RunOptions()) == {cell.cell_id}
-    manifest = json.loads(json.dumps(describe(plan, "python -m study.run tiny"), default=str))
-    reopen(manifest, {cell.cell_id})
-    trials = store.read("trials")
-    confirmed = confirmed_params(plan, trials, searched_since(manifest))
-    todo = StudyTrials(plan, Ledger(store, trials, recorded_outcomes(trials, store.read("curves"))), confirmed)
-    dealt = [todo.next() for _ in range(4)]
-    assert [lost] in dealt
+@pytest.fixture
+def extended_once(planned, tmp_path) -> tuple:
+    """A study whose cells were confirmed with one candidate, and then extended to two; the second is better."""
+    plan, store = planned("racing.num_samples=2"), RecordStore.at(tmp_path)
+    for cell in plan.cells:
+        record(store, plan.spec(cell, "search", 0, OLD), 0.2)
+        record(store, plan.spec(cell, "search", 0, BETTER), 0.4)
+        record(store, plan.spec(cell, "confirm", 1, OLD), 0.2)
+    return plan, store, {"candidates": [OLD, BETTER], "chosen": None}
+
+
+def test_a_new_choice_is_confirmed_and_what_measured_another_one_is_retired(extended_once, tmp_path):
+    """The search finds a better configuration after the cell was confirmed; a cell never mixes two."""
+    plan, store, manifest = extended_once
+    dealt = deal_all(plan, ledger_of(store), manifest)
+    assert manifest["chosen"]["tuned"] == manifest["chosen"]["common"] == {c.cell_id: BETTER for c in plan.cells}
+    confirm = [spec for spec in dealt if spec.stage == "confirm"]
+    assert sorted((spec.cell_id, spec.replicate) for spec in confirm) == sorted(
+        (cell.cell_id, replicate) for cell in plan.cells for replicate in (1, 2)
+    ), "where both maps have one configuration, its trials run once"
+    assert {spec.recipe["alpha"] for spec in confirm} == {0.3}
+    was = plan.spec(plan.cells[0], "confirm", 1, OLD).trial_id
+    assert was not in set(store.read("trials").trial_id)
+    assert (tmp_path / "superseded" / "trials" / f"{was}.parquet").is_file()
+
+
+def test_confirm_trials_of_either_map_stay(extended_once):
+    plan, store, manifest = extended_once
+    cell = plan.cells[0].cell_id
+    for one in plan.cells[1:]:  # the list's best everywhere else
+        record(store, plan.spec(one, "search", -1, OLD), 0.1)
+        record(store, plan.spec(one, "search", -1, BETTER), 0.3)
+    record(store, plan.spec(plan.cells[0], "search", -1, OLD), 0.3)
+    record(store, plan.spec(plan.cells[0], "search", 0, OLD), 0.6)
+    manifest["candidates"] = [OLD, BETTER]
+    deal_all(plan, ledger_of(store), manifest)
+    assert (manifest["chosen"]["tuned"][cell], manifest["chosen"]["common"][cell]) == (OLD, BETTER)
+    confirm = store.read("trials").query("stage == 'confirm' and cell_id == @cell")
+    assert sorted(zip(confirm.alpha, confirm.replicate, strict=True)) == [(0.03, 1), (0.03, 2), (0.3, 1), (0.3, 2)]
+
+
+def test_without_a_common_map_only_the_tuned_configurations_are_confirmed(planned, tmp_path):
+    plan, store, manifest = planned("common_map=false"), RecordStore.at(tmp_path), {}
+    dealt = deal_all(plan, ledger_of(store), manifest)
+    assert manifest["chosen"]["common"] == {}
+    assert sum(spec.stage == "confirm" for spec in dealt) == 2 * len(plan.cells)
+
+
+def test_a_choice_that_has_begun_to_be_measured_stands_and_one_that_has_not_does_not(extended_once):
+    plan, store, manifest = extended_once
+    manifest |= {"space": plan.space.model_dump(mode="json")}
+    chosen = {"tuned": {cell.cell_id: OLD for cell in plan.cells}, "common": {}}
+    manifest["chosen"] = chosen
+    settle(manifest, plan, store.read("trials"), set())
+    assert manifest["chosen"] == chosen
+    assert {spec.stage for spec in deal_all(plan, ledger_of(store), manifest)} == {"confirm", "baseline"}
+    settle(manifest, plan, store.read("trials"), {plan.cells[0].cell_id})
+    assert manifest["chosen"] is None, "a lost search trial of one cell reopens the choice of all"
+    manifest["chosen"] = chosen
+    settle(manifest, plan, store.read("trials").query("stage == 'search'"), set())
+    assert manifest["chosen"] is None
+
+
+def test_cells_of_an_older_study_keep_what_they_were_confirmed_with_and_new_ones_are_searched(planned, tmp_path):
+    plan, store = planned("common_map=false", "racing.num_samples=2"), RecordStore.at(tmp_path)
+    cell, other = plan.cells[0], plan.cells[1:]
+    record(store, plan.spec(cell, "confirm", 1, OLD), 0.2)
+    manifest = {"space": {"racing": {"num_samples": 2}}, "cells": [cell.cell_id]}
+    settle(manifest, plan, store.read("trials"), set())
+    assert manifest["chosen"] == {"tuned": {cell.cell_id: OLD}, "common": {}}
+    dealt = deal_all(plan, ledger_of(store), manifest)
+    assert {spec.cell_id for spec in dealt if spec.stage == "search"} == {one.cell_id for one in other}
+    assert [spec.replicate for spec in dealt if spec.stage == "confirm" and spec.cell_id == cell.cell_id] == [2]
+    assert manifest["chosen"]["tuned"][cell.cell_id] == OLD and len(manifest["chosen"]["tuned"]) == len(plan.cells)
+
+
+def test_an_older_study_that_was_reopened_before_is_searched_on(planned, tmp_path):
+    plan, store = planned("common_map=false"), RecordStore.at(tmp_path)
+    for cell in plan.cells[:2]:
+        record(store, plan.spec(cell, "confirm", 1, OLD), 0.2)
+    later = datetime.now(UTC).isoformat()
+    manifest = {"space": plan.space.model_dump(mode="json"), "cells": [], "reopened": {plan.cells[0].cell_id: later}}
+    settle(manifest, plan, store.read("trials"), set())
+    assert set(manifest["chosen"]["tuned"]) == {plan.cells[1].cell_id}
+    settle(manifest, plan, store.read("trials"), {plan.cells[1].cell_id})
+    assert manifest["chosen"] is None
+
+
+def test_a_failed_search_trial_is_retried_even_if_its_cell_is_confirmed(extended_once):
+    plan, store, manifest = extended_once
+    manifest |= {"space": plan.space.model_dump(mode="json"), "cells": [cell.cell_id for cell in plan.cells]}
+    manifest["chosen"] = {"tuned": {cell.cell_id: OLD for cell in plan.cells}, "common": {}}
+    lost = plan.spec(plan.cells[1], "search", 0, BETTER)
+    record(store, lost, 0.4, status="failed")
+    to_search_on = cells_to_search_again(store, RunOptions())
+    assert to_search_on == {plan.cells[1].cell_id}
+    settle(manifest, plan, store.read("trials"), to_search_on)
+    assert StudyTrials(plan, ledger_of(store), manifest).next() == [lost]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"candidates": [{"learning_rate": 0.01}]},
+        {"candidates": [{"learning_rate": 5.0, "alpha": 0.03}]},
+        {"chosen": {"tuned": {"C1_N20": {"learning_rate": "x", "alpha": 0.03}}, "common": {}}},
+    ],
+)
+def test_recorded_candidates_and_choices_outside_the_space_are_refused(planned, found, changes):
+    with pytest.raises(InputError, match=r"(candidates\[0\]|chosen.tuned.C1_N20) must have a value of every searched"):
+        check_continues(found | changes, planned(), resume=True)
 
 
 @pytest.mark.parametrize("has_recorded", [True, False])

@@ -5,7 +5,6 @@ import pytest
 
 from lvm_core.baseline_task import BaselineTask
 from lvm_core.baselines import context_ema, context_mean, fit_ridge, last_vector, nearest_window, ridge
-from lvm_core.retrieval import Pool
 from lvm_core.vectors import unit
 
 
@@ -20,7 +19,7 @@ def contexts(data, part="test"):
 
 
 def ranks(data, prediction, part="test"):
-    pool = Pool(np.take(data.corpus.vectors, data.queries[part].pool_rows, axis=0))
+    pool = data.queries[part].pool(data.corpus.vectors)
     return pool.rank_targets(unit(prediction), np.arange(len(prediction)))[0].tolist()
 
 

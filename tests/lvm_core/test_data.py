@@ -4,14 +4,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
+from benchmarks.likelihood_reader import likelihood_reader, ratio_as_product
 from lvm_core import split as split_module
+from lvm_core.baseline_task import BaselineTask
+from lvm_core.baselines import oracle
 from lvm_core.corpus import open_corpus
-from lvm_core.dataset import DataConfig, Dataset, build_dataset
+from lvm_core.data_config import DataConfig
+from lvm_core.dataset import Dataset, build_dataset
 from lvm_core.errors import InputError
 from lvm_core.evaluation import measure_predictions
 from lvm_core.kalman import KalmanConfig, KalmanModel
-from lvm_core.retrieval import Pool
 from lvm_core.split import PARTS, Split, audit_leaks, find_near_copies, split_by_chain
 from lvm_core.windows import Stream, coherence, nested_subset
 from tests.conftest import save_npz
@@ -69,10 +73,13 @@ def test_near_copies_across_the_split_are_counted_exactly_and_approximately(tmp_
     copied = open_corpus(save_npz(tmp_path / "copied.npz", vectors, ids))
     found = find_near_copies(copied, split)
     assert (found.num_test, found.num_validation, found.search) == (5, 0, "exact")
+    assert found.test_rows == test[:5].tolist()
     assert find_near_copies(corpus, split).num_test == 0
     monkeypatch.setattr(split_module, "EXACT_SEARCH_PRODUCTS", 0)
     approximate = find_near_copies(copied, split)
     assert approximate.num_test == 5
+    monkeypatch.setattr(split_module, "MAX_NEAR_COPIES", 4)
+    assert find_near_copies(copied, split).test_rows is None, "too many to keep"
     assert "lists probed" in approximate.search
 
 
@@ -113,7 +120,7 @@ def test_queries_and_pool_do_not_depend_on_the_cell(small_corpus, small_data):
     again = build_dataset(small_corpus, small_data.config)
     for part in ("validation", "test"):
         assert again.queries[part].target_rows.tolist() == small_data.queries[part].target_rows.tolist()
-        assert again.queries[part].pool_rows[:150].tolist() == again.queries[part].target_rows.tolist()
+        assert again.queries[part].candidate_rows[:150].tolist() == again.queries[part].target_rows.tolist()
     assert again.fingerprint == small_data.fingerprint
 
 
@@ -141,8 +148,8 @@ def test_a_data_key_added_later_changes_the_fingerprint_only_if_it_is_not_its_de
 def test_a_larger_pool_is_filled_from_the_same_part(small_corpus):
     data = build_dataset(small_corpus, DataConfig(seed=0, max_context=8, num_queries=100, pool_size=250))
     queries = data.queries["test"]
-    assert len(set(queries.pool_rows.tolist())) == 250
-    assert set(queries.pool_rows.tolist()) <= set(queries.stream.rows.tolist())
+    assert len(set(queries.candidate_rows.tolist())) == 250
+    assert set(queries.candidate_rows.tolist()) <= set(queries.stream.rows.tolist())
     with pytest.raises(InputError, match=r"data\.pool_size must lie between the 100 queries and the \d+ vectors"):
         build_dataset(small_corpus, replace(data.config, pool_size=100_000))
 
@@ -179,7 +186,7 @@ def kalman_hits() -> dict[int, float]:
     corpus = open_corpus("kalman")
     data = build_dataset(corpus, DataConfig(seed=0, max_context=64))
     queries = data.queries["test"]
-    pool = Pool(np.take(corpus.vectors, queries.pool_rows, axis=0))
+    pool = queries.pool(corpus.vectors)
     hits = {}
     for length in (1, 4, 64):
         contexts = np.take(corpus.vectors, queries.stream.context_rows(queries.positions, length), axis=0)
@@ -205,3 +212,26 @@ def test_no_linear_predictor_beats_the_kalman_filter_on_fresh_data():
     linear = ((features[3000:] @ fit - target[3000:]) ** 2).sum(1)
     oracle = ((model.predict(context[3000:]) - target[3000:]) ** 2).sum(1)
     assert oracle.mean() <= linear.mean()
+
+
+def test_a_reader_that_ranks_candidates_by_their_likelihood_beats_the_best_known_vector():
+    """So the oracle bounds models that predict a vector, and nothing else."""
+    data = build_dataset(open_corpus("kalman"), DataConfig(seed=0, max_context=16, num_queries=500))
+    vector, ratio = oracle(BaselineTask(data, 16)).test.hit_at(5), likelihood_reader(data, 16).hit_at(5)
+    assert ratio > vector + 0.05
+
+
+def test_the_likelihood_reader_s_product_is_the_log_likelihood_ratio_but_for_a_constant():
+    model = KalmanModel.from_config(KalmanConfig(dim=8, topic_dim=2, state_dim=4))
+    rng = np.random.default_rng(0)
+    context, candidates = rng.standard_normal((1, 5, 8)), rng.standard_normal((20, 8))
+    mean, covariance = model.posterior(context)
+    noise = model.config.noise**2 * np.eye(8)
+    spread = [model.observation @ inner @ model.observation.T + noise for inner in (covariance, np.eye(6))]
+    raw = candidates * model.expected_norm
+    expected = multivariate_normal.logpdf(raw, model.observation @ mean[0], spread[0])
+    expected -= multivariate_normal.logpdf(raw, np.zeros(8), spread[1])
+    asked, offered = ratio_as_product(model, context, candidates)
+    difference = offered @ asked[0] - expected
+    assert difference == pytest.approx(difference[0], abs=1e-3)
+    assert np.ptp(expected) > 1

@@ -182,7 +182,8 @@ def test_a_wsd_run_by_epochs_is_measured_at_the_end_of_its_decay(small_data):
 
 def test_a_trained_model_beats_the_last_vector_and_stays_below_the_oracle():
     from lvm_core.corpus import open_corpus
-    from lvm_core.dataset import DataConfig, build_dataset
+    from lvm_core.data_config import DataConfig
+    from lvm_core.dataset import build_dataset
 
     data = build_dataset(open_corpus("kalman"), DataConfig(seed=0, max_context=8, num_queries=600))
     config = replace(CONFIG, num_sequences=2000, batch_size=64, num_negatives=56, max_steps=150, eval_interval=50)

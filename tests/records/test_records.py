@@ -119,6 +119,7 @@ def update(trial_id: str, index: int, final: bool = False, ranks=None) -> TrialU
         "trial_id": trial_id,
         "cell_id": "C1_N20",
         "stage": "search",
+        "replicate": 0,
         "config": "{}",
         "val_hit_at_5": 0.1 * index,
         "status": "completed" if final else None,
@@ -158,7 +159,7 @@ def test_a_pruned_trial_keeps_its_best_ranks_and_its_figures(tmp_path):
     row = ledger.update(update("t", 2), pruned=True)
     assert (row["status"], row["stop_reason"], row["val_hit_at_5"]) == ("pruned", "asha", 0.2)
     assert pd.read_parquet(tmp_path / "ranks")["rank"].tolist() == [2]
-    assert ledger.outcomes["t"].curve == ((1, 0.1), (2, 0.2))
+    assert ledger.outcomes["t"].reported == ((1, 0.1), (2, 0.2))
 
 
 def test_a_lost_worker_leaves_a_failed_row_without_figures(tmp_path, spec):

@@ -5,15 +5,17 @@ from functools import partial
 
 import pytest
 
-from study.lifecycle.resume import reopen, searched_since
+from study.lifecycle.settled import reopen
 from study.plan.plan import make_plan
 from study.records.repair import set_aside
 from study.records.store import RecordStore
 from study.search.replay import searched_after_lost
-from study.search.sampler import CellStudy
+from study.search.rounds import StudySearch
 from study.space.file import load_space
-from study.trial.outcome import Outcome, recorded_outcomes
+from study.trial.ledger import Ledger
+from study.trial.outcome import recorded_outcomes
 from study.trial.rows import base_row
+from study.trial.update import TrialUpdate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -47,9 +49,9 @@ def test_the_search_trials_after_a_lost_one_run_again_and_their_search_is_reopen
     assert cells == {"A"} and len(messages) == 3
     assert {path.name for path in (tmp_path / "set_aside" / "trials").iterdir()} == {"a2.parquet", "a3.parquet"}
     assert set_aside(store) == ([], set())
-    manifest = {"space": {"racing": {"num_samples": 3}}, "cells": ["A", "B"]}
+    manifest = {"space": {"common_map": False}, "chosen": {"tuned": {"A": {}, "B": {}}, "common": {}}}
     reopen(manifest, cells)
-    assert set(searched_since(manifest)) == {"A"}
+    assert set(manifest["chosen"]["tuned"]) == {"B"}
 
 
 def test_a_lost_confirm_trial_reopens_no_search(tmp_path):
@@ -86,33 +88,42 @@ def test_temporary_files_of_a_killed_writer_are_deleted_and_other_hidden_files_s
 
 @pytest.fixture
 def plan(tiny_space, small_corpus):
-    return make_plan("s", load_space(tiny_space, None, ["racing.num_samples=8"], {}), small_corpus)
+    return make_plan("s", load_space(tiny_space, None, ["racing.num_samples=6"], {}), small_corpus)
 
 
-def search(plan, cell, store: RecordStore) -> list[str]:
-    """Run a cell's search to its end with made-up metrics, and record it. Returns the new trial ids in order."""
-    cell, ids = CellStudy(cell, plan, recorded_outcomes(store.read("trials"), store.read("curves"))), []
-    while spec := cell.next():
-        value, at = int(spec.trial_id, 16) % 997 / 997, START + timedelta(minutes=len(cell.seen))
+def search(plan, store: RecordStore, candidates: list[dict]) -> list[str]:
+    """Run a study's search to its end with made-up metrics, and record it. Returns the new trial ids in order."""
+    trials, ids = store.read("trials"), []
+    ledger = Ledger(store, trials, recorded_outcomes(trials, store.read("curves")))
+    study = StudySearch(plan, ledger, candidates, remember=lambda new: candidates.__setitem__(slice(None), new))
+    while spec := study.next():
+        value, at = int(spec.trial_id, 16) % 997 / 997, START + timedelta(minutes=len(ledger.recorded))
         row = base_row(spec) | {"status": "completed", "val_hit_at_5": value, "started_at": at}
-        curve = [{"trial_id": spec.trial_id, "eval_index": 1, "val_hit_at_5": value}]
         ranks = {"trial_id": [spec.trial_id], "split": ["validation"]}
-        store.write_trial(row, curve, ranks | {name: [1] for name in ("query_id", "chain_id", "rank", "num_ties")})
-        cell.tell(spec.trial_id, Outcome(spec.cell_id, "completed", value, ((1, value),), row["config"]))
+        ranks |= {name: [1] for name in ("query_id", "chain_id", "rank", "num_ties")}
+        evaluation = {"trial_id": spec.trial_id, "eval_index": 1, "val_hit_at_5": value}
+        ledger.update(TrialUpdate(spec.trial_id, row, evaluation, ranks, final=True), pruned=False)
         ids.append(spec.trial_id)
     return ids
 
 
-@pytest.mark.parametrize("place", [0, 6, 7])
+@pytest.mark.parametrize("place", [0, 4, 5, -1])
 def test_a_search_trial_with_an_unreadable_row_is_located_and_its_search_continues_from_there(plan, tmp_path, place):
-    store = RecordStore.at(tmp_path)
+    """The last trial of the cell is one of its second round."""
+    store, candidates = RecordStore.at(tmp_path), []
     store.write_json("manifest.json", {})
-    own, other = search(plan, plan.cells[0], store), search(plan, plan.cells[1], store)
-    (tmp_path / "trials" / f"{own[place]}.parquet").write_bytes(b"PAR1")
-    find_lost = partial(searched_after_lost, plan, store)
+    everything = search(plan, store, candidates)
+    cell_id, trials = plan.cells[0].cell_id, store.read("trials").sort_values("started_at")
+    own = trials[trials.cell_id == cell_id]
+    listed, finals = (own[own.replicate == replicate].trial_id.tolist() for replicate in (0, -1))
+    assert len(listed) == 6 and len(finals) > 1
+    lost = [*listed, *finals][place]
+    (tmp_path / "trials" / f"{lost}.parquet").write_bytes(b"PAR1")
+    find_lost = partial(searched_after_lost, plan, store, candidates)
     messages, cells = set_aside(store, find_lost)
-    assert set(store.read("trials").trial_id) == {*own[:place], *other}
-    assert cells == {plan.cells[0].cell_id} and len(messages) == len(own) - place
+    again = {*(listed[place:] if place >= 0 else []), *finals}
+    assert set(store.read("trials").trial_id) == set(everything) - again
+    assert cells == {cell_id} and len(messages) == len(again)
     assert set_aside(store, find_lost) == ([], cells), "if this driver is killed here, the next one finds it again"
-    assert search(plan, plan.cells[0], store) == own[place:]
+    assert set(search(plan, store, candidates)) == again
     assert set_aside(store, find_lost) == ([], set())

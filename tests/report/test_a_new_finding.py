@@ -37,7 +37,7 @@ def finding(**changes) -> Finding:
     content = {
         "key": "latency",
         "title": "Latency",
-        "after": "law",
+        "after": "variance",
         "blocks": lambda *_: ["How long one prediction takes.", table],
         "screen": lambda *_: [table],
         "figures": lambda *_: [figure],
@@ -57,7 +57,7 @@ def registered(monkeypatch) -> None:
 def test_the_page_has_its_section_figure_table_verdict_and_sentence(registered, made_evidence):
     html = page(made_evidence)
     keys = re.findall(r'<section id="([\w-]+)"><h2>', html)
-    assert keys[keys.index("law") + 1] == "latency"
+    assert keys[keys.index("variance") + 1] == "latency"
     section = html.split('<section id="latency">')[1].split("</section>")[0]
     assert re.search(r"<h2>\d+\. Latency</h2>", section)
     assert "How long one prediction takes." in section

@@ -56,7 +56,9 @@ def test_every_verdict_has_its_evidence_one_click_away(made_page):
         assert any(words in question for question, _ in questions), words
     assert block.count("<details>") == block.count("See the section") == len(questions)
     links = re.findall(r'<a href="#([\w-]+)">See the section</a>', block)
-    assert links == ["context", "baselines", "law", "thresholds", "best-context", "best-configurations"]
+    assert links == [
+        "context", "baselines", "law", "data-gain", "interaction", "thresholds", "best-context", "best-configurations",
+    ]  # fmt: skip
     assert all(f'<section id="{link}">' in made_page for link in links)
 
 

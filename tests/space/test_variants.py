@@ -284,4 +284,4 @@ def test_dry_run_counts_the_trials_of_every_variant(tmp_path, small_file, capsys
     path = tmp_path / "v.yaml"
     path.write_text(yaml.safe_dump(SPACE, sort_keys=False))
     assert run.main([str(path), "--corpus", small_file, "--dry-run", "--out", str(tmp_path / "o")]) == 0
-    assert "10 trials and" in capsys.readouterr().out
+    assert "10 confirm trials of the tuned map, and" in capsys.readouterr().out

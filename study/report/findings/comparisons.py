@@ -1,5 +1,8 @@
 """Comparisons on the same queries: neighbouring cells, cells with their baselines, and the arms of the study."""
 
+import pandas as pd
+
+from study.analysis.equivalence import MARGIN
 from study.analysis.evidence import Evidence
 from study.analysis.verdicts import Verdict
 from study.report.finding import Block, Finding, Table
@@ -19,18 +22,29 @@ def blocks(evidence: Evidence, _arm: str) -> list[Block]:
     table = evidence.comparisons
     if table.empty:
         return []
-    counts = [
-        f"{int(group.differs.sum())} of {len(group)} ({KINDS.get(kind, kind)})"
-        for kind, group in table.groupby("comparison", sort=False)
-    ]
-    note = f"Differences shown at 5 %, Holm-adjusted within each kind: {', '.join(counts)}."
+    note = (
+        f"Differences shown at 5 %, Holm-adjusted within each kind: {_counts(table, 'differs')}. Shown to differ by "
+        f"less than {100 * MARGIN:.0f} point (two one-sided tests, Holm): {_counts(table, 'equivalent')}."
+    )
     rows = [
         [row.comparison, row.first, row.second, shown(row.difference, row.low, row.high, "+.3f"), f"{row.p_holm:.3f}",
-         "yes" if row.differs else "not shown"]
+         _shown_as(row)]
         for row in table.itertuples()
     ]  # fmt: skip
     header = ["comparison", "first", "second", "second minus first [95 %]", "Holm p", "differs"]
     return [note, Table(title="Every comparison", header=header, rows=rows, page_only=True)]
+
+
+def _counts(table: pd.DataFrame, column: str) -> str:
+    """Return for how many pairs of each kind something is shown."""
+    groups = table.groupby("comparison", sort=False)
+    return ", ".join(f"{int(own[column].sum())} of {len(own)} ({KINDS.get(kind, kind)})" for kind, own in groups)
+
+
+def _shown_as(row) -> str:
+    if row.differs:
+        return f"yes, by less than {100 * MARGIN:.0f} point" if row.equivalent else "yes"
+    return f"by less than {100 * MARGIN:.0f} point" if row.equivalent else "not shown"
 
 
 def verdicts(evidence: Evidence, _arm: str) -> list[Verdict]:

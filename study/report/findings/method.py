@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from study.analysis.load import StudyRecords
-from study.records.manifest import Manifest, RecordedCorpus, RecordedHardware, RecordedSplit
+from study.records.manifest import Manifest, RecordedCorpus, RecordedHardware, RecordedNearCopies, RecordedSplit
 from study.report.finding import Facts, Finding
 from study.report.findings import register
+from study.report.findings.candidates import candidate_rule
 
 MISSING = "not recorded"
 
@@ -21,6 +22,7 @@ def method(study: StudyRecords) -> dict[str, str]:
         "near-copies": _near_copies(split.near_copies),
         "removed by quality gates": _counts(split.removed),
         "queries and pool": _queries(manifest.all_splits),
+        "candidates": _candidates(manifest.all_splits),
         "seed": MISSING if manifest.seed is None else str(manifest.seed),
         "replicates": str(manifest.space.replicates),
         "code": manifest.code_version or MISSING,
@@ -59,13 +61,16 @@ def _audits(splits: list[RecordedSplit]) -> str:
     return "; ".join(found) or MISSING
 
 
-def _near_copies(found: dict | None) -> str:
-    if found is None:
-        return "not counted"
-    if not {"num_validation", "num_test", "threshold"} <= set(found):
-        return str(found.get("search", "not counted"))
-    counts = f"{found['num_validation']} validation and {found['num_test']} test vectors"
-    return f"{counts} with cosine above {found['threshold']} to training"
+def _near_copies(found: RecordedNearCopies | None) -> str:
+    if found is None or None in (found.num_validation, found.num_test, found.threshold):
+        return (found and found.search) or "not counted"
+    counts = f"{found.num_validation:,} validation and {found.num_test:,} test vectors"
+    return f"{counts} with cosine above {found.threshold} to training"
+
+
+def _candidates(splits: list[RecordedSplit]) -> str:
+    """Return which candidates a query has, in words; those of every rule that the study's splits follow."""
+    return "; ".join(dict.fromkeys(candidate_rule(split.candidates) for split in splits))
 
 
 def _queries(splits: list[RecordedSplit]) -> str:

@@ -19,7 +19,7 @@ NOTE = (
     "their cell, at the last evaluation that all trials of the cell reached. Beside it, two bounds: pruned trials at "
     "their last validation Hit@5, and as good as the best trial of their cell."
 )
-TOO_FEW = "Importance needs at least two searched values and twelve search trials."
+TOO_FEW = "Importance needs at least two searched values and twelve configurations."
 
 
 def blocks(evidence: Evidence, _arm: str) -> list[Block]:

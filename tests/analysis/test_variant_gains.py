@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from study.analysis.evidence import Evidence
-from study.analysis.gains import gains_by_variant
 from study.analysis.load import StudyRecords
+from study.analysis.variant_gains import gains_by_variant
 from study.records.columns import TABLES
 from study.report.findings.variant_differences import sentences, verdicts
 from tests.manifests import manifest

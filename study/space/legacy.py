@@ -1,0 +1,39 @@
+"""The values that studies had before a key existed: a study keeps them when it is resumed."""
+
+from typing import Any
+
+from study.records.renames import with_current_keys
+from study.space.overlay import merge
+
+BEFORE: dict[str, Any] = {  # dotted key of a space -> the value that older studies were run with
+    "common_map": False,
+    "data.exclude_context": False,
+}
+
+
+def values_before(space: dict[str, Any]) -> dict[str, Any]:
+    """Return the value of each key that a recorded space lacks, as a mapping to merge into it."""
+    found: dict[str, Any] = {}
+    for key, value in BEFORE.items():
+        if not _has(space, key.split(".")):
+            for name in reversed(key.split(".")):
+                value = {name: value}
+            found = merge(found, value)
+    return found
+
+
+def kept_values(space: dict[str, Any]) -> dict[str, Any]:
+    """Return what a study recorded with this space keeps when its file or the defaults have changed since.
+
+    Empty for a space that has all keys. Otherwise, also its racing: an older study was raced by other presets.
+    """
+    before, racing = values_before(space), with_current_keys(space).get("racing")
+    return before | {"racing": racing} if before and isinstance(racing, dict) else before
+
+
+def _has(content: Any, path: list[str]) -> bool:
+    for name in path:
+        if not isinstance(content, dict) or name not in content:
+            return False
+        content = content[name]
+    return True
