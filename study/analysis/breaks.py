@@ -7,8 +7,9 @@ import numpy as np
 from study.analysis.changes import Scan, scan
 from study.analysis.hit_map import HitMap
 from study.analysis.holm import LEVEL, holm
-from study.analysis.law import MISFIT_LEVEL, CannotTell, Law
+from study.analysis.law import CannotTell, Law
 from study.analysis.law_fit import Fit
+from study.analysis.law_misfit import MISFIT_LEVEL
 from study.analysis.simultaneous import Simultaneous
 
 MIN_SIZES = 5  # two on either side of the break, and one to place it
@@ -124,7 +125,7 @@ def largest_step(law: Law, size: float, factor: float) -> float | None:
 
 
 def tenable_laws(law: Law) -> list[Fit]:
-    """Return the smooth laws that fit the map or predict its held-out cells as well as any, the likeliest first."""
+    """Return the smooth laws that fit the map, and those in the race if none does; the likeliest first."""
     table = law.comparison.set_index("form")
     names = set(table.index[table.in_the_race | (table.misfit_p >= MISFIT_LEVEL)])
     return sorted((one for one in law.fits if one.form.name in names), key=lambda one: one.aicc)

@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from study.analysis.hit_map import HitMap
-from study.analysis.law import tangent_basis, weight_of
 from study.analysis.law_fit import Fit
 from study.analysis.law_forms import bend
+from study.analysis.law_misfit import tangent_basis, weight_of
 from study.analysis.simultaneous import max_p_value
 
 NUM_PLACES = 13  # of a bend, between the second size and the last but one

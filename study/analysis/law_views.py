@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.hit_map import HitMap
-from study.analysis.law import Law, exponents_of, largest_cells, misfit, weight_of
+from study.analysis.law import Law, exponents_of
+from study.analysis.law_comparison import largest_cells
 from study.analysis.law_fit import Fit, fit, refit
+from study.analysis.law_misfit import misfit, weight_of
 
 NUM_REFITS = 100
 NUM_POINTS = 25  # per curve

@@ -1,13 +1,14 @@
 """Answer which law Hit@5(C, N) follows."""
 
+from study.analysis.breaks import Breaks
 from study.analysis.law import Law
 from study.analysis.verdict import CANNOT_TELL, Verdict
 
 QUESTION = ("law", "Which law does Hit@5(C, N) follow?")
 
 
-def law_verdict(law: Law | None, refusals: dict[str, str]) -> Verdict:
-    """Name the chosen law if it fits."""
+def law_verdict(law: Law | None, breaks: Breaks | None, refusals: dict[str, str]) -> Verdict:
+    """Name the chosen law if it fits and no break is shown."""
     if law is None:
         return Verdict(*QUESTION, CANNOT_TELL, refusals["law"])
     rows = law.exponents.itertuples()
@@ -16,6 +17,8 @@ def law_verdict(law: Law | None, refusals: dict[str, str]) -> Verdict:
     name = law.chosen.form.name
     if not law.fits_the_data:
         return Verdict(*QUESTION, "none of those compared", f"the nearest one is {name}: {evidence}")
+    if breaks is not None and breaks.shown:
+        return Verdict(*QUESTION, CANNOT_TELL, f"{name} fits, but a break in N is shown: {evidence}")
     return Verdict(*QUESTION, name, evidence, tenable=frozenset(fitted.form.name for fitted in law.tenable))
 
 

@@ -99,7 +99,7 @@ class _Questions:
 
 QUESTIONS = {
     "context": lambda map_: context_verdict(map_.hit_map, map_.elasticities),
-    "law": lambda map_: law_verdict(map_.law, map_.refusals),
+    "law": lambda map_: law_verdict(map_.law, map_.breaks, map_.refusals),
     "threshold": lambda map_: threshold_verdict(map_.hit_map, map_.law, map_.breaks, map_.refusals),
     "best-context": lambda map_: best_context_verdict(map_.law, map_.best_context, map_.refusals),
 }

@@ -1,0 +1,63 @@
+"""Print what was counted as Markdown: false verdicts with power, and how often intervals hold."""
+
+from math import sqrt
+
+import pandas as pd
+
+from benchmarks.planted_truth.measure import CANNOT_TELL
+
+NAMES = {
+    "context": "Does Hit@5 grow with the context?",
+    "law": "Which law?",
+    "threshold": "Threshold near 1,000?",
+    "best-context": "Which context suits this corpus?",
+    "stable": "trains stably",
+    "stars": "`*` on some cell",
+    "differs": "some difference is shown (Holm)",
+}
+INTERVALS = ("cell", "difference", "lift", "elasticity", "exponent", "place of the break")
+
+
+def verdict_table(rows: pd.DataFrame) -> str:
+    """Return one line for every verdict and truth: the share of studies with a false verdict, and with a true one."""
+    lines = ["| verdict | truth | false | which | power |", "|---|---|---|---|---|"]
+    for about, name in NAMES.items():
+        for design, group in rows[rows.about == about].groupby("design", sort=False):
+            wrong, true = group.right.eq(False), group.right.eq(True)
+            which = group.answer[wrong].value_counts()
+            said = ", ".join(f"{answer} {count}" for answer, count in which.head(3).items())
+            lines.append(
+                f"| {name} | {design} | {share(wrong)} | {said} | {share(true)}{_of_true(group.answer[true])} |"
+            )
+    return "\n".join(lines)
+
+
+def interval_table(rows: pd.DataFrame) -> str:
+    """Return one line for every truth: the share of its intervals that contain it."""
+    shown = rows[rows.about.isin(INTERVALS)]
+    lines = ["| truth | " + " | ".join(INTERVALS) + " |", "|---" * (1 + len(INTERVALS)) + "|"]
+    for design, group in shown.groupby("design", sort=False):
+        cells = [_held(group[group.about == about]) for about in INTERVALS]
+        lines.append(f"| {design} | " + " | ".join(cells) + " |")
+    every = [_held(shown[shown.about == about]) for about in INTERVALS]
+    return "\n".join([*lines, "| all | " + " | ".join(every) + " |"])
+
+
+def share(holds: pd.Series) -> str:
+    """Return a share of studies with its binomial 95 % error."""
+    p, count = holds.mean(), len(holds)
+    return f"{p:.1%} ± {1.96 * sqrt(max(p * (1 - p), 1 / count) / count):.1%}"
+
+
+def _of_true(answers: pd.Series) -> str:
+    named = [answer for answer in answers.value_counts().index if answer not in (CANNOT_TELL, "C = …")]
+    return f" ({', '.join(named[:2])})" if named else ""
+
+
+def _held(rows: pd.DataFrame) -> str:
+    """Return the share of intervals that hold; its error is that between studies, whose intervals are dependent."""
+    if rows.empty:
+        return ""
+    by_study = rows.right.astype(float).groupby([rows.design, rows.seed]).mean()
+    error = 1.96 * by_study.std(ddof=1) / sqrt(len(by_study)) if len(by_study) > 1 else float("nan")
+    return f"{by_study.mean():.3f} ± {error:.3f}"
