@@ -108,10 +108,11 @@ def pool_view(reader: PoolReader, pool: int) -> PoolView:
         if (baseline := reader.chosen[key]) is not None:
             values = reader.hits(baseline, pool)
             lifts[key] = (hits[key], values)
-            lift = mrmc.difference(hits[key], values, reader.units)
-            row |= {"best_baseline": baseline.model.iloc[0], "lift": lift.value}
-            row |= {"lift_low": lift.low, "lift_high": lift.high, "lift_p_holm": lift.p_value}
+            row |= {"best_baseline": baseline.model.iloc[0], "lift": mrmc.difference(hits[key], values, reader.units)}
         rows.append(row)
+    lifted = [row for row in rows if "lift" in row]
+    for row, lift in zip(lifted, mrmc.moderated([row["lift"] for row in lifted]), strict=True):
+        row |= {"lift": lift.value, "lift_low": lift.low, "lift_high": lift.high, "lift_p_holm": lift.p_value}
     hit_map = _hit_map(hits, reader.units, chance_hit_at_k(K, pool))
     cells = pd.DataFrame(rows, columns=CELL_COLUMNS)
     compared = cells.lift_p_holm.notna()
