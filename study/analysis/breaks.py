@@ -1,124 +1,150 @@
-"""Test whether Hit@5 has a break in N, against every smooth law, and locate the break."""
+"""Find breaks in N that no smooth law explains, in all contexts together and in each alone, and where they lie."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
+from study.analysis.changes import Scan, scan
 from study.analysis.hit_map import HitMap
-from study.analysis.intervals import interval
-from study.analysis.law import MISFIT_LEVEL, CannotTell, Law, exponents_of, tangent_basis, weight_of
-from study.analysis.law_fit import Fit, jacobian, refit
-from study.analysis.law_forms import unsqueeze
+from study.analysis.holm import LEVEL, holm
+from study.analysis.law import MISFIT_LEVEL, CannotTell, Law
+from study.analysis.law_fit import Fit
+from study.analysis.simultaneous import Simultaneous
 
-LEVEL = 0.05  # of the test, over all places and laws
-PLACES = np.linspace(0.02, 0.98, 13)  # of a break, as fractions of the range in which it may lie
-NUM_REFITS = 200
+MIN_SIZES = 5  # two on either side of the break, and one to place it
 
 
 @dataclass(frozen=True, eq=False)
 class Break:
-    """The evidence for a break in N.
+    """The evidence for a break in N. context: the one context that it concerns; None for all together.
 
-    p_value: of "no break", the largest over the tenable smooth laws, which fit the map or predict the held-out cells as
-    well as any. by_form: p-value by law. fits: whether the best law with a break fits the map; if it does not, a bend
-    that improves the fit is no evidence of a break. fit: that law. parameters: its parameters with intervals, if a
-    break is found.
+    p_value: of "no break", the largest over the tenable smooth laws, adjusted by Holm over the contexts and all
+    together. scans: by law, of each with which one break describes the map; none if no break is shown.
     """
 
+    context: int | None
     p_value: float
-    by_form: dict[str, float]
-    fits: bool
-    fit: Fit
-    parameters: pd.DataFrame | None
+    scans: dict[str, Scan]
 
     @property
-    def found(self) -> bool:
-        return self.p_value < LEVEL and self.fits
+    def shown(self) -> bool:
+        return self.p_value < LEVEL
 
     @property
-    def break_n(self) -> tuple[float, float, float] | None:
-        """N of the break with its 95 % interval; None if no break is found."""
-        if self.parameters is None:
+    def place(self) -> tuple[float, float, float] | None:
+        """N of the break, from the law that fits best, and the N between which it may lie under any law."""
+        if not self.scans:
             return None
-        row = self.parameters.set_index("parameter").loc["break_n"]
-        return float(row.value), float(row.low), float(row.high)
+        best = max(self.scans.values(), key=lambda one: one.misfit_p)
+        low, high = best.candidates.low[best.best], best.candidates.high[best.best]
+        lowest = min(one.candidates.low[one.tenable].min() for one in self.scans.values())
+        highest = max(one.candidates.high[one.tenable].max() for one in self.scans.values())
+        return float(np.sqrt(low * high)), float(lowest), float(highest)
+
+    @property
+    def at_border(self) -> bool:
+        """Whether it may lie where the grid cannot tell it from a break farther out."""
+        return any(one.candidates.at_border[one.tenable].any() for one in self.scans.values())
+
+    def inside(self, size: float, factor: float) -> bool:
+        """Return whether it lies within a factor of a size, wherever it may lie, and not at a border."""
+        scans = self.scans.values()
+        return bool(scans) and all(one.candidates.inside(size, factor)[one.tenable].all() for one in scans)
+
+    def outside(self, size: float, factor: float) -> bool:
+        """Return whether it lies farther than a factor from a size, wherever it may lie, and not at a border."""
+        scans = self.scans.values()
+        apart = all(not one.candidates.near(size, factor)[one.tenable].any() for one in scans)
+        return bool(scans) and apart and not self.at_border
 
 
-def find_break(law: Law) -> Break:
-    """Test every tenable smooth law against the same law with a break.
+@dataclass(frozen=True, eq=False)
+class Breaks:
+    """The break in all contexts together, and that in each alone."""
+
+    together: Break
+    alone: tuple[Break, ...]
+
+    @property
+    def described(self) -> tuple[Break, ...]:
+        """The breaks that are shown and describe the map: that of all contexts together if it does, or single ones."""
+        if self.together.shown and self.together.scans:
+            return (self.together,)
+        return tuple(one for one in self.alone if one.scans)
+
+    @property
+    def shown(self) -> tuple[Break, ...]:
+        """All breaks that are shown, whether or not they describe the map."""
+        return tuple(one for one in (self.together, *self.alone) if one.shown)
+
+    def p_value(self, context: int) -> float:
+        """Return the smaller p-value of "no break" that concerns one context, both adjusted."""
+        return min(one.p_value for one in (self.together, *self.alone) if one.context in (None, context))
+
+    def at(self, context: int) -> Break | None:
+        """Return the break that one context has; None if none is described."""
+        return next((one for one in self.described if one.context in (None, context)), None)
+
+
+def find_breaks(law: Law) -> Breaks:
+    """Test every tenable smooth law against a break, in all contexts together and in each alone.
+
+    A sup-score test over all places and kinds, whose null distribution is the noise of the map. Where a break is shown,
+    its places are those that any law allows with which the map is described.
 
     Raises: CannotTell if there are too few sizes N for a break.
     """
-    broken = {fitted.form.smooth(): fitted for fitted in law.fits if fitted.form.broken}
-    if law.chosen.form not in broken:
-        sizes = len(np.unique(law.hit_map.num_sequences))
-        raise CannotTell(f"a break needs at least 5 sizes N and more cells than parameters, found {sizes} sizes")
-    table = law.comparison.set_index("form")
-    tenable = table.index[~table.broken & (table.in_the_race | (table.misfit_p >= MISFIT_LEVEL))]
-    smooth = [fitted for fitted in law.fits if fitted.form.name in tenable and fitted.form in broken]
-    by_form = {fitted.form.name: break_p_value(fitted, law.hit_map) for fitted in smooth}
-    best = min((broken[fitted.form] for fitted in smooth), key=lambda fitted: fitted.aicc)
-    fits = float(table.misfit_p[best.form.name]) >= MISFIT_LEVEL
-    claimed = max(by_form.values()) < LEVEL and fits
-    refits = refit(best, law.hit_map.resampled[:NUM_REFITS], weight_of(law.hit_map)) if claimed else None
-    return Break(max(by_form.values()), by_form, fits, best, None if refits is None else exponents_of(best, refits))
+    num_sizes = len(np.unique(law.hit_map.num_sequences))
+    if num_sizes < MIN_SIZES:
+        raise CannotTell(f"a break needs at least {MIN_SIZES} sizes N, found {num_sizes}")
+    contexts = [None, *(int(c) for c in np.unique(law.hit_map.context_length))]
+    if len(contexts) == 2:  # one context: together and alone are the same
+        contexts = [None]
+    adjusted = holm(np.array([_p_value(law, context) for context in contexts]))
+    found = [
+        Break(context, float(p), _describing(law, context) if p < LEVEL else {})
+        for context, p in zip(contexts, adjusted, strict=True)
+    ]
+    return Breaks(found[0], tuple(found[1:]))
 
 
-def break_p_value(smooth: Fit, hit_map: HitMap) -> float:
-    """Return the p-value of "no break" under one smooth law.
-
-    A sup-score test: it compares how well a bend explains the residuals with how well it explains resampled noise. The
-    place of the break exists only under the alternative, so the largest score over several places is compared with the
-    largest of each resample. Source: Hansen, Econometrica 64 (1996).
+def largest_step(law: Law, size: float, factor: float) -> float | None:
+    """Return how large a step within a factor of a size may be, in Hit@5: in all contexts together and in each, with
+    95 % confidence at once. None if no gap between two sizes lies there.
     """
-    found, noise, _ = _scores(smooth, hit_map, PLACES)
-    scale = noise.std(0)
-    found, noise = np.abs(found / scale).max(), np.abs(noise / scale).max(1)
-    return float((1 + (noise >= found).sum()) / (1 + len(noise)))
-
-
-def slope_change(smooth: Fit, hit_map: HitMap, at: float) -> tuple[float, float, float] | None:
-    """Return the change of the exponent of N at one N with its 95 % interval; None where no break may lie.
-
-    To first order about the smooth law: the residuals are regressed on a bend at that place.
-    """
-    low, high = smooth.axes.span
-    place = (np.log(at) - smooth.axes.centre[0] - low) / (high - low)
-    if not 0 <= place <= 1:
+    contexts = [None, *np.unique(law.hit_map.context_length)]
+    scans = [scan(law.chosen, law.hit_map, context) for context in contexts]
+    candidates = scans[0].candidates
+    near = candidates.near(size, factor) & (candidates.kind == "step")
+    if not near.any():
         return None
-    found, noise, size = _scores(smooth, hit_map, np.array([place]))
-    slope = _exponent_slope(smooth)
-    value, spread = float(found[0] / size[0]) * slope, noise[:, 0] / size[0] * slope
-    below, above = interval(value + spread)
-    return value, below, above
+    values, noise = zip(*(one.effects for one in scans), strict=True)
+    found = Simultaneous.of(np.concatenate([v[near] for v in values]), np.hstack([n[:, near] for n in noise]))
+    return float(np.maximum(np.abs(found.low), np.abs(found.high)).max())
 
 
-def _exponent_slope(smooth: Fit) -> float:
-    """Return the derivative of the exponent of N with respect to its free parameter."""
-    column, step = smooth.form.column("a"), 1e-5
-    shifted = smooth.theta.copy()
-    shifted[column] += step
-    before, after = (float(smooth.form.natural(theta, smooth.axes)["a"]) for theta in (smooth.theta, shifted))
-    return (after - before) / step
+def tenable_laws(law: Law) -> list[Fit]:
+    """Return the smooth laws that fit the map or predict its held-out cells as well as any, the likeliest first."""
+    table = law.comparison.set_index("form")
+    names = set(table.index[table.in_the_race | (table.misfit_p >= MISFIT_LEVEL)])
+    return sorted((one for one in law.fits if one.form.name in names), key=lambda one: one.aicc)
 
 
-def _scores(smooth: Fit, hit_map: HitMap, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Project residuals and resampled noise onto bends at several places, without what the law itself can explain.
-
-    Returns the scores of the residuals [P] and of the noise [B, P], and the squared norms of the bends [P].
-    """
-    rate = smooth.form.predict(smooth.theta, smooth.axes)
-    root = np.sqrt(weight_of(hit_map) / (rate * (1 - rate)))
-    bends = np.stack([_bend(smooth, place) for place in places], axis=1) * root[:, None]
-    basis = tangent_basis(smooth, root)
-    bends = bends - basis @ (basis.T @ bends)
-    return (hit_map.mean - rate) * root @ bends, hit_map.deviations * root @ bends, (bends**2).sum(0)
+def _p_value(law: Law, context: int | None) -> float:
+    """Return the largest p-value over the tenable laws; the first that shows nothing decides."""
+    largest = 0.0
+    for fitted in tenable_laws(law):
+        largest = max(largest, _scan(fitted, law.hit_map, context).p_value)
+        if largest >= LEVEL:
+            break
+    return largest
 
 
-def _bend(smooth: Fit, place: float) -> np.ndarray:
-    """Return the derivative of Hit@5 with respect to the slope beyond one place. [K]."""
-    form = smooth.form.with_break()
-    slope = smooth.theta[smooth.form.column("a")]
-    theta = np.r_[smooth.theta, slope, unsqueeze(place, 0, 1)]
-    return jacobian(form, smooth.axes, theta[None])[0][:, form.column("a_after")]
+def _describing(law: Law, context: int | None) -> dict[str, Scan]:
+    """Scan with every law; return those with which one break describes the map."""
+    scans = {fitted.form.name: _scan(fitted, law.hit_map, context) for fitted in law.fits}
+    return {name: one for name, one in scans.items() if one.misfit_p >= MISFIT_LEVEL}
+
+
+def _scan(fitted: Fit, hit_map: HitMap, context: int | None) -> Scan:
+    return scan(fitted, hit_map, context, sharp=context is not None)

@@ -1,4 +1,4 @@
-"""Decide whether Hit@5 grows faster or slower than the context: local elasticities, with intervals and a verdict."""
+"""Measure how fast Hit@5 grows with the context: local elasticities, with intervals and a verdict on each."""
 
 from itertools import pairwise
 
@@ -6,25 +6,24 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.hit_map import HitMap
-from study.analysis.intervals import interval
+from study.analysis.simultaneous import Simultaneous
 
 FLAT = 0.02  # at this elasticity, doubling the context changes Hit@5 by 1.4 % of its value
+COLUMNS = ["from_context", "to_context", "num_sequences", "elasticity", "low", "high", "verdict"]
 
 
 def elasticities(hit_map: HitMap) -> pd.DataFrame:
     """Return d ln Hit@5 / d ln C for each step between neighbouring contexts, and from the shortest to the longest.
 
     Each step has one row for every N that both contexts have, and one for the mean over N (num_sequences is null). The
-    intervals of one N, or of the mean, hold for all steps between neighbours at once (Bonferroni).
+    intervals of one N, or of the mean, hold for all steps between neighbours at once. The shape of the whole map has a
+    verdict of its own (shape.py).
     """
     contexts = np.unique(hit_map.context_length)
-    steps = list(pairwise(contexts))
-    rows = [row for step in steps for row in _step(hit_map, *step, num_steps=len(steps))]
+    table = _rows(hit_map, list(pairwise(contexts)))
     if len(contexts) > 2:
-        rows += _step(hit_map, contexts[0], contexts[-1], num_steps=1)
-    return pd.DataFrame(
-        rows, columns=["from_context", "to_context", "num_sequences", "elasticity", "low", "high", "verdict"]
-    ).astype({"num_sequences": "Int64"})
+        table = pd.concat([table, _rows(hit_map, [(contexts[0], contexts[-1])])], ignore_index=True)
+    return table.astype({"num_sequences": "Int64"})
 
 
 def classify(low: float, high: float) -> str:
@@ -40,36 +39,38 @@ def classify(low: float, high: float) -> str:
     return "undecided"
 
 
-def growth_with_context(hit_map: HitMap, table: pd.DataFrame | None = None) -> str:
-    """Return the verdict on the whole map.
+def _rows(hit_map: HitMap, steps: list[tuple[int, int]]) -> pd.DataFrame:
+    """Return the rows of some steps: of each, one per N, and one for the mean over N."""
+    found: dict[int | None, list[tuple]] = {}  # N -> its steps, with value and noise [B]
+    for step in steps:
+        for size, value, noise in _step(hit_map, *step):
+            found.setdefault(size, []).append((step, value, noise))
+    rows = {}
+    for size, of_size in found.items():
+        measured = [one for one in of_size if np.isfinite(one[1])]
+        rows |= {(step, size): (None, None, None, "undecided") for step, _, _ in of_size}
+        if measured:
+            values, noise = np.array([value for _, value, _ in measured]), np.stack([n for *_, n in measured], axis=1)
+            at_once = Simultaneous.of(values, noise)
+            for (step, *_), value, low, high in zip(measured, values, at_once.low, at_once.high, strict=True):
+                rows[step, size] = (float(value), float(low), float(high), classify(low, high))
+    order = sorted(rows, key=lambda key: (steps.index(key[0]), key[1] is None, key[1] or 0))
+    return pd.DataFrame([(*step, size, *rows[step, size]) for step, size in order], columns=COLUMNS)
 
-    It is superlinear if any step between neighbours is, since the intervals hold for all steps at once; otherwise it is
-    the verdict on the step from the shortest to the longest context, over all N.
+
+def _step(hit_map: HitMap, first: int, last: int) -> list[tuple[int | None, float, np.ndarray]]:
+    """Return one step's elasticity and its noise [B] at each N, and for the mean over N; not finite without a hit.
+
+    To first order, the noise of ln Hit@5 is that of Hit@5 as a share of it.
     """
-    table = elasticities(hit_map) if table is None else table
-    pooled = table[table.num_sequences.isna()]
-    if pooled.empty:
-        return "undecided"
-    return "superlinear" if (pooled.verdict == "superlinear").any() else pooled.verdict.iloc[-1]
-
-
-def _step(hit_map: HitMap, first: int, last: int, num_steps: int) -> list[tuple]:
-    """Return the rows of one step: one per N, and one for the mean over N."""
     cell = {key: k for k, key in enumerate(zip(hit_map.context_length, hit_map.num_sequences, strict=True))}
-    sizes = [n for n in np.unique(hit_map.num_sequences) if (first, n) in cell and (last, n) in cell]
-    values = np.vstack([hit_map.mean, hit_map.resampled])  # [1 + B, K], the map itself first
+    sizes = [int(n) for n in np.unique(hit_map.num_sequences) if (first, n) in cell and (last, n) in cell]
+    if not sizes:
+        return []
+    before, after = (np.array([cell[context, n] for n in sizes]) for context in (first, last))
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(values)
-        found = {
-            n: (logs[:, cell[last, n]] - logs[:, cell[first, n]]) / np.log(last / first) for n in sizes
-        }  # N -> [1 + B]
-    if sizes:
-        found[None] = np.mean(list(found.values()), axis=0)
-    rows = []
-    for n, slope in found.items():
-        if not np.isfinite(slope).all():  # a cell without a hit, in the map or in a resample
-            rows.append((first, last, n, None, None, None, "undecided"))
-            continue
-        low, high = interval(slope[1:], 1 - 0.05 / num_steps)
-        rows.append((first, last, n, float(slope[0]), low, high, classify(low, high)))
-    return rows
+        level, noise = np.log(hit_map.mean), hit_map.deviations / hit_map.mean
+        slope = (level[after] - level[before]) / np.log(last / first)
+        drawn = (noise[:, after] - noise[:, before]) / np.log(last / first)  # [B, N]
+    by_size = list(zip(sizes, slope, drawn.T, strict=True))
+    return [*by_size, (None, float(slope.mean()), drawn.mean(1))]

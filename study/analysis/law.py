@@ -9,15 +9,15 @@ import pandas as pd
 from study.analysis.hit_map import HitMap
 from study.analysis.intervals import interval
 from study.analysis.law_fit import Fit, fit, jacobian, refit
-from study.analysis.law_forms import FORMS, Form
+from study.analysis.law_forms import ADDED, FORMS, Form
 
 MIN_CELLS, MIN_SIZES, MIN_REPLICATES = 6, 3, 2
 LEFT_TO_SEE = 3  # sizes or contexts that remain when the largest is held out: fewer do not fix an exponent
-MIN_SIZES_FOR_BREAK = 5  # two on either side of the break, and one to place it
 SPREAD_LEVEL = 0.05  # of the test that the cells differ at all
 MISFIT_LEVEL = 0.01
 AS_GOOD = 0.05  # a law stays in the race if it predicts as well as the best in this share of resamples
 NUM_REFITS = 400
+NUM_HELD_OUT_REFITS = 200
 HELD_OUT = [
     "context_length", "num_sequences", "num_replicates", "measured", "form", "predicted", "predicted_low",
     "predicted_high",
@@ -58,7 +58,7 @@ class Law:
         """The smooth laws that predict the held-out cells as well as any and fit the map; the chosen one among them."""
         rows = self.comparison.set_index("form")
         kept = rows.index[rows.in_the_race & (rows.misfit_p >= MISFIT_LEVEL)]
-        return [fitted for fitted in self.fits if fitted.form.name in kept and not fitted.form.broken]
+        return [fitted for fitted in self.fits if fitted.form.name in kept]
 
     def predict(self, context_length: np.ndarray, num_sequences: np.ndarray) -> np.ndarray:
         """Return Hit@5 and its resamples. [K] cells -> [1 + B, K], the fit's own values first."""
@@ -71,21 +71,19 @@ def fit_law(hit_map: HitMap) -> Law:
 
     The largest cells (largest N or largest C) are held out and predicted. Among the laws whose held-out error is not
     shown to exceed the smallest, the one with the lowest AICc is chosen; among all laws, if no cell can be held out.
-    Laws with a break are compared too but never chosen here: a break has a test of its own.
+    A break in N has a test of its own (breaks.py).
 
     Raises: CannotTell with fewer than 6 cells, 3 sizes N or 2 replicates, or if the cells do not differ.
     """
     refuse(hit_map)
     forms = [form for form in FORMS if _estimable(form, hit_map)]
     fits = [fit(form, hit_map) for form in forms]
-    broken = [fit(form.with_break(), hit_map) for form in forms if _estimable(form.with_break(), hit_map)]
-    comparison, held_out = held_out_cells(hit_map, fits + broken)
-    smooth = comparison[~comparison.broken & comparison.in_the_race]
-    chosen = fits[int(smooth.aicc.idxmin())]
+    comparison, held_out = held_out_cells(hit_map, fits)
+    chosen = fits[int(comparison.aicc[comparison.in_the_race].idxmin())]
     return Law(
         hit_map=hit_map,
         chosen=chosen,
-        fits=tuple(fits + broken),
+        fits=tuple(fits),
         comparison=comparison.assign(chosen=comparison.form == chosen.form.name),
         held_out=held_out[held_out.form == chosen.form.name],
         refits=refit(chosen, hit_map.resampled[:NUM_REFITS], weight_of(hit_map)),
@@ -162,14 +160,12 @@ def held_out_cells(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.D
             continue
         # a fresh fit: one that starts from the fit to all cells keeps what only the held-out cells determine
         part = fit(fitted.form, seen, fitted.axes.at(seen.context_length, seen.num_sequences))
-        num_refits = 0 if fitted.form.broken else NUM_REFITS  # laws with a break are shown but never chosen
-        drawn = refit(part, seen.resampled[:num_refits], weight[~largest])
+        drawn = refit(part, seen.resampled[:NUM_HELD_OUT_REFITS], weight[~largest])
         at = fitted.axes.at(hit_map.context_length[largest], hit_map.num_sequences[largest])
         predicted = fitted.form.predict(np.vstack([part.theta, drawn]), at)
-        measured = np.vstack([hit_map.mean[largest], hit_map.resampled[:num_refits, largest]])
+        measured = np.vstack([hit_map.mean[largest], hit_map.resampled[:NUM_HELD_OUT_REFITS, largest]])
         errors[fitted.form.name] = np.sqrt(((predicted - measured) ** 2).mean(1))
-        if num_refits:
-            rows.append(_predictions(fitted.form, hit_map.keep(largest), predicted))
+        rows.append(_predictions(fitted.form, hit_map.keep(largest), predicted))
     return _comparison(hit_map, fits, errors), pd.concat(rows, ignore_index=True)
 
 
@@ -189,18 +185,15 @@ def _predictions(form: Form, cells: HitMap, predicted: np.ndarray) -> pd.DataFra
 
 
 def _comparison(hit_map: HitMap, fits: list[Fit], errors: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Return one row per form; `in_the_race` unless its held-out error is shown to exceed the best smooth law's."""
-    smooth = [f.form.name for f in fits if f.form.name in errors and not f.form.broken]
-    best = min(smooth, key=lambda name: errors[name][0], default=None)
+    """Return one row per form; `in_the_race` unless its held-out error is shown to exceed the best law's."""
+    best = min(errors, key=lambda name: errors[name][0], default=None)
     rows = []
     for fitted in fits:
         error = errors.get(fitted.form.name)
-        compared = error is not None and not fitted.form.broken
-        as_good = float((error[1:] <= errors[best][1:]).mean()) if compared else float(best is None)
+        as_good = float(best is None) if error is None else float((error[1:] <= errors[best][1:]).mean())
         rows.append(
             {
                 "form": fitted.form.name,
-                "broken": fitted.form.broken,
                 "num_parameters": fitted.form.num_parameters,
                 "log_likelihood": fitted.log_likelihood,
                 "aicc": fitted.aicc,
@@ -218,10 +211,10 @@ def _comparison(hit_map: HitMap, fits: list[Fit], errors: dict[str, np.ndarray])
 
 def _estimable(form: Form, hit_map: HitMap) -> bool:
     """Return whether the map has enough contexts, sizes and cells for the form's parameters."""
-    num_contexts, num_sizes = len(np.unique(hit_map.context_length)), len(np.unique(hit_map.num_sequences))
+    num_contexts = len(np.unique(hit_map.context_length))
     spare = len(hit_map.mean) > form.num_parameters
-    contexts = num_contexts >= (3 if form.kind == "sum" else 2) if form.context else True
-    return spare and contexts and (num_sizes >= MIN_SIZES_FOR_BREAK if form.broken else True)
+    contexts = num_contexts >= (3 if form.kind in ADDED else 2) if form.context else True
+    return spare and contexts
 
 
 def weight_of(hit_map: HitMap) -> np.ndarray:

@@ -8,8 +8,11 @@ from scipy.special import betaln
 
 from study.analysis.hit_map import HitMap
 from study.analysis.law_forms import Axes, Form
+from study.analysis.law_starts import starts
 
 MAX_ITERATIONS = 100
+MAX_REFIT_ITERATIONS = 30  # a refit starts near its optimum
+MAX_STARTS = 6
 TOLERANCE = 1e-8  # an optimisation ends when a step gains less than this share of the deviance
 SAME_OPTIMUM = 1e-4  # deviances this close count as one optimum
 STEP = 1e-6  # of the finite differences
@@ -49,15 +52,22 @@ def fit(form: Form, hit_map: HitMap, axes: Axes | None = None) -> Fit:
     """Fit one law to the cells' means. Needs at least as many cells as parameters."""
     axes = axes or Axes.of(hit_map.context_length, hit_map.num_sequences, hit_map.floor)
     y, weight = hit_map.mean, hit_map.num_replicates * float(hit_map.num_queries)
-    starts = form.starts(axes, y)
-    theta, deviances, converged = maximise(form, axes, np.broadcast_to(y, (len(starts), len(y))), weight, starts)
+    begin = _best_starts(form, axes, y, weight)
+    theta, deviances, converged = maximise(form, axes, np.broadcast_to(y, (len(begin), len(y))), weight, begin)
     best = int(np.argmin(deviances))
     rho, log_likelihood = _replicate_spread(hit_map, form.predict(theta[best], axes))
     near = deviances <= deviances[best] + SAME_OPTIMUM * (1 + deviances[best])
     return Fit(
-        form, axes, theta[best], log_likelihood, rho, int(hit_map.num_replicates.sum()), len(starts), int(near.sum()),
+        form, axes, theta[best], log_likelihood, rho, int(hit_map.num_replicates.sum()), len(begin), int(near.sum()),
         bool(converged[best]),
     )  # fmt: skip
+
+
+def _best_starts(form: Form, axes: Axes, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the most promising starting points. [S, p]."""
+    begin = starts(form, axes, y)
+    order = np.argsort(_deviance(y, form.predict(begin, axes), weight), kind="stable")
+    return begin[order[:MAX_STARTS]]
 
 
 def refit(fitted: Fit, resampled: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -66,23 +76,25 @@ def refit(fitted: Fit, resampled: np.ndarray, weight: np.ndarray) -> np.ndarray:
     resampled: [B, K] cell means. weight: [K] queries behind each cell. Returns theta [B, p].
     """
     form, axes = fitted.form, fitted.axes
-    starts = [fitted.theta]
+    begins = [fitted.theta]
     if form.broken:
         for raw in (-2.0, 0.0, 2.0):
             other = fitted.theta.copy()
             other[form.column("break")] = raw
-            starts.append(other)
+            begins.append(other)
     found, deviances = [], []
-    for start in starts:
+    for start in begins:
         begin = np.broadcast_to(start, (len(resampled), len(start)))
-        theta, deviance, _ = maximise(form, axes, resampled, weight, begin)
+        theta, deviance, _ = maximise(form, axes, resampled, weight, begin, MAX_REFIT_ITERATIONS)
         found.append(theta)
         deviances.append(deviance)
     best = np.argmin(deviances, axis=0)
     return np.stack(found)[best, np.arange(len(resampled))]
 
 
-def maximise(form: Form, axes: Axes, y: np.ndarray, weight: np.ndarray, start: np.ndarray):
+def maximise(
+    form: Form, axes: Axes, y: np.ndarray, weight: np.ndarray, start: np.ndarray, max_iterations: int = MAX_ITERATIONS
+):
     """Maximise the binomial likelihood of S problems at once, by Fisher scoring with Levenberg's damping.
 
     y: [S, K] rates. weight: [K] queries. start: [S, p]. Returns theta [S, p], deviance [S], converged [S].
@@ -90,7 +102,7 @@ def maximise(form: Form, axes: Axes, y: np.ndarray, weight: np.ndarray, start: n
     theta = np.array(start, float)
     deviance = _deviance(y, form.predict(theta, axes), weight)
     damping, converged = np.full(len(theta), 1e-3), np.zeros(len(theta), bool)
-    for _ in range(MAX_ITERATIONS):
+    for _ in range(max_iterations):
         live = np.flatnonzero(~converged)
         if not len(live):
             break
@@ -109,8 +121,8 @@ def maximise(form: Form, axes: Axes, y: np.ndarray, weight: np.ndarray, start: n
 def jacobian(form: Form, axes: Axes, theta: np.ndarray) -> np.ndarray:
     """Return the derivatives of Hit@5 by the parameters, by forward differences. theta [S, p] -> [S, K, p]."""
     here = form.predict(theta, axes)
-    columns = [(form.predict(theta + step, axes) - here) / STEP for step in STEP * np.eye(theta.shape[-1])]
-    return np.stack(columns, axis=-1)
+    moved = form.predict(theta + STEP * np.eye(theta.shape[-1])[:, None], axes)  # [p, S, K]: one call for all
+    return np.moveaxis((moved - here) / STEP, 0, -1)
 
 
 def _scoring_step(form: Form, axes: Axes, y, weight, theta, damping) -> np.ndarray:

@@ -5,12 +5,14 @@ With floor f (chance) and ceiling U, Hit@5 = f + (U - f) g, and x = ln(N / N0), 
     odds    g / (1 - g) = exp(m + a x + b c)                 a separable power law in the odds
     log     -log g      = exp(-(m + a x + b c))              a separable power law in -log Hit@5
     sum     logit g     = m - A exp(-a x) - B exp(-b c)      the sigmoid of A / N^a + B / C^b + E
+    exp     logit g     = m - A exp(-N / tau) - B exp(-b c)  a saturating exponential in N
 
-Without `context`, b c and B are left out: Hit@5 is constant in C. With a break, a x becomes a smoothly broken line with
-slope a before N_break and a_after beyond it (Caballero et al., Broken Neural Scaling Laws, ICLR 2023).
+Without `context`, b c and B are left out: Hit@5 is constant in C. With `interaction`, what N adds depends on C: odds
+and log gain a term d x c, and A is multiplied by exp(d c). With a break, a x becomes a smoothly broken line with slope
+a before N_break and a_after beyond it (Caballero et al., Broken Neural Scaling Laws, ICLR 2023).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,9 +20,7 @@ import numpy as np
 SHARPNESS = 0.25  # the break's width in ln N: nine tenths of the bend lie within a factor of 2 of N_break
 MAX_EXPONENT = 3.0  # of the `sum` law; steeper than any law in the literature
 EDGE = 1e-6  # Hit@5 stays this far from 0 and 1
-SUM_STARTS = (0.3, 0.8, 1.6)
-CEILING_STARTS = (0.1, 0.5, 0.9)  # of the way from the best cell to 1
-BREAK_STARTS = (0.25, 0.5, 0.75)  # of the way from the smallest N to the largest
+ADDED = ("sum", "exp")  # kinds whose logit is a sum of what N and C add
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,129 +49,131 @@ class Axes:
 
 @dataclass(frozen=True)
 class Form:
-    """One law. A parameter vector holds, in this order: m, a, [b], [A, [B]], [ceiling], [a_after, break].
+    """One law. A parameter vector holds, in this order: m, a or tau, [b], [A, [B]], [d], [ceiling], [a_after, break].
 
-    All are free real numbers: ceiling, break and the exponents of `sum` are squeezed into their ranges, so the
-    optimisation needs no bounds and every coordinate is of order one.
+    All are free real numbers: ceiling, break and the exponents of `sum` and `exp` are squeezed into their ranges, so
+    the optimisation needs no bounds and every coordinate is of order one.
     """
 
-    kind: str  # odds, log, sum
+    kind: str  # odds, log, sum, exp
     context: bool = True
     free_ceiling: bool = False
     broken: bool = False
+    interaction: bool = False
 
     @property
     def name(self) -> str:
-        parts = [self.kind, "" if self.context else "constant in C", "free ceiling" if self.free_ceiling else ""]
-        return ", ".join(part for part in [*parts, "break in N" if self.broken else ""] if part)
+        parts = [
+            self.kind, "" if self.context else "constant in C", "C x N" if self.interaction else "",
+            "free ceiling" if self.free_ceiling else "", "break in N" if self.broken else "",
+        ]  # fmt: skip
+        return ", ".join(part for part in parts if part)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        names = ["m", "a"] + ["b"] * self.context
-        if self.kind == "sum":
+        names = ["m", "tau" if self.kind == "exp" else "a"] + ["b"] * self.context
+        if self.kind in ADDED:
             names += ["A"] + ["B"] * self.context
-        return tuple(names + ["ceiling"] * self.free_ceiling + ["a_after", "break"] * self.broken)
+        names += ["d"] * self.interaction + ["ceiling"] * self.free_ceiling
+        return tuple(names + ["a_after", "break"] * self.broken)
 
     @property
     def num_parameters(self) -> int:
         return len(self.names)
 
+    @property
+    def can_break(self) -> bool:
+        """Whether it has an exponent of N that may change."""
+        return self.kind != "exp"
+
     def column(self, name: str) -> int:
         return self.names.index(name)
 
     def smooth(self) -> "Form":
-        return Form(self.kind, self.context, self.free_ceiling)
+        return replace(self, broken=False)
 
     def with_break(self) -> "Form":
-        return Form(self.kind, self.context, self.free_ceiling, broken=True)
+        return replace(self, broken=True)
 
-    def predict(self, theta: np.ndarray, axes: Axes) -> np.ndarray:
-        """Return Hit@5. theta [..., p] -> [..., K] in (0, 1)."""
+    def contains(self, other: "Form") -> bool:
+        """Return whether the other law is this one with some parameters fixed."""
+        flags = ("context", "free_ceiling", "broken", "interaction")
+        return self.kind == other.kind and all(getattr(self, flag) >= getattr(other, flag) for flag in flags)
+
+    def predict(self, theta: np.ndarray, axes: Axes, shift: np.ndarray | float = 0.0) -> np.ndarray:
+        """Return Hit@5. theta [..., p] -> [..., K] in (0, 1). shift: added to a x of every cell."""
         value = {name: theta[..., i, None] for i, name in enumerate(self.names)}
-        along_n = self._along_n(value, axes)
+        along_n = self._along_n(value, axes) + shift
         along_c = self._exponent(value["b"]) * axes.c if self.context else 0.0
-        if self.kind == "sum":
-            score = value["m"] - value["A"] * np.exp(-along_n)
+        if self.kind in ADDED:
+            score = value["m"] - self._missing(value, along_n, axes)
             score = score - value["B"] * np.exp(-along_c) if self.context else score
         else:
             score = value["m"] + along_n + along_c
-        score = np.clip(score, -30, 30)
+            score = score + value["d"] * axes.x * axes.c if self.interaction else score
+        score = np.minimum(np.maximum(score, -30), 30)
         g = np.exp(-np.exp(-score)) if self.kind == "log" else 1 / (1 + np.exp(-score))
         ceiling = squeeze(value["ceiling"], axes.floor, 1.0) if self.free_ceiling else 1.0
-        return np.clip(axes.floor + (ceiling - axes.floor) * g, EDGE, 1 - EDGE)
+        return np.minimum(np.maximum(axes.floor + (ceiling - axes.floor) * g, EDGE), 1 - EDGE)
 
     def natural(self, theta: np.ndarray, axes: Axes) -> dict[str, np.ndarray]:
         """Return the parameters that a report shows: exponents, ceiling, N_break. theta [..., p] -> [...] each."""
-        found = {"a": self._exponent(theta[..., self.column("a")])}
+        if self.kind == "exp":
+            found = {"tau": np.exp(axes.centre[0] + theta[..., self.column("tau")])}
+        else:
+            found = {"a": self._exponent(theta[..., self.column("a")])}
         if self.context:
             found["b"] = self._exponent(theta[..., self.column("b")])
+        if self.interaction:
+            found["d"] = theta[..., self.column("d")]
         if self.free_ceiling:
             found["ceiling"] = squeeze(theta[..., self.column("ceiling")], axes.floor, 1.0)
-        if self.kind == "sum":  # its asymptote for unlimited data and context
+        if self.kind in ADDED:  # its asymptote for unlimited data and context
             found["ceiling"] = axes.floor + (1 - axes.floor) / (1 + np.exp(-theta[..., self.column("m")]))
         if self.broken:
             found["a_after"] = self._exponent(theta[..., self.column("a_after")])
             found["break_n"] = np.exp(axes.centre[0] + squeeze(theta[..., self.column("break")], *axes.span))
         return found
 
-    def starts(self, axes: Axes, y: np.ndarray) -> np.ndarray:
-        """Return the starting points: a grid of the non-linear parameters, the others by least squares. [S, p]."""
-        smooth = np.array([start for ceiling in self._ceilings(y) for start in self._least_squares(axes, y, ceiling)])
-        if not self.broken:
-            return smooth
-        slope = smooth[:, [1]]  # a; beyond the break, half of it or zero
-        flat = unsqueeze(0.05, 0, MAX_EXPONENT) if self.kind == "sum" else 0.0
-        ends = [
-            np.hstack([smooth, after, np.full_like(slope, unsqueeze(place, 0, 1))])
-            for place in BREAK_STARTS
-            for after in (slope / 2, np.full_like(slope, flat))
-        ]
-        return np.concatenate(ends)
-
     def _along_n(self, value: dict[str, np.ndarray], axes: Axes) -> np.ndarray:
-        """Return a x, or the broken line. Anchored at x = 0 before the break."""
+        """Return a x, or the broken line, anchored at x = 0 before the break; ln(N / tau) of `exp`."""
+        if self.kind == "exp":
+            return axes.x - value["tau"]
         before = self._exponent(value["a"])
         if not self.broken:
             return before * axes.x
-        past = (axes.x - squeeze(value["break"], *axes.span)) / SHARPNESS
-        return before * axes.x + (self._exponent(value["a_after"]) - before) * SHARPNESS * np.logaddexp(0, past)
+        after = self._exponent(value["a_after"])
+        return before * axes.x + (after - before) * bend(axes.x, squeeze(value["break"], *axes.span))
+
+    def _missing(self, value: dict[str, np.ndarray], along_n: np.ndarray, axes: Axes) -> np.ndarray:
+        """Return what a finite N takes from the logit of an added law."""
+        size = value["A"] * np.exp(value["d"] * axes.c) if self.interaction else value["A"]
+        return size * np.exp(-(np.exp(np.minimum(along_n, 5)) if self.kind == "exp" else along_n))
 
     def _exponent(self, raw: np.ndarray) -> np.ndarray:
-        return squeeze(raw, 0.0, MAX_EXPONENT) if self.kind == "sum" else raw
-
-    def _ceilings(self, y: np.ndarray) -> list[float]:
-        top = float(y.max())
-        return [top + part * (1 - top) for part in CEILING_STARTS] if self.free_ceiling else [1.0]
-
-    def _least_squares(self, axes: Axes, y: np.ndarray, ceiling: float) -> list[np.ndarray]:
-        """Return starting points for one ceiling: on the link's scale the law is linear in its other parameters."""
-        share = np.clip((y - axes.floor) / (ceiling - axes.floor), 1e-3, 1 - 1e-3)
-        score = -np.log(-np.log(share)) if self.kind == "log" else np.log(share / (1 - share))
-        ending = [unsqueeze((ceiling - axes.floor) / (1 - axes.floor), 0, 1)] if self.free_ceiling else []
-        one = np.ones_like(axes.x)
-        if self.kind != "sum":
-            columns = [one, axes.x, axes.c] if self.context else [one, axes.x]
-            return [np.r_[np.linalg.lstsq(np.stack(columns, 1), score)[0], ending]]
-        found = []
-        for a, b in [(a, b) for a in SUM_STARTS for b in (SUM_STARTS if self.context else (1.0,))]:
-            columns = [one, -np.exp(-a * axes.x)] + [-np.exp(-b * axes.c)] * self.context
-            m, *sizes = np.linalg.lstsq(np.stack(columns, 1), score)[0]
-            exponents = [unsqueeze(value, 0, MAX_EXPONENT) for value in ([a, b] if self.context else [a])]
-            found.append(np.r_[m, exponents, sizes, ending])
-        return found
+        return squeeze(raw, 0.0, MAX_EXPONENT) if self.kind in ADDED else raw
 
 
-FORMS = tuple(
-    Form(kind, context, free_ceiling)
-    for kind, ceilings in (("odds", (False, True)), ("log", (False, True)), ("sum", (False,)))
-    for free_ceiling in ceilings
-    for context in (True, False)
-)
+def _forms() -> tuple[Form, ...]:
+    """Return every smooth law: constant in C, with C, and with an interaction of C and N."""
+    found = []
+    for kind, ceilings in (("odds", (False, True)), ("log", (False, True)), ("sum", (False,)), ("exp", (False,))):
+        for free in ceilings:
+            found += [Form(kind, True, free), Form(kind, False, free), Form(kind, True, free, interaction=True)]
+    return tuple(found)
+
+
+FORMS = _forms()
+
+
+def bend(x: np.ndarray, place: np.ndarray | float) -> np.ndarray:
+    """Return a line that is 0 before a place and has slope 1 beyond it, rounded by SHARPNESS."""
+    return SHARPNESS * np.logaddexp(0, (x - place) / SHARPNESS)
 
 
 def squeeze(raw: np.ndarray, low: float, high: float) -> np.ndarray:
     """Map the reals into (low, high)."""
-    return low + (high - low) / (1 + np.exp(-np.clip(raw, -30, 30)))
+    return low + (high - low) / (1 + np.exp(-np.minimum(np.maximum(raw, -30), 30)))
 
 
 def unsqueeze(value: float, low: float, high: float) -> float:

@@ -14,7 +14,7 @@ from study.analysis.holm import holm
 from study.analysis.joint import drawn_lifts
 from study.analysis.load import KEY, StudyRecords, arm_of
 from study.analysis.pools import POOLS
-from study.analysis.thresholds import crossing, least_from_which_on
+from study.analysis.thresholds import crossing_with_interval
 from study.analysis.units import Units
 from study.analysis.windows import windows_of
 
@@ -32,8 +32,8 @@ class PoolView:
 
     cells: one row per cell: Hit@5, and its lift over the baseline chosen on validation, with 95 % intervals. baselines:
     one row per baseline, context and N (null if it trains nothing), including the oracle. elasticity: from the shortest
-    to the longest context; None without two contexts. thresholds: by context, the least N from which on a cell beats
-    the best baseline; infinite if none does. hit_map: the same cells as arrays.
+    to the longest context; None without two contexts. thresholds: by context, the N from which on the lift is above
+    0, with its interval; infinite if it never is. hit_map: the same cells as arrays.
     """
 
     pool: int
@@ -197,14 +197,12 @@ def _baselines(reader: PoolReader, pool: int) -> pd.DataFrame:
 
 
 def _thresholds(lifts: dict[tuple, tuple], units: Units) -> pd.DataFrame:
-    """Return the least N from which on the lift is above 0, by context. lifts: hits of model and baseline by cell."""
+    """Return the N from which on the lift is above 0, by context. lifts: hits of model and baseline by cell."""
     rows = []
     for context in sorted({key[0] for key in lifts}):
         keys = sorted(key for key in lifts if key[0] == context)
         sizes = np.array([key[1] for key in keys], float)
         drawn = drawn_lifts([lifts[key] for key in keys], units)
-        crossed = np.sort(crossing(sizes, drawn))
-        reached = least_from_which_on(sizes, np.percentile(drawn, 2.5, axis=0) > 0)
-        low, high = (float(crossed[round(q * (len(crossed) - 1))]) for q in (0.025, 0.975))
-        rows.append((context, reached, low, high))
+        measured = np.array([hits.mean() - values.mean() for hits, values in (lifts[key] for key in keys)])
+        rows.append((context, *crossing_with_interval(sizes, measured, drawn)))
     return pd.DataFrame(rows, columns=["context_length", "threshold", "low", "high"])

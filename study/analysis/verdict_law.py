@@ -1,0 +1,33 @@
+"""Answer which law Hit@5(C, N) follows."""
+
+from study.analysis.law import Law
+from study.analysis.verdict import CANNOT_TELL, Verdict
+
+QUESTION = ("law", "Which law does Hit@5(C, N) follow?")
+
+
+def law_verdict(law: Law | None, refusals: dict[str, str]) -> Verdict:
+    """Name the chosen law if it fits."""
+    if law is None:
+        return Verdict(*QUESTION, CANNOT_TELL, refusals["law"])
+    rows = law.exponents.itertuples()
+    shown = ", ".join(f"{row.parameter} {row.value:.3g} [{row.low:.3g}, {row.high:.3g}]" for row in rows)
+    evidence = f"{shown}; {_held_out(law)}; misfit p = {law.misfit_p:.3f}"
+    name = law.chosen.form.name
+    if not law.fits_the_data:
+        return Verdict(*QUESTION, "none of those compared", f"the nearest one is {name}: {evidence}")
+    return Verdict(*QUESTION, name, evidence, tenable=frozenset(fitted.form.name for fitted in law.tenable))
+
+
+def _held_out(law: Law) -> str:
+    if law.held_out.empty:
+        return "chosen by AICc alone: with at most three sizes and contexts no cell can be left out and predicted"
+    error = law.comparison.set_index("form").held_out_error[law.chosen.form.name]
+    rivals = int(law.comparison.in_the_race.sum()) - 1
+    others = {0: "no other law predicts them", 1: "one other law predicts them"}.get(
+        rivals, f"{rivals} other laws predict them"
+    )
+    return (
+        f"the {len(law.held_out)} largest cells, left out of the fit, are predicted within {100 * error:.1f} points "
+        f"(root mean square); {others} equally well"
+    )
