@@ -52,7 +52,7 @@ def plan_for(length: int, seed: int) -> Plan:
 
 
 def record_table(path: Path) -> None:
-    """Train every configuration in every cell; keep Hit@5, best so far. [replicate, cell, configuration, evaluation]."""
+    """Train each configuration in each cell; keep the best Hit@5 so far. [replicate, cell, configuration, evaluation]."""
     plan = plan_for(6, 0)
     unit = qmc.Sobol(len(plan.space.search), seed=0).random(256)[:NUM_CONFIGS]
     curves = np.full((2, len(plan.cells), NUM_CONFIGS, NUM_EVALUATIONS), np.nan)
