@@ -27,7 +27,7 @@ from study.analysis.variance_shares import VarianceShares, variance_shares
 from study.analysis.variant_gains import gains_by_variant
 from study.analysis.variants import above_oracle_of_all, by_data, cells_of_all, is_one_map
 from study.analysis.verdict import Verdict
-from study.analysis.verdicts import Answers, answer
+from study.analysis.verdicts import Answers, answer, limited
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +101,9 @@ class Evidence:
     def interaction_verdicts(self) -> dict[str, Verdict]:
         """Whether the effect of N depends on C, by arm."""
         common = self.study.common
-        at_common = {arm: common and HitMap.of_study(common, arm) for arm in self.arms}
-        return {arm: interaction_verdict(self.answers[arm].hit_map, at_common[arm]) for arm in self.arms}
+        tuned = {arm: self.answers[arm].hit_map for arm in self.arms}
+        found = {arm: interaction_verdict(tuned[arm], common and HitMap.of_study(common, arm)) for arm in self.arms}
+        return {arm: limited(verdict, self.study, tuned[arm]) for arm, verdict in found.items()}
 
     def interaction(self, arm: str) -> Interaction | None:
         """Return what an arm's tuned map shows of an interaction; None where it cannot be tested."""

@@ -5,6 +5,7 @@ import pandas as pd
 from study.analysis.evidence import Evidence
 from study.analysis.gains import Gains
 from study.analysis.verdict import CANNOT_TELL, Verdict, agreed
+from study.analysis.verdicts import limited
 from study.report.finding import NO_MAP, Block, Finding, Table
 from study.report.findings import register
 from study.report.style import shown
@@ -52,7 +53,8 @@ def _context(row) -> str:
 def verdicts(evidence: Evidence, arm: str) -> list[Verdict]:
     """Return whether twice the largest N pays, on average over the contexts; both maps must say so."""
     tuned, common = evidence.gains[arm], evidence.gains_at_common[arm]
-    return [_verdict(tuned) if common is None else agreed(_verdict(tuned), _verdict(common))]
+    found = _verdict(tuned) if common is None else agreed(_verdict(tuned), _verdict(common))
+    return [limited(found, evidence.study, evidence.answers[arm].hit_map)]
 
 
 def _verdict(gains: Gains) -> Verdict:
