@@ -80,8 +80,8 @@ def _totals(plan: Plan, seconds: dict[str, float], num_workers: int) -> str:
     most = f"at most about {duration(sum(seconds.values()) / num_workers)}"
     expected = f"about {duration(pruned_s / num_workers)} with pruning, " if plan.searches else ""
     return (
-        f"{', '.join(found)}, and {baselines} baselines on {num_workers} workers: {expected}{most} (no pruning, no early "
-        "stopping; from measured steps)"
+        f"{', '.join(found)}, and {baselines} baselines on {num_workers} workers: {expected}{most} (no pruning, no "
+        "early stopping; from measured steps)"
     )
 
 
