@@ -19,7 +19,7 @@ class BestContext:
     """The isoline of one corpus on the fitted map.
 
     line: one row per context, with N, Hit@5 and its interval, and whether N lies outside the measured sizes. best: the
-    C with the largest Hit@5, with its interval. growth: the best row of the line for 1, 2, 5 and 10 times the corpus.
+    C with the largest Hit@5, with its interval, which reaches to those of the other tenable laws. growth: the best row of the line for 1, 2, 5 and 10 times the corpus.
     """
 
     part: TrainingPart
@@ -69,4 +69,6 @@ def _line(law: Law, part: TrainingPart, overlap: float) -> tuple[pd.DataFrame, t
         }
     )
     best = contexts[drawn.argmax(1)]
-    return line, (float(best[0]), *interval(best[1:]))
+    low, high = interval(best[1:])
+    others = [contexts[fitted.predict(contexts, sizes).argmax()] for fitted in law.tenable]
+    return line, (float(best[0]), float(min(low, best[0], *others)), float(max(high, best[0], *others)))

@@ -15,6 +15,7 @@ from study.analysis.law_misfit import MISFIT_LEVEL, misfit, spread, weight_of
 
 MIN_CELLS, MIN_SIZES, MIN_REPLICATES = 6, 3, 2
 SPREAD_LEVEL = 0.05  # of the test that the cells differ at all
+PREDICTION_LEVEL = 0.05  # of the test that held-out cells are predicted
 NUM_REFITS = 400
 
 
@@ -46,6 +47,19 @@ class Law:
     @property
     def fits_the_data(self) -> bool:
         return self.misfit_p >= MISFIT_LEVEL
+
+    @property
+    def predicts(self) -> bool:
+        """Whether the cells left out of a fit are predicted within the noise, where any could be left out."""
+        p_value = self.comparison.set_index("form").held_out_p[self.chosen.form.name]
+        return bool(pd.isna(p_value) or p_value >= PREDICTION_LEVEL)
+
+    @property
+    def rivals(self) -> list[str]:
+        """The names of the tenable laws of another kind: neither the chosen one contains them nor they it."""
+        chosen = self.chosen.form
+        others = (fitted.form for fitted in self.tenable)
+        return [other.name for other in others if not (chosen.contains(other) or other.contains(chosen))]
 
     @property
     def tenable(self) -> list[Fit]:

@@ -21,10 +21,11 @@ def compare_laws(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.Dat
     """Return one row per law, and the predictions of the held-out cells next to their measurements.
 
     Laws that fit the map race; if none does, all do. `in_the_race`: not shown to predict worse than the best of them.
+    `held_out_p`: the probability of errors as large as those of the law's predictions, were it true.
     """
     misfits = {fitted.form.name: misfit(fitted, hit_map) for fitted in fits}
     able = [fitted for fitted in fits if misfits[fitted.form.name] >= MISFIT_LEVEL] or fits
-    errors, held_out = held_out_cells(hit_map, able)
+    errors, p_values, held_out = held_out_cells(hit_map, able)
     best = min(errors, key=lambda name: errors[name][0], default=None)
     rows = []
     for fitted in fits:
@@ -39,6 +40,7 @@ def compare_laws(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.Dat
                 "log_likelihood": fitted.log_likelihood,
                 "aicc": fitted.aicc,
                 "held_out_error": None if error is None else float(error[0]),
+                "held_out_p": p_values.get(fitted.form.name),
                 "in_the_race": as_good > AS_GOOD,
                 "replicate_rho": fitted.replicate_rho,
                 "misfit_p": misfits[fitted.form.name],
@@ -50,13 +52,14 @@ def compare_laws(hit_map: HitMap, fits: list[Fit]) -> tuple[pd.DataFrame, pd.Dat
     return pd.DataFrame(rows), held_out
 
 
-def held_out_cells(hit_map: HitMap, fits: list[Fit]) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Fit laws without the largest cells; return each one's error there, its own and in resamples [1 + B], and its
-    predictions next to the measurements. A law that has more parameters than the other cells fix is left out.
+def held_out_cells(hit_map: HitMap, fits: list[Fit]) -> tuple[dict[str, np.ndarray], dict[str, float], pd.DataFrame]:
+    """Fit laws without the largest cells; return each one's error there, its own and in resamples [1 + B], the p-value
+    of it, and its predictions next to the measurements. A law with more parameters than the other cells fix is left
+    out.
     """
     largest = largest_cells(hit_map)
     seen, weight = hit_map.keep(~largest), weight_of(hit_map)
-    errors, rows = {}, [pd.DataFrame(columns=HELD_OUT)]
+    errors, p_values, rows = {}, {}, [pd.DataFrame(columns=HELD_OUT)]
     for fitted in fits if largest.any() else []:
         if len(seen.mean) <= fitted.form.num_parameters:
             continue
@@ -66,9 +69,19 @@ def held_out_cells(hit_map: HitMap, fits: list[Fit]) -> tuple[dict[str, np.ndarr
         at = fitted.axes.at(hit_map.context_length[largest], hit_map.num_sequences[largest])
         predicted = fitted.form.predict(np.vstack([part.theta, drawn]), at)
         measured = np.vstack([hit_map.mean[largest], hit_map.resampled[:NUM_REFITS, largest]])
-        errors[fitted.form.name] = np.sqrt(((predicted - measured) ** 2).mean(1))
+        missed = predicted - measured
+        errors[fitted.form.name] = np.sqrt((missed**2).mean(1))
+        p_values[fitted.form.name] = _p_value(missed)
         rows.append(_predictions(fitted.form, hit_map.keep(largest), predicted))
-    return errors, pd.concat(rows[1:] or rows, ignore_index=True)
+    return errors, p_values, pd.concat(rows[1:] or rows, ignore_index=True)
+
+
+def _p_value(missed: np.ndarray) -> float:
+    """Return the p-value of the errors in the first row, from the scatter of the resampled ones. [1 + B, K]."""
+    scatter = missed[1:] - missed[0]
+    sd = scatter.std(0)
+    found, drawn = ((missed[0] / sd) ** 2).sum(), ((scatter / sd) ** 2).sum(1)
+    return float((1 + (drawn >= found).sum()) / (1 + len(drawn)))
 
 
 def largest_cells(hit_map: HitMap) -> np.ndarray:

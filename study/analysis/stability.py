@@ -12,18 +12,21 @@ from study.analysis.load import StudyRecords
 
 SD_BOUND = 0.02  # two points of Hit@5 between replicates
 SD_BOUNDS = (0.01, 0.02, 0.03)
+MIN_RUNS = 29  # none of which collapsed: that a tenth of them collapses is rejected at 5 %
 
 
 @dataclass(frozen=True, eq=False)
 class Stability:
     """What the replicates show at each N, all contexts together. sizes, sd, df: [S], with the root mean square of the
     standard deviations over the contexts. sound: [S] no replicate collapsed, and each improved on its first evaluation.
+    num_runs: [S] replicates.
     """
 
     sizes: np.ndarray
     sd: np.ndarray
     df: np.ndarray
     sound: np.ndarray
+    num_runs: np.ndarray
 
     @property
     def holds(self) -> np.ndarray:
@@ -36,11 +39,13 @@ class Stability:
 
     @property
     def is_shown(self) -> np.ndarray:
-        """Where a true standard deviation above the bound is rejected. [S] bool.
+        """Where a true standard deviation above the bound is rejected, at all N together a share of collapses too. [S].
 
         Tested from the largest N down to the first that fails, which needs no adjustment.
         """
-        return self.sound & (chi2.cdf(self._statistic, self.df) < LEVEL)
+        shown = self.sound & (chi2.cdf(self._statistic, self.df) < LEVEL)
+        from_there = self.num_runs[::-1].cumsum()[::-1][np.logical_and.accumulate(shown[::-1])[::-1]]
+        return shown & (from_there.max(initial=0) >= MIN_RUNS)
 
     @property
     def is_refuted(self) -> np.ndarray:
@@ -65,7 +70,8 @@ def stability(study: StudyRecords, trials: pd.DataFrame) -> Stability | None:
     learned = trials.groupby("num_sequences").learned.all()
     sound = learned & ~learned.index.isin(collapsed.num_sequences)
     sd = np.sqrt(by_size.total / by_size.df)
-    return Stability(*(part.to_numpy() for part in (by_size.index.astype(float), sd, by_size.df, sound)))
+    num_runs = cells.groupby("num_sequences")["size"].sum()
+    return Stability(*(part.to_numpy() for part in (by_size.index.astype(float), sd, by_size.df, sound, num_runs)))
 
 
 def _learned(study: StudyRecords, trial_id: str) -> bool:

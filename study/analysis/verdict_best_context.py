@@ -1,14 +1,18 @@
 """Answer which context suits the corpus of a study."""
 
 from study.analysis.best_context import BestContext
+from study.analysis.breaks import Breaks
 from study.analysis.law import Law
 from study.analysis.verdict import CANNOT_TELL, Verdict
+from study.analysis.verdict_law import doubts
 
 QUESTION = ("best-context", "Which context suits this corpus, with windows that overlap by half?")
 WIDE = 4.0  # an interval that spans more than this factor answers nothing
 
 
-def best_context_verdict(law: Law | None, found: BestContext | None, refusals: dict[str, str]) -> Verdict:
+def best_context_verdict(
+    law: Law | None, breaks: Breaks | None, found: BestContext | None, refusals: dict[str, str]
+) -> Verdict:
     """Answer with the C of the largest Hit@5 along the corpus's line."""
     if law is None or found is None:
         return Verdict(*QUESTION, CANNOT_TELL, refusals.get("law", "the number of training vectors is not recorded"))
@@ -24,6 +28,8 @@ def best_context_verdict(law: Law | None, found: BestContext | None, refusals: d
         reason = f"none of the laws compared fits; the nearest one gives C = {at:.0f}: {evidence}"
         return Verdict(*QUESTION, CANNOT_TELL, reason)
     shown = f"C = {at:.0f} [{low:.0f}, {high:.0f}]"
+    if doubt := doubts(law, breaks):
+        return Verdict(*QUESTION, CANNOT_TELL, f"{doubt}; it gives C = {at:.0f}: {evidence}")
     answer = f"{CANNOT_TELL}: {shown}" if high / max(low, 1) > WIDE else shown
     return Verdict(*QUESTION, answer, evidence, "a context", place=found.best)
 

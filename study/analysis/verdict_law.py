@@ -8,7 +8,7 @@ QUESTION = ("law", "Which law does Hit@5(C, N) follow?")
 
 
 def law_verdict(law: Law | None, breaks: Breaks | None, refusals: dict[str, str]) -> Verdict:
-    """Name the chosen law if it fits and no break is shown."""
+    """Name the chosen law if it fits, predicts, and has no rival, and no break is shown."""
     if law is None:
         return Verdict(*QUESTION, CANNOT_TELL, refusals["law"])
     rows = law.exponents.itertuples()
@@ -17,9 +17,19 @@ def law_verdict(law: Law | None, breaks: Breaks | None, refusals: dict[str, str]
     name = law.chosen.form.name
     if not law.fits_the_data:
         return Verdict(*QUESTION, "none of those compared", f"the nearest one is {name}: {evidence}")
-    if breaks is not None and breaks.shown:
-        return Verdict(*QUESTION, CANNOT_TELL, f"{name} fits, but a break in N is shown: {evidence}")
+    if doubt := doubts(law, breaks):
+        return Verdict(*QUESTION, CANNOT_TELL, f"{doubt}: {evidence}")
+    if law.rivals:
+        return Verdict(*QUESTION, CANNOT_TELL, f"{name} fits, and so does {' or '.join(law.rivals)}: {evidence}")
     return Verdict(*QUESTION, name, evidence, tenable=frozenset(fitted.form.name for fitted in law.tenable))
+
+
+def doubts(law: Law, breaks: Breaks | None) -> str:
+    """Return why a law that fits is not to be relied on; an empty text if it is."""
+    name = law.chosen.form.name
+    if breaks is not None and breaks.shown:
+        return f"{name} fits, but a break in N is shown"
+    return "" if law.predicts else f"{name} fits, but does not predict the cells that were left out"
 
 
 def _held_out(law: Law) -> str:

@@ -101,7 +101,7 @@ QUESTIONS = {
     "context": lambda map_: context_verdict(map_.hit_map, map_.elasticities),
     "law": lambda map_: law_verdict(map_.law, map_.breaks, map_.refusals),
     "threshold": lambda map_: threshold_verdict(map_.hit_map, map_.law, map_.breaks, map_.refusals),
-    "best-context": lambda map_: best_context_verdict(map_.law, map_.best_context, map_.refusals),
+    "best-context": lambda map_: best_context_verdict(map_.law, map_.breaks, map_.best_context, map_.refusals),
 }
 
 
