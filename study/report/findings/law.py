@@ -34,8 +34,9 @@ def blocks(evidence: Evidence, arm: str) -> list[Block]:
     answers, maps = evidence.answers[arm], evidence.pool_maps[arm]
     if answers.law is None:
         return [f"No law is fitted: {answers.refusals['law']}."]
+    form = maps.laws[-1].form
     return [
-        f"The law “{maps.laws[-1].form}”: {formula(maps.laws[-1].form)}, with N and C relative to the middle of the map.",
+        f"The law “{form}”: {formula(form)}, with N and C relative to the middle of the map.",
         Facts([("parameters [95 %]", Moving("pool", [_parameters(law) for law in maps.laws]))]),
         NOTE,
         _compared(answers.law),
