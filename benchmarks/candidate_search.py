@@ -1,6 +1,6 @@
 """Compare samplers of the list of candidates at equal length, on recorded trainings of kalman.
 
-    python -m benchmarks.candidate_search [--table FILE] [--seeds 40]
+    python -m benchmarks.candidate_search [--table FILE] [--seeds 24]
 
 160 configurations are trained in four small cells, 40 of them twice, and kept in FILE. A thin-plate surface through
 their curves then stands for a trial of any configuration, with the noise that trainings on other draws have. Whole
@@ -221,7 +221,7 @@ def shown(values: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.candidate_search", description=__doc__)
     parser.add_argument("--table", type=Path, default=Path("candidate_search.npz"))
-    parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--seeds", type=int, default=24)
     options = parser.parse_args()
     if not options.table.exists():
         record_table(options.table)
