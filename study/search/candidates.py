@@ -14,7 +14,7 @@ from study.space.sections import Domain
 from study.space.space import Space
 
 Params = dict[str, Any]
-NUM_STARTUP = 4  # candidates before the model's first: the points to evaluate, then random ones
+NUM_STARTUP = 3  # candidates before the model's first: the points to evaluate, then random ones
 MAX_REPEATS = 100  # random draws of known candidates in a row until a space counts as exhausted
 
 logging.getLogger("optuna").setLevel(logging.WARNING)
