@@ -29,6 +29,7 @@ from lvm_core.corpus import open_corpus
 from lvm_core.seeds import child_generator
 from study.plan.plan import Plan, make_plan
 from study.plan.trial_spec import TrialSpec
+from study.records.columns import FINALS_REPLICATE, SEARCH_REPLICATE
 from study.search.asha import METRIC, TIME, CellASHA
 from study.search.candidates import next_candidate
 from study.search.choice import nominee
@@ -44,6 +45,7 @@ SETTINGS = [
 ]  # fmt: skip
 NUM_EVALUATIONS = 10
 LENGTHS = (6, 16)
+COLUMNS = ("common", "tuned", "largest difference", "list, full runs", "finals, full runs")
 
 
 def plan_for(length: int, seed: int) -> Plan:
@@ -52,7 +54,7 @@ def plan_for(length: int, seed: int) -> Plan:
 
 
 def record_table(path: Path) -> None:
-    """Train every configuration in every cell; keep Hit@5, best so far, as [replicate, cell, configuration, evaluation]."""
+    """Train every configuration in every cell and keep Hit@5, best so far. [replicate, cell, config, evaluation]."""
     plan = plan_for(6, 0)
     unit = qmc.Sobol(len(plan.space.search), seed=0).random(256)[:NUM_CONFIGS]
     curves = np.full((2, len(plan.cells), NUM_CONFIGS, NUM_EVALUATIONS), np.nan)
@@ -108,7 +110,8 @@ class Surface:
 
     def best(self) -> tuple[np.ndarray, float]:
         """Return the best Hit@5 of each cell, and the best mean of one configuration over the cells."""
-        grid = qmc.Sobol(self.place([self.plan.space.point_params(0)]).shape[1], seed=1).random(4096)
+        inside = qmc.Sobol(len(self.plan.space.search), seed=1).random(8192)
+        grid = np.clip(0.5 + 1.2 * (inside - 0.5), 0, 1)  # with the faces and corners of the space
         values = np.array([self.at(number, grid)[:, -1] for number in range(len(self.fits))])
         return values.max(1), float(values.mean(0).max())
 
@@ -123,7 +126,13 @@ class Made:
         racing = surface.plan.space.racing
         self.races = CellASHA(NUM_EVALUATIONS, racing.grace_period, racing.reduction_factor)
         self.numbers = {cell.cell_id: number for number, cell in enumerate(surface.plan.cells)}
-        self.num_evaluations = 0
+        self.num_evaluations = {SEARCH_REPLICATE: 0, FINALS_REPLICATE: 0}
+
+    def full_runs(self) -> dict[str, float]:
+        """Return the cost of the list and of the second round, in whole trainings a cell."""
+        whole = NUM_EVALUATIONS * len(self.numbers)
+        names = {"list, full runs": SEARCH_REPLICATE, "finals, full runs": FINALS_REPLICATE}
+        return {name: self.num_evaluations[replicate] / whole for name, replicate in names.items()}
 
     def run(self, spec: TrialSpec) -> None:
         """Race one trial to its end."""
@@ -139,7 +148,7 @@ class Made:
             if self.races.on_trial_result(None, trial, result) == TrialScheduler.STOP:
                 status = "pruned"
                 break
-        self.num_evaluations += len(reported)
+        self.num_evaluations[spec.replicate] += len(reported)
         self.recorded.add(spec.trial_id)
         self.outcomes[spec.trial_id] = Outcome(
             spec.cell_id, status, reported[-1][1], json.dumps(spec.recipe), tuple(reported), spec.replicate
@@ -171,7 +180,7 @@ def search(surface: Surface, length: int, seed: int, propose: Propose) -> dict[s
     while spec := study.next():
         made.run(spec)
     tuned, common = study.chosen()
-    return regrets(surface, tuned, common) | {"full runs": made.num_evaluations / NUM_EVALUATIONS / len(plan.cells)}
+    return regrets(surface, tuned, common) | made.full_runs()
 
 
 def search_each_cell_alone(surface: Surface, length: int, seed: int, propose: Propose) -> dict[str, float]:
@@ -183,8 +192,7 @@ def search_each_cell_alone(surface: Surface, length: int, seed: int, propose: Pr
         while (spec := study.next()) and spec.replicate == 0:
             made.run(spec)
         tuned[cell.cell_id] = nominee(plan, cell, made.outcomes)
-    cost = made.num_evaluations / NUM_EVALUATIONS / len(surface.plan.cells)
-    return regrets(surface, tuned, None) | {"full runs": cost}
+    return regrets(surface, tuned, None) | made.full_runs()
 
 
 def with_seed(plan: Plan, length: int, seed: int) -> Plan:
@@ -202,7 +210,7 @@ def regrets(surface: Surface, tuned: dict, common: dict | None) -> dict[str, flo
 
     lost = 100 * (best - reached(tuned))
     of_common = np.nan if common is None else 100 * (best_common - reached(common).mean())
-    return {"common": of_common, "tuned": lost.mean(), "spread": np.ptp(lost)}
+    return {"common": of_common, "tuned": lost.mean(), "largest difference": np.ptp(lost)}
 
 
 def shown(values: list[float]) -> str:
@@ -221,20 +229,18 @@ def main() -> None:
     best, best_common = surface.best()
     print(f"best Hit@5 by cell {best.round(3).tolist()}, of one configuration for all {best_common:.3f}")
     print(f"noise of one training by cell, points: {(100 * surface.noise).round(2).tolist()}")
-    print(
-        "| list | sampler | common | tuned | largest difference between cells | full runs |\n|---|---|---|---|---|---|"
-    )
+    print(f"| list | sampler | {' | '.join(COLUMNS)} |\n|---|---|{'---|' * len(COLUMNS)}")
     for length in LENGTHS:
-        rows = {
-            name: partial(search, propose=partial(next_candidate, make_sampler=make)) for name, make in SAMPLERS.items()
-        }
-        rows["each cell alone, TPE"] = partial(
-            search_each_cell_alone, propose=partial(next_candidate, make_sampler=SAMPLERS["TPE"])
-        )
+        rows = {name: partial(search, propose=proposing(make)) for name, make in SAMPLERS.items()}
+        rows["each cell alone, TPE"] = partial(search_each_cell_alone, propose=proposing(SAMPLERS["TPE"]))
         for name, run in rows.items():
             found = [run(surface, length, seed) for seed in range(options.seeds)]
-            columns = [shown([one[key] for one in found]) for key in ("common", "tuned", "spread", "full runs")]
+            columns = [shown([one[key] for one in found]) for key in COLUMNS]
             print(f"| {length} | {name} | {' | '.join(columns)} |", flush=True)
+
+
+def proposing(make_sampler: Callable[[int], optuna.samplers.BaseSampler]) -> Propose:
+    return partial(next_candidate, make_sampler=make_sampler)
 
 
 if __name__ == "__main__":

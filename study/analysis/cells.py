@@ -35,7 +35,15 @@ def cells(study: StudyRecords) -> pd.DataFrame:
     ]
     if not rows:
         return pd.DataFrame(columns=KEY)
-    return _judged(pd.DataFrame(rows).sort_values(KEY, ignore_index=True))
+    return _judged(pd.DataFrame(_with_lifts(rows)).sort_values(KEY, ignore_index=True))
+
+
+def _with_lifts(rows: list[dict]) -> list[dict]:
+    """Return the rows with the figures of their lifts, as one family."""
+    lifted = [row for row in rows if row.get("lift") is not None]
+    for row, lift in zip(lifted, mrmc.moderated([row["lift"] for row in lifted]), strict=True):
+        row |= {"lift": lift.value, "lift_low": lift.low, "lift_high": lift.high, "lift_p": lift.p_value}
+    return rows
 
 
 def _judged(table: pd.DataFrame) -> pd.DataFrame:
@@ -115,14 +123,10 @@ def _against_baseline(study: StudyRecords, row: dict, hits: np.ndarray, units: U
     if baseline is None:
         return {"best_baseline": None}
     values, _ = per_query(study, baseline.trial_id.tolist())
-    lift = mrmc.difference(hits, values, units)
     return {
         "best_baseline": baseline.model.iloc[0],
         **_named("baseline_hit_at_5", values, units),
-        "lift": lift.value,
-        "lift_low": lift.low,
-        "lift_high": lift.high,
-        "lift_p": lift.p_value,
+        "lift": mrmc.difference(hits, values, units),
     }
 
 

@@ -21,24 +21,12 @@ COLUMNS = [
 PAIR = ["comparison", "context_length", "num_sequences", "first", "second"]
 
 
-def paired(first: np.ndarray, second: np.ndarray, units: Units, search: SearchNoise | None = None) -> dict:
-    """Compare per-query values of two sets of trials, second minus first.
-
-    first, second: [R, Q], replicates in the same order, paired as in `mrmc.difference`. search: the noise of the search
-    in each of the two, where a difference between their configurations is not what is asked.
-    """
-    found = mrmc.difference(second, first, units)
-    if search is not None:
-        found = found.with_noise(2 * search.variance, search.df)
+def counts(first: np.ndarray, second: np.ndarray, units: Units) -> dict:
+    """Return what a comparison of per-query values of two sets of trials rests on. [R, Q], [S, Q]."""
     by_query = second.mean(0) - first.mean(0)
     return {
-        "difference": found.value,
-        "low": found.low,
-        "high": found.high,
         "num_better": int((by_query > 0).sum()),
         "num_worse": int((by_query < 0).sum()),
-        "p_value": found.p_value,
-        "p_equivalent": equivalence_p_value(found),
         "num_replicates": max(len(first), len(second)),
         "num_queries": len(by_query),
         "num_chains": units.num_documents,
@@ -121,12 +109,20 @@ def _against_baselines(study: StudyRecords, cells: dict) -> list[tuple]:
 
 
 def _family(study: StudyRecords, name: str, pairs: list[tuple], noise: dict[str, SearchNoise | None]) -> pd.DataFrame:
-    rows = []
+    """Return the comparisons of one family. noise: of the search in each of the two cells, by arm, where a difference
+    between their configurations is not what is asked.
+    """
+    rows, found = [], []
     for (context, size), (first, first_ids), (second, second_ids) in pairs:
         before, units = per_query(study, first_ids)
         after, _ = per_query(study, second_ids)
-        key = dict(zip(PAIR, (name, context, size, first, second), strict=True))
-        rows.append(key | paired(before, after, units, noise.get(arm_of(second))))
+        rows.append(dict(zip(PAIR, (name, context, size, first, second), strict=True)) | counts(before, after, units))
+        found.append(mrmc.difference(after, before, units))
+    for row, one in zip(rows, mrmc.moderated(found), strict=True):
+        if (search := noise.get(arm_of(row["second"]))) is not None:
+            one = one.with_noise(2 * search.variance, search.df)
+        row |= {"difference": one.value, "low": one.low, "high": one.high, "p_value": one.p_value}
+        row["p_equivalent"] = equivalence_p_value(one)
     table = pd.DataFrame(rows)
     if rows:
         table["p_holm"] = holm(table.p_value.to_numpy())

@@ -13,7 +13,8 @@ from study.analysis.data_needed import data_needed_table
 from study.analysis.gains import Gains, gains_at_common, gains_of
 from study.analysis.hit_map import HitMap
 from study.analysis.importance import importance
-from study.analysis.interaction import InteractionAnswer, interaction_answer
+from study.analysis.interaction import Interaction, interaction, interaction_verdict
+from study.analysis.law import CannotTell
 from study.analysis.load import StudyRecords, arm_of, arms_of
 from study.analysis.near_copies import without_near_copies
 from study.analysis.patience import least_patience, patience_marks, patience_table
@@ -25,7 +26,8 @@ from study.analysis.two_maps import TwoMaps, two_maps
 from study.analysis.variance_shares import VarianceShares, variance_shares
 from study.analysis.variant_gains import gains_by_variant
 from study.analysis.variants import above_oracle_of_all, by_data, cells_of_all, is_one_map
-from study.analysis.verdicts import Answers, answer
+from study.analysis.verdict import Verdict
+from study.analysis.verdicts import Answers, answer, limited
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +98,19 @@ class Evidence:
         return {arm: law and data_needed_table(law, self.cells_of(arm)) for arm, law in laws.items()}
 
     @cached_property
-    def interactions(self) -> dict[str, InteractionAnswer]:
+    def interaction_verdicts(self) -> dict[str, Verdict]:
         """Whether the effect of N depends on C, by arm."""
         common = self.study.common
-        at_common = {arm: common and HitMap.of_study(common, arm) for arm in self.arms}
-        return {arm: interaction_answer(self.answers[arm].hit_map, at_common[arm]) for arm in self.arms}
+        tuned = {arm: self.answers[arm].hit_map for arm in self.arms}
+        found = {arm: interaction_verdict(tuned[arm], common and HitMap.of_study(common, arm)) for arm in self.arms}
+        return {arm: limited(verdict, self.study, tuned[arm]) for arm, verdict in found.items()}
+
+    def interaction(self, arm: str) -> Interaction | None:
+        """Return what an arm's tuned map shows of an interaction; None where it cannot be tested."""
+        try:
+            return interaction(self.answers[arm].hit_map)
+        except CannotTell:
+            return None
 
     @cached_property
     def variance_shares(self) -> dict[str, VarianceShares]:

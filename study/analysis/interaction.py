@@ -8,11 +8,12 @@ import pandas as pd
 from study.analysis.hit_map import HitMap
 from study.analysis.intervals import interval
 from study.analysis.law import CannotTell
+from study.analysis.verdict import CANNOT_TELL, Verdict, agreed
 
 LEVEL = 0.05
 MIN_REPLICATES = 2
 SCALES = {"points": "in points", "logit": "on the logit"}
-CANNOT_TELL = "cannot tell"
+SHOWN = "the effect of N depends on C"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,28 +46,24 @@ class Interaction:
         return pd.DataFrame(rows, columns=["scale", "p_value", "num_contrasts"])
 
 
-@dataclass(frozen=True, eq=False)
-class InteractionAnswer:
-    """The answer in a few words, with its evidence. found: of the tuned map; None where nothing can be tested."""
-
-    answer: str
-    evidence: str
-    found: Interaction | None
-
-
-def interaction_answer(tuned: HitMap, common: HitMap | None) -> InteractionAnswer:
+def interaction_verdict(tuned: HitMap, common: HitMap | None) -> Verdict:
     """Answer from the tuned map, and from the map at one configuration, where there is one: both must agree."""
+    found = _verdict(tuned)
+    return found if common is None else agreed(found, _verdict(common))
+
+
+def _verdict(hit_map: HitMap) -> Verdict:
+    question = ("interaction", "Does the effect of N depend on C?")
     try:
-        found = [interaction(hit_map) for hit_map in (tuned, common) if hit_map is not None]
+        found = interaction(hit_map)
     except CannotTell as reason:
-        return InteractionAnswer(CANNOT_TELL, str(reason), None)
-    evidence = "; at one configuration: ".join(_evidence(one) for one in found)
-    if all(one.is_shown for one in found):
-        p = max(max(one.p_value.values()) for one in found)
-        return InteractionAnswer(f"the effect of N depends on C (p = {p:.3f})", evidence, found[0])
-    if not any(one.is_shown or one.is_on_one_scale for one in found):
-        return InteractionAnswer("no interaction shown", evidence, found[0])
-    return InteractionAnswer(CANNOT_TELL, f"the scales, or the maps, do not agree: {evidence}", found[0])
+        return Verdict(*question, CANNOT_TELL, str(reason))
+    if found.is_shown:
+        answer = f"{SHOWN} (p = {max(found.p_value.values()):.3f})"
+        return Verdict(*question, answer, _evidence(found), claim=SHOWN)
+    if found.is_on_one_scale:
+        return Verdict(*question, f"{CANNOT_TELL}: it does on one scale alone", _evidence(found))
+    return Verdict(*question, "no interaction shown", _evidence(found))
 
 
 def _evidence(found: Interaction) -> str:

@@ -105,7 +105,7 @@ class StudyRecords:
         reason = other.status.where(other.status != "completed", other.stage + ", completed")
         reason = reason.mask(other.trial_id.isin(self.collapsed.trial_id), "confirm, collapsed")
         if self.common is not None:
-            reason = reason.mask(other.trial_id.isin(self.common.confirmed.trial_id), "confirm, at one configuration")
+            reason = reason.mask(other.trial_id.isin(self.common.confirmed.trial_id), "at one configuration, confirm")
         return {str(name): int(count) for name, count in reason.value_counts().sort_index().items()}
 
     @property

@@ -6,24 +6,48 @@ of single queries is part of MS alone, so it is not counted twice. Sources: Obuc
 Statistics 24 (1995); degrees of freedom: Hillis, Statistics in Medicine 26 (2007), with those of the documents added.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import digamma, polygamma
 from scipy.stats import t
 
 from study.analysis.units import Units
 
 LEVEL = 0.95
+MIN_FAMILY = 3  # estimates that can show how alike their variances are
+
+
+class Part(NamedTuple):
+    """One source of a variance, with its degrees of freedom."""
+
+    variance: float
+    df: float
+
+
+NONE = Part(0.0, np.inf)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its variance and the degrees of freedom of that variance."""
+    """A value with what it varies by: replicates, documents, and what was added to them."""
 
     value: float
-    variance: float
-    df: float
+    runs: Part = NONE
+    documents: Part = NONE
+    added: Part = NONE
+
+    @property
+    def variance(self) -> float:
+        return self.runs.variance + self.documents.variance + self.added.variance
+
+    @property
+    def df(self) -> float:
+        return together((self.runs, self.documents, self.added)).df
 
     @cached_property
     def interval(self) -> tuple[float, float]:
@@ -48,10 +72,51 @@ class Estimate:
 
     def with_noise(self, variance: float, df: float) -> "Estimate":
         """Return the same value with an independent source of noise added."""
-        total = self.variance + variance
-        if total == 0 or variance == 0:
-            return self
-        return Estimate(self.value, total, total**2 / (self.variance**2 / self.df + variance**2 / df))
+        return replace(self, added=together((self.added, Part(variance, df))))
+
+    def minus(self, value: float) -> "Estimate":
+        """Return how far the value lies above another, fixed one."""
+        return replace(self, value=self.value - value)
+
+
+def together(parts: Sequence[Part]) -> Part:
+    """Add sources of variance, with Satterthwaite's degrees of freedom."""
+    variance = sum(part.variance for part in parts)
+    spread = sum(part.variance**2 / part.df for part in parts)
+    return Part(variance, variance**2 / spread if spread else np.inf)
+
+
+def moderated(estimates: Sequence[Estimate]) -> list[Estimate]:
+    """Return estimates of one family whose variance between replicates borrows from the others'.
+
+    Two or three replicates show little of their own variance: by chance it is near 0 in one of many comparisons, which
+    would then look certain. Each variance is drawn towards that of the family as far as the family is alike.
+    Source: empirical Bayes variances, Smyth, Statistical Applications in Genetics and Molecular Biology 3 (2004).
+    """
+    runs = [one.runs for one in estimates if one.runs.variance > 0]
+    if len(runs) < MIN_FAMILY:
+        return list(estimates)
+    prior = _prior(np.array([run.variance for run in runs]), np.array([run.df for run in runs]))
+    # a family's variance is itself estimated, from comparisons that share cells: about half as many degrees of freedom
+    most = sum(run.df for run in runs) / 2
+    return [replace(one, runs=_shrunk(one.runs, prior, most)) if one.runs.variance > 0 else one for one in estimates]
+
+
+def _prior(variances: np.ndarray, df: np.ndarray) -> Part:
+    """Return the family's variance, and the degrees of freedom that it is worth: infinite if the members are alike."""
+    logs = np.log(variances) - digamma(df / 2) + np.log(df / 2)
+    excess = float(logs.var(ddof=1) - polygamma(1, df / 2).mean())
+    if excess <= 0:
+        return Part(float(np.exp(logs.mean())), np.inf)
+    half = brentq(lambda x: polygamma(1, x) - excess, 1e-6, 1e9)
+    return Part(float(np.exp(logs.mean() + digamma(half) - np.log(half))), 2 * half)
+
+
+def _shrunk(own: Part, prior: Part, most: float) -> Part:
+    if np.isinf(prior.df):
+        return Part(prior.variance, max(own.df, most))
+    df = own.df + prior.df
+    return Part((own.df * own.variance + prior.df * prior.variance) / df, max(own.df, min(df, most)))
 
 
 @dataclass(frozen=True)
@@ -100,20 +165,12 @@ def difference(second: np.ndarray, first: np.ndarray, units: Units) -> Estimate:
     (after, after_units), (before, before_units) = parts
     two = [Components.of(*part) for part in parts]
     crossed = after_units.mean(0) @ before_units.mean(0) / (units.count * (units.count - 1))
-    by_runs = [part.ms / len(means) for part, (means, _) in zip(two, parts, strict=True)]
+    runs = together([Part(part.ms / len(means), len(means) - 1) for part, (means, _) in zip(two, parts, strict=True)])
     cov2 = max(0.0, two[0].cov2 + two[1].cov2 - 2 * crossed)
-    runs_df = [len(means) - 1 for means, _ in parts]
-    return _with_df(float(after.mean() - before.mean()), by_runs, runs_df, cov2, units.count)
+    return Estimate(float(after.mean() - before.mean()), runs, Part(cov2, units.count - 1))
 
 
 def _estimate(means: np.ndarray, of_units: np.ndarray) -> Estimate:
-    found = Components.of(means, of_units)
-    num_runs = len(means)
-    return _with_df(float(means.mean()), [found.ms / num_runs], [num_runs - 1], found.cov2, of_units.shape[1])
-
-
-def _with_df(value: float, by_runs: list[float], runs_df: list[int], cov2: float, num_units: int) -> Estimate:
-    """Add the parts of a variance, with Satterthwaite's degrees of freedom."""
-    variance = sum(by_runs) + cov2
-    spread = cov2**2 / (num_units - 1) + sum(part**2 / df for part, df in zip(by_runs, runs_df, strict=True) if part)
-    return Estimate(value, variance, variance**2 / spread if spread else np.inf)
+    found, num_runs = Components.of(means, of_units), len(means)
+    runs = Part(found.ms / num_runs, num_runs - 1) if num_runs > 1 else NONE
+    return Estimate(float(means.mean()), runs, Part(found.cov2, of_units.shape[1] - 1))

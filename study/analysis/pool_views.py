@@ -14,6 +14,7 @@ from study.analysis.holm import holm
 from study.analysis.joint import drawn_lifts
 from study.analysis.load import KEY, StudyRecords, arm_of
 from study.analysis.pools import POOLS
+from study.analysis.search_noise import search_noise
 from study.analysis.thresholds import crossing_with_interval
 from study.analysis.units import Units
 from study.analysis.windows import windows_of
@@ -81,6 +82,7 @@ class PoolReader:
         self.position = {trial_id: i for i, trial_id in enumerate(ids)}
         self.rank, self.ties = (np.stack([frame[name].to_numpy() for frame in frames]) for name in ("rank", "num_ties"))
         self.units = units_of(frames[0])
+        self.search = search_noise(study, arm)
         self.kept: dict[int, np.ndarray] = {}  # hits [trials, Q] by pool
 
     def hits(self, trials: pd.DataFrame, pool: int) -> np.ndarray:
@@ -108,11 +110,12 @@ def pool_view(reader: PoolReader, pool: int) -> PoolView:
         if (baseline := reader.chosen[key]) is not None:
             values = reader.hits(baseline, pool)
             lifts[key] = (hits[key], values)
-            lift = mrmc.difference(hits[key], values, reader.units)
-            row |= {"best_baseline": baseline.model.iloc[0], "lift": lift.value}
-            row |= {"lift_low": lift.low, "lift_high": lift.high, "lift_p_holm": lift.p_value}
+            row |= {"best_baseline": baseline.model.iloc[0], "lift": mrmc.difference(hits[key], values, reader.units)}
         rows.append(row)
-    hit_map = _hit_map(hits, reader.units, chance_hit_at_k(K, pool))
+    lifted = [row for row in rows if "lift" in row]
+    for row, lift in zip(lifted, mrmc.moderated([row["lift"] for row in lifted]), strict=True):
+        row |= {"lift": lift.value, "lift_low": lift.low, "lift_high": lift.high, "lift_p_holm": lift.p_value}
+    hit_map = _hit_map(hits, reader, chance_hit_at_k(K, pool))
     cells = pd.DataFrame(rows, columns=CELL_COLUMNS)
     compared = cells.lift_p_holm.notna()
     cells.loc[compared, "lift_p_holm"] = holm(cells.lift_p_holm[compared].to_numpy(float))
@@ -169,13 +172,14 @@ def _published_view(reader: PoolReader, part: float, num_vectors: int, pools: pd
         dict(zip(KEY, key, strict=True)) | {"pool": int(pool_of[key[0]])} | reader.estimate(values)
         for key, values in hits.items()
     ]
-    whole = _whole_elasticity(_hit_map(hits, reader.units, 0.0))
+    whole = _whole_elasticity(_hit_map(hits, reader, 0.0))
     return PublishedView(part, num_vectors, pools, pd.DataFrame(rows), whole)
 
 
-def _hit_map(hits: dict[tuple, np.ndarray], units: Units, floor: float) -> HitMap:
+def _hit_map(hits: dict[tuple, np.ndarray], reader: PoolReader, floor: float) -> HitMap:
+    """Return one pool's map. The search moves a cell by as many points as at the study's own pool, or about as many."""
     cells = [(int(key[0]), int(key[1])) for key in hits]
-    return HitMap.of_hits(cells, list(hits.values()), units, floor)
+    return HitMap.of_hits(cells, list(hits.values()), reader.units, floor, search=reader.search)
 
 
 def _whole_elasticity(hit_map: HitMap) -> pd.Series | None:

@@ -1,4 +1,4 @@
-"""Place the trials of the list on parallel axes: C, N, every searched hyperparameter, and the Hit@5 reached in the cell."""
+"""Place the trials of the list on parallel axes: C, N, every searched hyperparameter, and Hit@5 within the cell."""
 
 import json
 

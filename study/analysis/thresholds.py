@@ -98,7 +98,8 @@ def _lifts(study: StudyRecords, confirm: pd.DataFrame) -> dict[int, tuple[list[E
         pairs[int(context), int(size)] = hits, per_query(study, baseline.trial_id.tolist())[0]
     if not pairs:
         return None
-    lifts = {key: mrmc.difference(*pair, units) for key, pair in pairs.items()}
+    moderated = mrmc.moderated([mrmc.difference(*pair, units) for pair in pairs.values()])
+    lifts = dict(zip(pairs, moderated, strict=True))
     tests = {"": (0.0, LEVEL)} | {f"at {level:.0%}": (0.0, level) for level in LEVELS}
     tests |= {f"by {100 * margin:.0f} points": (margin, LEVEL) for margin in MARGINS}
     shown = {name: dict(zip(lifts, _above(list(lifts.values()), *test), strict=True)) for name, test in tests.items()}
@@ -113,7 +114,7 @@ def _lifts(study: StudyRecords, confirm: pd.DataFrame) -> dict[int, tuple[list[E
 
 def _above(lifts: Sequence[Estimate], margin: float, level: float) -> list[bool]:
     """Return which lifts are shown to exceed a margin, by Holm over all of them."""
-    beyond = [Estimate(one.value - margin, one.variance, one.df) for one in lifts]
+    beyond = [one.minus(margin) for one in lifts]
     adjusted = holm(np.array([one.p_value for one in beyond]))
     return [bool(p < level and one.value > 0) for p, one in zip(adjusted, beyond, strict=True)]
 

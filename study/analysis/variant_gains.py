@@ -33,7 +33,7 @@ def gains_by_variant(study: StudyRecords) -> pd.DataFrame:
         for step in _steps(cells)
         if _comparable([cells[end] for end in step[2:]] + [maps.get(reference, {}).get(end) for end in step[2:]])
     ]
-    return _adjusted(pd.DataFrame(lines).reindex(columns=[*COLUMNS, "p_value"]))
+    return _adjusted(lines)
 
 
 def _steps(cells: Cells) -> list[tuple]:
@@ -66,12 +66,16 @@ def _line(variant: str, step: tuple, cells: Cells, reference: Cells | None) -> d
     if reference is None:
         return line
     change = mrmc.mean(gained - (reference[last].hits() - reference[first].hits()), cells[first].units)
-    changed = {"change": change.value, "change_low": change.low, "change_high": change.high}
-    return line | changed | {"p_value": change.p_value}
+    return line | {"change": change}
 
 
-def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with Holm's p-values in the place of its own."""
+def _adjusted(lines: list[dict]) -> pd.DataFrame:
+    """Return the lines as a table, their changes estimated as one family and with Holm's p-values."""
+    changed = [line for line in lines if "change" in line]
+    for line, change in zip(changed, mrmc.moderated([line["change"] for line in changed]), strict=True):
+        line |= {"change": change.value, "change_low": change.low, "change_high": change.high}
+        line["p_value"] = change.p_value
+    table = pd.DataFrame(lines).reindex(columns=[*COLUMNS, "p_value"])
     compared = table.p_value.notna()
     if compared.any():
         table.loc[compared, "p_holm"] = holm(table.p_value[compared].to_numpy(float))

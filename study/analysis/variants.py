@@ -116,7 +116,7 @@ def change(
     if np.array_equal(before.query_ids, after.query_ids):
         return mrmc.difference(second, first, after.units)
     less, more = mrmc.mean(first, before.units), mrmc.mean(second, after.units)
-    return Estimate(more.value - less.value, more.variance, more.df).with_noise(less.variance, less.df)
+    return more.minus(less.value).with_noise(less.variance, less.df)
 
 
 def resampled_change(

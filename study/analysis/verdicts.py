@@ -49,11 +49,11 @@ def answer(study: StudyRecords, arm: str = "") -> Answers | None:
     hit_map = HitMap.of_study(study, arm)
     if hit_map is None:
         return None
-    own, note = _Questions(study, arm, hit_map), _note(study, hit_map)
+    own = _Questions(study, arm, hit_map)
     other = None if study.common is None else _Questions(study.common, arm, HitMap.of_study(study.common, arm))
     found = {name: _agreed(name, own, other) for name in QUESTIONS}
     found["threshold"] = found["threshold"].noting(reached(own.thresholds))
-    verdicts = tuple(_within(verdict, hit_map).noting(note) for verdict in found.values())
+    verdicts = tuple(limited(verdict, study, hit_map) for verdict in found.values())
     return Answers(
         hit_map, own.law, own.breaks, own.elasticities, own.thresholds, own.best_context, own.refusals, verdicts
     )
@@ -108,6 +108,11 @@ QUESTIONS = {
 def _agreed(name: str, own: _Questions, other: _Questions | None) -> Verdict:
     verdict = own.verdict(name)
     return agreed(verdict, other.verdict(name)) if other is not None and verdict.holds else verdict
+
+
+def limited(verdict: Verdict, study: StudyRecords, hit_map: HitMap) -> Verdict:
+    """Return a verdict with what limits every verdict of its study."""
+    return _within(verdict, hit_map).noting(_note(study, hit_map))
 
 
 def _within(verdict: Verdict, hit_map: HitMap) -> Verdict:

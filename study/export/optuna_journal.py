@@ -1,23 +1,29 @@
-"""Write the search of every cell as an Optuna study, in one journal file that `optuna-dashboard` opens."""
+"""Write the search as Optuna studies, in one journal file that `optuna-dashboard` opens."""
 
 import json
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from study.analysis.load import StudyRecords
-from study.records.manifest import RecordedDomain
+from study.records.manifest import Params, RecordedDomain
+from study.search.standings import win_rates
+from study.trial.outcome import Outcome, recorded_outcomes
 
 
 def optuna_journal(study: StudyRecords) -> bytes | None:
     """Return the journal, rebuilt from the records; None if nothing was searched.
 
-    One Optuna study per cell, named `<study>/<cell>`. Pruned trials stay pruned; diverged and failed ones are failed.
-    Intermediate values are validation Hit@5 by evaluation.
+    The Optuna study `<study>` has the list: one trial a candidate, whose value is its score over the cells, with its
+    validation Hit@5 in each cell as attributes. The Optuna studies `<study>/<cell>` have the candidates' trials in each
+    cell. Pruned trials stay pruned; diverged and failed ones are failed. Intermediate values are validation Hit@5 by
+    evaluation. A second round, on other data, is left out.
     """
-    search = study.trials[(study.trials.stage == "search") & (study.trials.status != "infeasible")]
+    search = study.listed
     domains = study.manifest.space.search
     if search.empty or not domains:
         return None
@@ -29,13 +35,53 @@ def optuna_journal(study: StudyRecords) -> bytes | None:
         warnings.simplefilter("ignore")  # journals are experimental
         path = Path(folder) / "journal.log"
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+
+        def add(name: str, metric: str, trials: list) -> None:
+            made = optuna.create_study(study_name=name, storage=storage, direction="maximize")
+            made.set_metric_names([metric])
+            made.add_trials(trials)
+
+        if study.manifest.candidates:  # studies of older versions have a list in each cell
+            add(study.manifest.study, "share of the other candidates beaten, mean over cells", _listed(study, domains))
         for cell, trials in search.sort_values(["started_at", "trial_id"]).groupby("cell_id"):
-            made = optuna.create_study(
-                study_name=f"{study.manifest.study}/{cell}", storage=storage, direction="maximize"
-            )
-            made.set_metric_names(["validation Hit@5"])
-            made.add_trials([_trial(study, row, domains) for row in trials.itertuples()])
+            rows = [_trial(study, row, domains) for row in trials.itertuples()]
+            add(f"{study.manifest.study}/{cell}", "validation Hit@5", rows)
         return path.read_bytes()
+
+
+def _listed(study: StudyRecords, domains: dict[str, RecordedDomain]) -> list:
+    """Return each candidate that any cell has tried as an Optuna trial."""
+    from optuna.trial import create_trial
+
+    candidates = study.manifest.candidates
+    cells: dict[str, list[Outcome | None]] = {}
+    for outcome in recorded_outcomes(study.listed, study.curves).values():
+        own = cells.setdefault(outcome.cell_id, [None] * len(candidates))
+        if (params := _searched(outcome.config, domains)) in candidates:
+            own[candidates.index(params)] = outcome
+    scores = np.mean([win_rates(own) for own in cells.values()], axis=0)
+    distributions = {name: _distribution(domain) for name, domain in domains.items()}
+    return [
+        create_trial(value=float(score), params=params, distributions=distributions, user_attrs=attributes)
+        for score, params, attributes in zip(scores, candidates, map(dict, _reached(cells)), strict=True)
+        if attributes
+    ]
+
+
+def _reached(cells: dict[str, list[Outcome | None]]) -> Iterator[Iterator[tuple[str, str]]]:
+    """Yield, for each candidate, how it ended in each cell that tried it."""
+    for own in zip(*cells.values(), strict=True):
+        ended = dict(zip(cells, own, strict=True))
+        yield (
+            (cell, f"{'-' if outcome.value is None else f'{outcome.value:.4f}'} {outcome.status}")
+            for cell, outcome in sorted(ended.items())
+            if outcome is not None
+        )
+
+
+def _searched(config: str, domains: dict[str, RecordedDomain]) -> Params:
+    values = json.loads(config)
+    return {name: values[name] for name in domains}
 
 
 def _trial(study: StudyRecords, row, domains: dict[str, RecordedDomain]):
@@ -44,11 +90,10 @@ def _trial(study: StudyRecords, row, domains: dict[str, RecordedDomain]):
 
     state = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}.get(row.status, TrialState.FAIL)
     curve = study.curves[study.curves.trial_id == row.trial_id]
-    config = json.loads(row.config)
     trial = create_trial(
         state=state,
         value=float(row.val_hit_at_5) if state == TrialState.COMPLETE else None,
-        params={name: config[name] for name in domains},
+        params=_searched(row.config, domains),
         distributions={name: _distribution(domain) for name, domain in domains.items()},
         intermediate_values=dict(zip(curve.eval_index.astype(int).tolist(), curve.val_hit_at_5.tolist(), strict=True)),
         user_attrs={"trial_id": row.trial_id, "status": row.status, "stop_reason": _text(row.stop_reason)},

@@ -70,6 +70,8 @@ def print_plan(plan: Plan, num_workers: int | None, console: Console) -> None:
     table, seconds = _timing_table(plan)
     console.print(table)
     _print_text(console, _totals(plan, seconds, num_workers))
+    if line := power_line(plan):
+        _print_text(console, line)
 
 
 def _totals(plan: Plan, seconds: dict[str, float], num_workers: int) -> str:
@@ -81,11 +83,9 @@ def _totals(plan: Plan, seconds: dict[str, float], num_workers: int) -> str:
     most = f"at most about {duration(sum(seconds.values()) / num_workers)}"
     expected = f"about {duration(pruned_s / num_workers)} with pruning, " if plan.searches else ""
     return (
-        f"{', '.join(found)}, and {baselines} baselines on {num_workers} workers: {expected}{most} (no pruning, no early "
-        "stopping; from measured steps)"
+        f"{', '.join(found)}, and {baselines} baselines on {num_workers} workers: {expected}{most} (no pruning, no "
+        "early stopping; from measured steps)"
     )
-    if line := power_line(plan):
-        _print_text(console, line)
 
 
 def _trials_of(plan: Plan, cell: Cell) -> dict[str, int]:

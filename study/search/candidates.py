@@ -26,7 +26,7 @@ def model(seed: int) -> optuna.samplers.BaseSampler:
 
     Chosen among others at equal cost: benchmarks/RESULTS.md, "Search for candidates".
     """
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=1, multivariate=True)
+    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=1)
 
 
 def first_candidates(space: Space) -> list[Params]:

@@ -9,7 +9,7 @@ from scipy.stats import t
 from study.analysis import mrmc
 from study.analysis.best import cross_fitted
 from study.analysis.cells import cells
-from study.analysis.compare import comparisons, paired
+from study.analysis.compare import comparisons, counts
 from study.analysis.hit_map import HitMap
 from study.analysis.joint import Noise, drawn_lifts
 from study.analysis.search_noise import search_noise
@@ -47,15 +47,34 @@ def test_with_one_replicate_the_interval_is_that_of_the_documents_means():
 
 def test_a_paired_difference_is_the_mean_over_the_queries():
     first, second = np.array([[1.0, 0, 0, 1, 0, 0, 0, 0]]), np.array([[1.0, 1, 1, 0, 0, 1, 0, 0]])
-    found = paired(first, second, documents(np.array([0, 0, 1, 1, 2, 2, 3, 3])))
-    assert found["difference"] == pytest.approx(2 / 8)
+    units = documents(np.array([0, 0, 1, 1, 2, 2, 3, 3]))
+    assert mrmc.difference(second, first, units).value == pytest.approx(2 / 8)
+    found = counts(first, second, units)
     assert (found["num_better"], found["num_worse"], found["num_chains"]) == (3, 1, 4)
 
 
 def test_a_difference_between_equal_trials_is_zero():
     values = np.random.default_rng(0).random((3, 40))
-    found = paired(values, values, documents(np.repeat(np.arange(8), 5)))
-    assert (found["difference"], found["low"], found["high"], found["p_value"]) == (0, 0, 0, 1)
+    found = mrmc.difference(values, values, documents(np.repeat(np.arange(8), 5)))
+    assert (found.value, *found.interval, found.p_value) == (0, 0, 0, 1)
+
+
+def test_replicates_borrow_from_their_family_as_far_as_it_is_alike():
+    """Of 200 differences that are 0, few may have a small p-value; two degrees of freedom alone give too many."""
+    found = []
+    for seed in range(8):
+        hits = (planted_ranks(np.full(26, 0.5), np.random.default_rng(seed), Shape()) <= 5) * 1.0
+        found.append([mrmc.difference(two, one, Shape().units) for one, two in pairwise(hits)])
+    alone, together = (
+        [one.p_value for family in families for one in family] for families in (found, map(mrmc.moderated, found))
+    )
+    assert np.mean(np.array(together) < 0.01) <= np.mean(np.array(alone) < 0.01)
+    assert np.mean(np.array(together) < 0.05) <= 0.09
+    unlike = [mrmc.Estimate(0.0, mrmc.Part(variance, 2.0)) for variance in (1e-8, 1e-4, 1.0, 1e4)]
+    kept = [one.variance for one in mrmc.moderated(unlike)]
+    assert kept[1:] == pytest.approx([one.variance for one in unlike[1:]], rel=0.5)
+    alike = [mrmc.Estimate(0.0, mrmc.Part(variance, 2.0)) for variance in (0.9, 1.0, 1.1)]
+    assert len({one.variance for one in mrmc.moderated(alike)}) == 1
 
 
 def test_pairing_on_queries_narrows_the_interval():

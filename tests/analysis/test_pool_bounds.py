@@ -1,9 +1,12 @@
 """Published figures at another pool: bounds that no ranks leave and that some reach, and the model's measured error."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lvm_core.ranks import hit_at_k_in_pool
+from study.analysis import pools
 from study.analysis.equal_pool_error import equal_pool_error
 from study.analysis.pool_bounds import pool_bounds
 from study.analysis.pools import equal_pool, published_at_equal_pool
@@ -45,6 +48,7 @@ def test_at_the_same_pool_the_bounds_are_the_figures_and_at_a_larger_one_only_th
 
 def test_the_error_of_equal_pool_is_its_figure_minus_the_exact_one_from_the_recorded_ranks():
     study = planted_study(LAWS["odds"], seed=0, num_search=1, chains=8, queries=16)
+    study = replace(study, trials=study.trials[study.trials.context_length == 4])
     table = equal_pool_error(study, 500, 50).set_index("cell_id")
     trials = study.measured("confirm").query("cell_id == 'C4_N500'").trial_id
     ranks = np.concatenate([study.test_ranks[trial_id]["rank"] for trial_id in trials])
@@ -58,7 +62,8 @@ def test_the_error_of_equal_pool_is_its_figure_minus_the_exact_one_from_the_reco
     assert equal_pool_error(study, POOL + 1, 50).empty, "a larger pool was not recorded"
 
 
-def test_every_published_figure_stands_with_its_bounds_and_the_models_error():
+def test_every_published_figure_stands_with_its_bounds_and_the_models_error(monkeypatch):
+    monkeypatch.setattr(pools, "NUM_DRAWS", 2)
     table = published_at_equal_pool(115).set_index("run")
     converted = table.drop("Phase 3")
     assert (converted.lowest < converted.hit_at_5_reread).all() and (

@@ -1,6 +1,8 @@
 """Exports of records to other tools: TREC run and qrels, Optuna's journal, TensorBoard, MLflow."""
 
+import json
 import sys
+from dataclasses import replace
 
 import ir_measures
 import numpy as np
@@ -16,6 +18,7 @@ from study.export.optuna_journal import optuna_journal
 from study.export.tensorboard import write_tensorboard
 from study.export.trec import trec_files
 from tests.made_report import TITLE, made_study
+from tests.manifests import changed
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,31 @@ def test_optuna_opens_one_study_per_cell_with_the_recorded_trials(study, tmp_pat
     first = opened.trials[0]
     curve = study.curve(first.user_attrs["trial_id"])
     assert list(first.intermediate_values.values()) == pytest.approx(curve.val_hit_at_5.tolist())
+
+
+def test_optuna_opens_the_list_with_one_trial_a_candidate_and_its_score_over_the_cells(study, tmp_path):
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    search = study.listed.groupby("cell_id").head(2)
+    configs = search.config.iloc[:2].tolist()
+    weak = search.groupby("cell_id").cumcount() == 0
+    search = search.assign(config=np.where(weak, *configs), status="completed", val_hit_at_5=np.where(weak, 0.1, 0.2))
+    again = search.assign(trial_id=search.trial_id + "-again", replicate=-1)
+    values = dict(zip(search.trial_id, search.val_hit_at_5, strict=True))
+    curves = study.curves[study.curves.trial_id.isin(values)]
+    curves = curves.assign(val_hit_at_5=curves.trial_id.map(values))
+    candidates = [{name: json.loads(config)[name] for name in ("learning_rate", "alpha")} for config in configs]
+    made = changed(study, candidates=[*candidates, {"learning_rate": 0.5, "alpha": 0.5}])
+    listed = replace(made, trials=pd.concat([search, again]), curves=curves)
+    path = tmp_path / "journal.log"
+    path.write_bytes(optuna_journal(listed))
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+    opened = optuna.load_study(study_name=TITLE, storage=storage)
+    assert [trial.params for trial in opened.trials] == candidates, "no cell has tried the third"
+    assert [trial.value for trial in opened.trials] == [0.5, 1.0], "each beats the third one"
+    assert opened.trials[1].user_attrs == dict.fromkeys(search.cell_id, "0.2000 completed")
+    assert len(optuna.load_study(study_name=f"{TITLE}/C4_N500", storage=storage).trials) == 2
 
 
 def test_a_study_without_a_search_has_no_journal(study):

@@ -10,10 +10,12 @@ import pytest
 
 from lvm_core.ranks import hit_at_k_in_pool
 from study.analysis.evidence import Evidence
+from study.analysis.law_forms import FORMS
 from study.analysis.load import StudyRecords
 from study.records.columns import TABLES
 from study.report.dictionary import DICTIONARY, markdown_tables
 from study.report.findings import all_findings
+from study.report.findings.law import formula
 from study.report.markdown import markdown
 from study.report.page import page
 from study.report.pictures import pictures
@@ -52,7 +54,7 @@ def test_the_page_has_a_section_for_every_finding_and_an_answer_with_intervals(m
 def test_every_verdict_has_its_evidence_one_click_away(made_page):
     block = made_page.split('<div class="verdicts">')[1].split("</div>")[0]
     questions = re.findall(r'<span class="question">(.*?)</span> <strong>(.+?)</strong>', block)
-    for words in ("superlinearly", "threshold", "context suits", "configuration", "best baseline"):
+    for words in ("grow with the context", "threshold", "context suits", "configuration", "best baseline"):
         assert any(words in question for question, _ in questions), words
     assert block.count("<details>") == block.count("See the section") == len(questions)
     links = re.findall(r'<a href="#([\w-]+)">See the section</a>', block)
@@ -168,3 +170,9 @@ def test_the_documentation_and_the_page_explain_the_columns_in_the_same_words():
     assert markdown_tables().strip() in (ROOT / "docs" / "records.md").read_text()
     for table, schema in TABLES.items():
         assert [name for names, _ in DICTIONARY[table] for name in names] == schema.names
+
+
+def test_every_law_that_is_compared_has_a_formula():
+    for form in FORMS:
+        assert "logit g" in formula(form.name) or "ln g" in formula(form.name) or "g / (1 - g)" in formula(form.name)
+        assert ("; with" in formula(form.name)) == form.interaction

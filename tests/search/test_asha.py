@@ -74,8 +74,7 @@ def test_recorded_runs_that_decay_at_their_end_fill_no_rung(tiny_space, small_co
     plan = make_plan("s", load_space(tiny_space, None, [], {}), small_corpus)
     curve = tuple(enumerate([0.9] * 8, 1))
     known = {
-        name: Outcome("C1_N20", "completed", 0.9, curve, json.dumps({"schedule": name}), curve)
-        for name in ("cosine", "wsd")
+        name: Outcome("C1_N20", "completed", 0.9, json.dumps({"schedule": name}), curve) for name in ("cosine", "wsd")
     }
     only_wsd, both = race_for(plan, {"wsd": known["wsd"]}), race_for(plan, known)
     assert race(only_wsd, FakeTrial("a", "C1_N20"), [0.1] * 7) == "ran"

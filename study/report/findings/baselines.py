@@ -64,7 +64,7 @@ def blocks(evidence: Evidence, _arm: str) -> list[Block]:
 
 FINDING = register(
     Finding(
-        key="baselines", title="Baselines", after="context", absent="No baseline is measured.", sentences=sentences,
+        key="baselines", title="Baselines", after="context-use", absent="No baseline is measured.", sentences=sentences,
         verdicts=verdicts, blocks=blocks, screen=blocks,
     )
 )  # fmt: skip

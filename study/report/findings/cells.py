@@ -122,7 +122,7 @@ def _short(share: float) -> str:
 
 FINDING = register(
     Finding(
-        key="cells", title="Cells", after="map", absent="No cell is confirmed yet.", sentences=sentences, blocks=blocks,
-        screen=screen, csv=lambda evidence, _: {"pool_curve": evidence.pool_curve},
+        key="cells", title="Cells", after="one-configuration", absent="No cell is confirmed yet.",
+        sentences=sentences, blocks=blocks, screen=screen, csv=lambda evidence, _: {"pool_curve": evidence.pool_curve},
     )
 )  # fmt: skip

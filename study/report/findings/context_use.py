@@ -78,10 +78,15 @@ def verdicts(evidence: Evidence, arm: str) -> list[Verdict]:
     return [] if table.empty else [use_verdict(table)]
 
 
+def csv(evidence: Evidence, arm: str) -> dict[str, pd.DataFrame]:
+    """Return the numbers behind the figure, where they were measured."""
+    table = evidence.context_use[arm]
+    return {} if table.empty else {"context_use": table}
+
+
 FINDING = register(
     Finding(
         key="context-use", title="How far the context is used", after="context", by_arm=True, absent=ABSENT,
-        blocks=blocks, figures=figures, verdicts=verdicts,
-        csv=lambda evidence, arm: {"context_use": evidence.context_use[arm]},
+        blocks=blocks, figures=figures, verdicts=verdicts, csv=csv,
     )
 )  # fmt: skip

@@ -4,7 +4,8 @@ import pandas as pd
 
 from study.analysis.evidence import Evidence
 from study.analysis.gains import Gains
-from study.analysis.verdicts import CANNOT_TELL, Verdict
+from study.analysis.verdict import CANNOT_TELL, Verdict, agreed
+from study.analysis.verdicts import limited
 from study.report.finding import NO_MAP, Block, Finding, Table
 from study.report.findings import register
 from study.report.style import shown
@@ -51,33 +52,20 @@ def _context(row) -> str:
 
 def verdicts(evidence: Evidence, arm: str) -> list[Verdict]:
     """Return whether twice the largest N pays, on average over the contexts; both maps must say so."""
-    maps = [gains for gains in (evidence.gains[arm], evidence.gains_at_common[arm]) if gains is not None]
-    answers = {_answer(gains) for gains in maps}
-    shown = "; at one configuration: ".join(_evidence(gains) for gains in maps)
-    answer = answers.pop() if len(answers) == 1 else CANNOT_TELL
-    return [Verdict("data-gain", "Do twice the sequences pay?", answer, shown)]
+    tuned, common = evidence.gains[arm], evidence.gains_at_common[arm]
+    found = _verdict(tuned) if common is None else agreed(_verdict(tuned), _verdict(common))
+    return [limited(found, evidence.study, evidence.answers[arm].hit_map)]
 
 
-def _doubled(gains: Gains):
-    """Return the projected gain from the largest N to twice as many, as a mean over contexts."""
-    *_, row = gains.projected[gains.projected.factor == 2].itertuples()
-    return row
-
-
-def _answer(gains: Gains) -> str:
-    if gains.projected is None:
-        return CANNOT_TELL
-    row = _doubled(gains)
-    return "yes" if row.low > 0 else f"by less than {100 * POINT:.0f} point" if row.high < POINT else CANNOT_TELL
-
-
-def _evidence(gains: Gains) -> str:
+def _verdict(gains: Gains) -> Verdict:
+    question = ("data-gain", "Do twice the sequences pay?")
     last = f"; {_last(gains.measured)}" if len(gains.measured) else ""
     if gains.projected is None:
-        return f"{gains.refusal}{last}"
-    row = _doubled(gains)
-    shown_as = shown(row.gain, row.low, row.high, "+.3f")
-    return f"from N={row.from_sequences:,} to {row.to_sequences:,}, a projection: Hit@5 {shown_as}{last}"
+        return Verdict(*question, CANNOT_TELL, f"{gains.refusal}{last}")
+    *_, row = gains.projected[gains.projected.factor == 2].itertuples()  # the mean over contexts
+    answer = "yes" if row.low > 0 else f"by less than {100 * POINT:.0f} point" if row.high < POINT else CANNOT_TELL
+    projected = f"from N={row.from_sequences:,} to {row.to_sequences:,}, a projection: Hit@5 "
+    return Verdict(*question, answer, f"{projected}{shown(row.gain, row.low, row.high, '+.3f')}{last}")
 
 
 def _last(table: pd.DataFrame) -> str:

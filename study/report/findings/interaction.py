@@ -3,7 +3,6 @@
 import pandas as pd
 
 from study.analysis.evidence import Evidence
-from study.analysis.verdicts import Verdict
 from study.report.finding import NO_MAP, Block, Finding
 from study.report.findings import register
 
@@ -15,25 +14,19 @@ NOTE = (
 
 def blocks(evidence: Evidence, arm: str) -> list[Block]:
     """Return what is tested and what was found."""
-    found = evidence.interactions[arm]
+    found = evidence.interaction_verdicts[arm]
     return [NOTE, f"{found.answer[0].upper()}{found.answer[1:]}: {found.evidence}."]
-
-
-def verdicts(evidence: Evidence, arm: str) -> list[Verdict]:
-    """Return whether the effect of N depends on C."""
-    found = evidence.interactions[arm]
-    return [Verdict("interaction", "Does the effect of N depend on C?", found.answer, found.evidence)]
 
 
 def csv(evidence: Evidence, arm: str) -> dict[str, pd.DataFrame]:
     """Return the p-values, and the effect of N at both ends of C."""
-    found = evidence.interactions[arm].found
+    found = evidence.interaction(arm)
     return {"interaction": found.table(), "interaction_corners": found.corners} if found else {}
 
 
 FINDING = register(
     Finding(
         key="interaction", title="Does the effect of data depend on the context?", after="data-needed", by_arm=True,
-        absent=NO_MAP, blocks=blocks, verdicts=verdicts, csv=csv,
+        absent=NO_MAP, blocks=blocks, verdicts=lambda evidence, arm: [evidence.interaction_verdicts[arm]], csv=csv,
     )
 )  # fmt: skip

@@ -14,6 +14,13 @@ FORMULAS = {
     "odds": "Hit@5 = chance + (ceiling - chance) g, g / (1 - g) = exp(m + a ln N + b ln C)",
     "log": "Hit@5 = chance + (ceiling - chance) g, -ln g = exp(-(m + a ln N + b ln C))",
     "sum": "Hit@5 = chance + (ceiling - chance) g, logit g = m - A / N^a - B / C^b",
+    "exp": "Hit@5 = chance + (ceiling - chance) g, logit g = m - A exp(-N / tau) - B / C^b",
+}
+INTERACTION = {  # what a law with `C x N` adds
+    "odds": "; with d ln C ln N in the exponent",
+    "log": "; with d ln C ln N in the exponent",
+    "sum": "; with A C^d in the place of A",
+    "exp": "; with A C^d in the place of A",
 }
 NOTE = (
     "Laws are fitted by likelihood to the cells' means. Of the smooth laws that predict the left-out cells as well as "
@@ -29,12 +36,18 @@ def blocks(evidence: Evidence, arm: str) -> list[Block]:
         return [f"No law is fitted: {answers.refusals['law']}."]
     form = maps.laws[-1].form
     return [
-        f"The law “{form}”: {FORMULAS[form.split(',')[0]]}, with N and C relative to the middle of the map.",
+        f"The law “{form}”: {formula(form)}, with N and C relative to the middle of the map.",
         Facts([("parameters [95 %]", Moving("pool", [_parameters(law) for law in maps.laws]))]),
         NOTE,
         _compared(answers.law),
         _held_out_table(answers.law),
     ]
+
+
+def formula(form: str) -> str:
+    """Return a law as a formula, by its name."""
+    kind = form.split(",")[0]
+    return FORMULAS[kind] + (INTERACTION[kind] if "C x N" in form else "")
 
 
 def _parameters(law) -> str:

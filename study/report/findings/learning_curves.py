@@ -102,7 +102,7 @@ def _stops(name: str, rows: pd.DataFrame, symbol: str) -> Line:
 
 FINDING = register(
     Finding(
-        key="learning-curves", title="Learning curves", after="patience", absent="No curve is recorded yet.",
+        key="learning-curves", title="Learning curves", after="steps", absent="No curve is recorded yet.",
         blocks=blocks, figures=figures,
     )
 )  # fmt: skip

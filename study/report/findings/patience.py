@@ -38,7 +38,7 @@ def screen(evidence: Evidence, arm: str) -> list[Block]:
 
 FINDING = register(
     Finding(
-        key="patience", title="Patience", after="comparisons", absent="No cell is confirmed yet.", blocks=blocks,
+        key="patience", title="Patience", after="variance", absent="No cell is confirmed yet.", blocks=blocks,
         screen=screen,
         csv=lambda evidence, _: {"patience": evidence.patience, "least_patience": evidence.least_patience},
     )

@@ -51,6 +51,6 @@ def _count(value: float | None) -> str:
 FINDING = register(
     Finding(
         key="steps", title="Steps", after="patience", absent=ABSENT, blocks=blocks, screen=screen,
-        csv=lambda evidence, _: {"steps": evidence.steps},
+        csv=lambda evidence, _: {} if evidence.steps.empty else {"steps": evidence.steps},
     )
 )  # fmt: skip

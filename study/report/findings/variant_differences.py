@@ -155,7 +155,10 @@ def _count(value: float | None) -> str:
 def csv(evidence: Evidence, _arm: str) -> dict[str, pd.DataFrame]:
     """Return the differences, and the gains along C and N."""
     table = _table(evidence)
-    return {} if table is None else {"variant_differences": table, "variant_map_gains": evidence.gains_by_variant}
+    if table is None or table.empty:
+        return {}
+    gains = evidence.gains_by_variant
+    return {"variant_differences": table} | ({} if gains.empty else {"variant_map_gains": gains})
 
 
 FINDING = register(
