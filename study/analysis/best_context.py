@@ -19,7 +19,8 @@ class BestContext:
     """The isoline of one corpus on the fitted map.
 
     line: one row per context, with N, Hit@5 and its interval, and whether N lies outside the measured sizes. best: the
-    C with the largest Hit@5, with its interval, which reaches to those of the other tenable laws. growth: the best row of the line for 1, 2, 5 and 10 times the corpus.
+    C with the largest Hit@5, with its interval, which reaches to those of the other tenable laws. growth: the best row
+    of the line for 1, 2, 5 and 10 times the corpus.
     """
 
     part: TrainingPart

@@ -16,6 +16,7 @@ from study.analysis.law_misfit import MISFIT_LEVEL, misfit, spread, weight_of
 MIN_CELLS, MIN_SIZES, MIN_REPLICATES = 6, 3, 2
 SPREAD_LEVEL = 0.05  # of the test that the cells differ at all
 PREDICTION_LEVEL = 0.05  # of the test that held-out cells are predicted
+RIVAL = 4.0  # of AICc above the chosen law's: up to an evidence ratio of 7 a law is a rival
 NUM_REFITS = 400
 
 
@@ -56,10 +57,12 @@ class Law:
 
     @property
     def rivals(self) -> list[str]:
-        """The names of the tenable laws of another kind: neither the chosen one contains them nor they it."""
+        """The names of the tenable laws of another kind, which neither contain the chosen one nor are contained in it,
+        that are nearly as likely.
+        """
         chosen = self.chosen.form
-        others = (fitted.form for fitted in self.tenable)
-        return [other.name for other in others if not (chosen.contains(other) or other.contains(chosen))]
+        near = (fitted.form for fitted in self.tenable if fitted.aicc <= self.chosen.aicc + RIVAL)
+        return [other.name for other in near if not (chosen.contains(other) or other.contains(chosen))]
 
     @property
     def tenable(self) -> list[Fit]:
