@@ -16,8 +16,8 @@ from study.report.style import shown
 
 ABOVE, BELOW, UNDECIDED = "★", "▼", ""
 MARKS = (
-    f"Test Hit@5 of each cell. {ABOVE}: above the best baseline, by Holm over all cells; {BELOW}: below it; no mark: no "
-    "difference shown. "
+    f"Test Hit@5 of each cell. {ABOVE}: above the best baseline, by Holm over all cells; {BELOW}: below it; no mark: "
+    "no difference shown. "
 )
 CAPTION = (
     "Hover over a cell, or open the table, for its 95 % interval. White boxes: the “as published” reading, where it is "
