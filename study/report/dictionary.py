@@ -16,7 +16,8 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("cell_id", "context_length", "num_sequences"), "the cell; N is null for baselines that train nothing"),
         (
             ("replicate", "seed"),
-            "the joint draw of subset, weights and order, and its seed; 0: list of candidates, -1: second round, from 1: confirm",
+            "the joint draw of subset, weights and order, and its seed; "
+            "0: list of candidates, -1: second round, from 1: confirm",
         ),
         (("model", "anchor", "hidden_dim", "num_layers"), "the network, or the baseline's name"),
         ((*WEIGHTS, "learning_rate", "patience", "batch_size", "num_negatives"), "the recipe; patience in evaluations"),
