@@ -62,7 +62,7 @@ def _laws() -> list[Design]:
                 law=_containing(form),
                 context=("sublinear",) if form.context else ("flat",),
                 intervals=form == Form("sum"),
-            )  # fmt: skip
+            )
         )
     odds = next(one for one in found if one.planted.form == Form("odds"))
     noisy = Shape(grid=LAPTOP, search_noise=0.01)
