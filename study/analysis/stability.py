@@ -39,13 +39,13 @@ class Stability:
 
     @property
     def is_shown(self) -> np.ndarray:
-        """Where a true standard deviation above the bound is rejected, at all N together a share of collapses too. [S].
+        """Where a true standard deviation above the bound is rejected, and enough replicates did not collapse. [S].
 
         Tested from the largest N down to the first that fails, which needs no adjustment.
         """
-        shown = self.sound & (chi2.cdf(self._statistic, self.df) < LEVEL)
-        from_there = self.num_runs[::-1].cumsum()[::-1][np.logical_and.accumulate(shown[::-1])[::-1]]
-        return shown & (from_there.max(initial=0) >= MIN_RUNS)
+        sound_from_there = np.logical_and.accumulate(self.sound[::-1])[::-1]
+        enough = self.num_runs[sound_from_there].sum() >= MIN_RUNS
+        return self.sound & (chi2.cdf(self._statistic, self.df) < LEVEL) & enough
 
     @property
     def is_refuted(self) -> np.ndarray:
