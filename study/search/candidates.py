@@ -2,18 +2,17 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from lvm_core.seeds import child_seed
+from study.records.manifest import Params
 from study.space.recipe import Recipe
 from study.space.sections import Domain
 from study.space.space import Space
 
-Params = dict[str, Any]
 NUM_STARTUP = 3  # candidates before the model's first: the points to evaluate, then random ones
 MAX_REPEATS = 100  # random draws of known candidates in a row until a space counts as exhausted
 

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from study.plan.plan import Cell, Plan
 from study.records.columns import SEARCH_REPLICATE
+from study.records.manifest import Params
 from study.trial.outcome import Outcome
-
-Params = dict[str, Any]
 
 
 def group_of(cell: Cell) -> tuple:

@@ -1,19 +1,17 @@
 """Deal a study's search trials: one list of candidates for every cell, then a second round of the best ones."""
 
 from collections.abc import Callable, Collection
-from typing import Any
 
 import numpy as np
 
 from study.plan.plan import Cell, Plan
 from study.plan.trial_spec import TrialSpec
+from study.records.manifest import Params
 from study.search.candidates import first_candidates, next_candidate
 from study.search.cell_search import CellSearch
 from study.search.choice import common_candidates, finalists, group_of, most_finalists
 from study.search.standings import win_rates
 from study.trial.ledger import Ledger
-
-Params = dict[str, Any]
 
 
 class StudySearch:

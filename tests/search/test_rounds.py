@@ -105,7 +105,7 @@ def test_the_trials_depend_neither_on_arrival_order_nor_on_interruption(plan):
     chosen = search(plan, undisturbed).chosen()
     assert search(plan, shuffled, order=random.Random(1)).chosen() == chosen
     assert shuffled.recorded == undisturbed.recorded
-    for stop in (1, 7, 20, 35, 38, 41):
+    for stop in (7, 20, 38, 41):
         records = Records()
         search(plan, records, stop_after=stop)
         assert search(plan, records).chosen() == chosen
