@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from study.analysis.best import best_configs
 from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords
 from study.report.answer import partial
