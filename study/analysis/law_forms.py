@@ -100,10 +100,10 @@ class Form:
         flags = ("context", "free_ceiling", "broken", "interaction")
         return self.kind == other.kind and all(getattr(self, flag) >= getattr(other, flag) for flag in flags)
 
-    def predict(self, theta: np.ndarray, axes: Axes, shift: np.ndarray | float = 0.0) -> np.ndarray:
-        """Return Hit@5. theta [..., p] -> [..., K] in (0, 1). shift: added to a x of every cell."""
+    def predict(self, theta: np.ndarray, axes: Axes, shift: float = 0.0, shift_n: float = 0.0) -> np.ndarray:
+        """Return Hit@5. theta [..., p] -> [..., K] in (0, 1). shift: added to the score. shift_n: added to a x."""
         value = {name: theta[..., i, None] for i, name in enumerate(self.names)}
-        along_n = self._along_n(value, axes) + shift
+        along_n = self._along_n(value, axes) + shift_n
         along_c = self._exponent(value["b"]) * axes.c if self.context else 0.0
         if self.kind in ADDED:
             score = value["m"] - self._missing(value, along_n, axes)
@@ -111,7 +111,7 @@ class Form:
         else:
             score = value["m"] + along_n + along_c
             score = score + value["d"] * axes.x * axes.c if self.interaction else score
-        score = np.minimum(np.maximum(score, -30), 30)
+        score = np.minimum(np.maximum(score + shift, -30), 30)
         g = np.exp(-np.exp(-score)) if self.kind == "log" else 1 / (1 + np.exp(-score))
         ceiling = squeeze(value["ceiling"], axes.floor, 1.0) if self.free_ceiling else 1.0
         return np.minimum(np.maximum(axes.floor + (ceiling - axes.floor) * g, EDGE), 1 - EDGE)

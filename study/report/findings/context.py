@@ -18,8 +18,9 @@ GROWTH = {
     "sublinear": "grows sublinearly",
     "flat": "hardly changes",
     "falling": "falls",
-    "undecided": "changes in a way that these records leave undecided",
+    "depends on N": "changes in a way that depends on N",
 }
+UNDECIDED = "changes in a way that these records leave undecided"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def sentences(evidence: Evidence) -> list[str]:
     """Return how Hit@5 grows with the context; nothing where the cells are not one map."""
     found = [(arm, evidence.pool_maps[arm].own.elasticity) for arm in evidence.arms]
     parts = [
-        f"{f'with {arm} it ' if arm else ''}{GROWTH[row.verdict]} (elasticity "
+        f"{f'with {arm} it ' if arm else ''}{_growth(evidence, arm)} (elasticity "
         f"{shown(row.elasticity, row.low, row.high)} from C={row.from_context:,} to {row.to_context:,})"
         for arm, row in found
         if row is not None
@@ -50,6 +51,13 @@ def sentences(evidence: Evidence) -> list[str]:
     return (
         [f"As the context grows, Hit@5 {', '.join(parts)}; superlinear means an elasticity above 1."] if parts else []
     )
+
+
+def _growth(evidence: Evidence, arm: str) -> str:
+    """Return the verdict of one arm as the rest of a sentence about Hit@5."""
+    verdict = next(one for one in evidence.answers[arm].verdicts if one.key == "context")
+    answer, comma, where = verdict.answer.partition(", in th")  # in this document, where there is but one
+    return (GROWTH.get(answer, f"is {answer}") if verdict.holds else UNDECIDED) + comma + where
 
 
 def figures(evidence: Evidence, arm: str) -> list[Figure]:
