@@ -52,7 +52,7 @@ def parser(prog: str = NAME, *, whole: bool = False) -> Parser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    prog = "python -m study" if Path(sys.argv[0]).name == "__main__.py" else NAME
+    prog = "python -m study" if Path(sys.argv[0]) == Path(__file__) else NAME
     arguments = sys.argv[1:] if arguments is None else arguments
     places = [place for place, word in enumerate(arguments) if not word.startswith("-")]
     end = places[0] + 1 if places else len(arguments)  # of what is read here: options, then the subcommand

@@ -183,10 +183,10 @@ class Evidence:
             f"not measured: {count} of {space.replicates} replicates of {cell}"
             for cell, count in self.study.missing_confirm.items()
         ]
-        if self.study.common is not None:
+        if self.study.planned_common is not None:
             lacking += [
                 f"not measured at one configuration: {count} of {space.replicates} replicates of {cell}"
-                for cell, count in self.study.common.missing_confirm.items()
+                for cell, count in self.study.planned_common.missing_confirm.items()
             ]
         return lacking + [
             f"not fully searched: {count} of {space.racing.num_samples} configurations of {cell}"

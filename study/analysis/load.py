@@ -63,7 +63,8 @@ class StudyRecords:
         if self.manifest.chosen is None:
             return trials
         chosen = getattr(self.manifest.chosen, self.configuration)
-        return trials[[_has(row.config, chosen.get(row.cell_id)) for row in trials.itertuples()]]
+        belongs = [_has(row.config, chosen.get(row.cell_id)) for row in trials.itertuples()]
+        return trials[pd.Series(belongs, index=trials.index, dtype=bool)]  # a bare empty list would select no columns
 
     @property
     def collapsed(self) -> pd.DataFrame:
@@ -79,10 +80,16 @@ class StudyRecords:
     @cached_property
     def common(self) -> Self | None:
         """The same study with the map at one configuration for all cells; None if it has no such map."""
-        if self.manifest.chosen is None or self.configuration == "common":
+        found = self.planned_common
+        return found if found is not None and len(found.measured("confirm")) else None
+
+    @cached_property
+    def planned_common(self) -> Self | None:
+        """The same, also where none of its trials is recorded yet; None if the study does not measure such a map."""
+        chosen = self.manifest.chosen
+        if chosen is None or not chosen.common or self.configuration == "common":
             return None
-        found = replace(self, configuration="common")
-        return found if len(found.measured("confirm")) else None
+        return replace(self, configuration="common")
 
     @cached_property
     def in_order(self) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Print a plan and an estimate of its time, from measured steps."""
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from study.host.machine import num_cpus
 from study.lifecycle.power import power_line
 from study.messages.durations import duration
 from study.plan.plan import Cell, Plan
+from study.search.candidates import most_candidates
 from study.search.choice import most_finalists
 from study.trial.node import one_thread
 
@@ -30,6 +32,14 @@ class Timing:
 
     step_s: float
     eval_s: float
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Seconds of all trials on one worker: with pruning as expected, and at most."""
+
+    expected: float = 0.0
+    most: float = 0.0
 
 
 def measure(plan: Plan, cell: Cell) -> Timing:
@@ -74,40 +84,41 @@ def print_plan(plan: Plan, num_workers: int | None, console: Console) -> None:
         _print_text(console, line)
 
 
-def _totals(plan: Plan, seconds: dict[str, float], num_workers: int) -> str:
-    """Return the number of trials of each kind, and their time. seconds: of unpruned trials, on one worker."""
+def _totals(plan: Plan, seconds: Seconds, num_workers: int) -> str:
+    """Return the number of trials of each kind, and their time."""
     counts = {name: sum(_trials_of(plan, cell)[name] for cell in plan.cells) for name in LABELS}
     baselines = sum(len(job) for job in plan.baseline_jobs())
     found = [LABELS[name].format(count) for name, count in counts.items() if count]
-    pruned_s = sum(s * (_raced_share(plan) if name in RACED else 1) for name, s in seconds.items())
-    most = f"at most about {duration(sum(seconds.values()) / num_workers)}"
-    expected = f"about {duration(pruned_s / num_workers)} with pruning, " if plan.searches else ""
+    expected = f"about {duration(seconds.expected / num_workers)} with pruning, " if plan.searches else ""
     return (
-        f"{', '.join(found)}, and {baselines} baselines on {num_workers} workers: {expected}{most} (no pruning, no "
-        "early stopping; from measured steps)"
+        f"{', '.join(found)}, and {baselines} baselines on {num_workers} workers: {expected}at most about "
+        f"{duration(seconds.most / num_workers)} (no pruning, no early stopping; from measured steps)"
     )
 
 
 def _trials_of(plan: Plan, cell: Cell) -> dict[str, int]:
     """Return the trials of a cell by kind; those of the second round and of the common map are the most possible."""
-    racing = plan.space.racing
     return {
-        "list": racing.num_samples if plan.searches else 0,
+        "list": most_candidates(plan.space) if plan.searches else 0,
         "finals": most_finalists(plan, cell) if plan.searches else 0,
         "tuned": plan.space.replicates,
         "common": plan.space.replicates * (plan.num_maps - 1),
     }
 
 
-def _raced_share(plan: Plan) -> float:
-    """Return the expected cost of a raced trial as a share of a whole run, if 1 in `reduction_factor` passes a rung."""
+def _whole_runs(plan: Plan, num_trials: int) -> float:
+    """Return the cost that racing leaves of a cell's trials, in whole runs, if they come in random order.
+
+    The n-th trial to reach a rung passes it with a chance of 1/r + (1 - 1/r) / n, where r is the reduction factor.
+    """
     racing, total = plan.space.racing, plan.num_evaluations
-    rung, share, passing = min(racing.grace_period, total), 0.0, 1.0
-    before = 0
-    while before < total:
-        share += passing * (rung - before) / total
-        before, rung, passing = rung, min(rung * racing.reduction_factor, total), passing / racing.reduction_factor
-    return share
+    cost, before, rung, left = 0.0, 0, min(racing.grace_period, total), float(num_trials)
+    while before < total and left:
+        cost += left * (rung - before) / total
+        harmonic = math.log(left) + 0.577 + 0.5 / left  # 1 + 1/2 + … + 1/left
+        left = left / racing.reduction_factor + (1 - 1 / racing.reduction_factor) * harmonic
+        before, rung = rung, min(rung * racing.reduction_factor, total)
+    return cost
 
 
 def _print_text(console: Console, text: str) -> None:
@@ -125,18 +136,20 @@ def _data_summary(plan: Plan) -> str:
     )
 
 
-def _timing_table(plan: Plan) -> tuple[Table, dict[str, float]]:
-    """Time every group of cells; return the table of them and the seconds of each kind of trials on one worker."""
+def _timing_table(plan: Plan) -> tuple[Table, Seconds]:
+    """Time every group of cells; return the table of them and the seconds of all trials."""
     table = Table("C", "N", "cells", "trials", "s/step", "longest trial")
-    seconds = dict.fromkeys(LABELS, 0.0)
+    seconds = Seconds()
     for cells in cells_by_cost(plan):
         counts = [_trials_of(plan, cell) for cell in cells]
         longest_s = longest_run_s(plan, cells[0], timing := measure(plan, cells[0]))
-        seconds = {name: s + longest_s * sum(count[name] for count in counts) for name, s in seconds.items()}
+        num_trials = sum(sum(count.values()) for count in counts)
+        whole = sum(_whole_runs(plan, n) if name in RACED else n for count in counts for name, n in count.items())
+        seconds = Seconds(seconds.expected + longest_s * whole, seconds.most + longest_s * num_trials)
         names = [str(cells[0].context_length), *(n for n in (cells[0].row, cells[0].variant) if n)]
         sizes = ", ".join(str(size) for size in sorted({cell.num_sequences for cell in cells}))
-        trials = str(sum(sum(count.values()) for count in counts))
-        table.add_row(" ".join(names), sizes, str(len(cells)), trials, f"{timing.step_s:.4f}", duration(longest_s))
+        counted = [sizes, str(len(cells)), str(num_trials)]
+        table.add_row(" ".join(names), *counted, f"{timing.step_s:.4f}", duration(longest_s))
     for cell in plan.infeasible:
         table.add_row(str(cell.context_length), str(cell.num_sequences), "infeasible", "0", "-", "-")
     return table, seconds

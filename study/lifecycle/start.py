@@ -14,7 +14,7 @@ from study.lifecycle.dry_run import print_plan
 from study.lifecycle.execute import RunRequest, execute
 from study.lifecycle.power import print_power
 from study.plan.plan import Plan, make_plan
-from study.records.manifest import MANIFEST
+from study.records.manifest import MANIFEST, Manifest
 from study.records.store import RecordStore, join
 from study.space.file import list_spaces, load_space
 from study.space.legacy import kept_values
@@ -71,8 +71,13 @@ def _space_from(options: argparse.Namespace, kept: dict[str, Any] | None = None)
 
 
 def _kept_values(location: str) -> dict[str, Any]:
-    """Return what the study at a location keeps of its own if it is resumed; empty for a new one."""
+    """Return what the study at a location keeps of its own if it is resumed; empty for a new one.
+
+    Raises: InputError if its manifest is not one.
+    """
     store = RecordStore.at(location)
-    found = store.read_json(MANIFEST) if store.exists(MANIFEST) else None
-    space = found.get("space") if isinstance(found, dict) else None
-    return kept_values(space) if isinstance(space, dict) else {}
+    if not store.exists(MANIFEST):
+        return {}
+    found = store.read_json(MANIFEST)
+    Manifest.of(found, store.path(MANIFEST))
+    return kept_values(found["space"], [entry["space"] for entry in found.get("history", [])])

@@ -29,6 +29,9 @@ def partial(evidence: Evidence) -> str:
     manifest = evidence.study.manifest
     if not manifest.is_running and not evidence.gaps:
         return ""
-    done, wanted = len(evidence.study.confirmed), len(manifest.cells) * manifest.space.replicates
+    wanted, second = len(manifest.cells) * manifest.space.replicates, evidence.study.planned_common
+    done = f"{len(evidence.study.confirmed)} of {wanted} confirm trials are recorded"
+    if second is not None:
+        done += f" and {len(second.confirmed)} of {wanted} at one configuration"
     state = "is still running" if manifest.is_running else "is not complete"
-    return f"This study {state}: {done} of {wanted} confirm trials are recorded, and this report rests on these alone."
+    return f"This study {state}: {done}, and this report rests on these alone."

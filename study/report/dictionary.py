@@ -14,7 +14,11 @@ DICTIONARY: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("stage",), "`search`, `confirm` or `baseline`"),
         (("protocol",), "`controlled` or `as_reported`"),
         (("cell_id", "context_length", "num_sequences"), "the cell; N is null for baselines that train nothing"),
-        (("replicate", "seed"), "the joint draw of subset, weights and order, and its seed; search is replicate 0"),
+        (
+            ("replicate", "seed"),
+            "the joint draw of subset, weights and order, and its seed; 0: the list of candidates, -1: the second "
+            "round, from 1: confirm",
+        ),
         (("model", "anchor", "hidden_dim", "num_layers"), "the network, or the baseline's name"),
         ((*WEIGHTS, "learning_rate", "patience", "batch_size", "num_negatives"), "the recipe; patience in evaluations"),
         (("precision", "device"), "`float32` or `bfloat16`; `cpu`, `cuda` or `mps`"),

@@ -1,1 +1,1 @@
-"""What runs next: sampler, ASHA, the queue of trials, the replay of a lost search."""
+"""What runs next: the list of candidates, ASHA, the second round and the choice, the queue of trials."""

@@ -1,20 +1,20 @@
 """Propose the candidates of a study: one list of configurations, tried in this order by every cell."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from lvm_core.seeds import child_seed
+from study.records.manifest import Params
 from study.space.recipe import Recipe
 from study.space.sections import Domain
 from study.space.space import Space
 
-Params = dict[str, Any]
-NUM_STARTUP = 4  # candidates before the model's first: the points to evaluate, then random ones
+NUM_STARTUP = 3  # candidates before the model's first: the points to evaluate, then random ones
 MAX_REPEATS = 100  # random draws of known candidates in a row until a space counts as exhausted
 
 logging.getLogger("optuna").setLevel(logging.WARNING)
@@ -38,6 +38,11 @@ def first_candidates(space: Space) -> list[Params]:
     while len(found) < NUM_STARTUP and (drawn := _random_candidate(space, found)) is not None:
         found.append(drawn)
     return found
+
+
+def most_candidates(space: Space) -> int:
+    """Return the length that the list can have: `racing.num_samples`, or all configurations where they are fewer."""
+    return min(space.racing.num_samples, math.prod(map(_num_values, _distributions(space).values())))
 
 
 def next_candidate(
@@ -73,6 +78,12 @@ def _random_candidate(space: Space, known: Sequence[Params]) -> Params | None:
 
 def _distributions(space: Space) -> dict[str, BaseDistribution]:
     return {key: _distribution(key, domain) for key, domain in space.search.items()}
+
+
+def _num_values(domain: BaseDistribution) -> float:
+    if isinstance(domain, CategoricalDistribution):
+        return len(set(domain.choices))
+    return domain.high - domain.low + 1 if isinstance(domain, IntDistribution) else math.inf
 
 
 def _distribution(key: str, domain: Domain) -> BaseDistribution:

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from study.plan.plan import Cell, Plan
 from study.plan.trial_spec import TrialSpec
 from study.records.columns import FINALS_REPLICATE, SEARCH_REPLICATE
+from study.records.manifest import Params
 from study.search.choice import nominee, winner
 from study.trial.ledger import Ledger
 from study.trial.outcome import Outcome
-
-Params = dict[str, Any]
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 
 from study.plan.plan import Plan
 from study.plan.trial_spec import TrialSpec
-from study.records.manifest import Chosen
+from study.records.manifest import Chosen, Params
 from study.search.rounds import StudySearch
 from study.trial.ledger import Ledger
 
@@ -76,7 +76,7 @@ class StudyTrials:
             found += [("confirm", cell.context_length) for cell in cells]
         return found
 
-    def _remember_candidates(self, candidates: list[dict[str, Any]]) -> None:
+    def _remember_candidates(self, candidates: list[Params]) -> None:
         self._decided["candidates"] = candidates
         self._save()
 

@@ -22,12 +22,16 @@ def values_before(space: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def kept_values(space: dict[str, Any]) -> dict[str, Any]:
-    """Return what a study recorded with this space keeps when its file or the defaults have changed since.
+def kept_values(space: dict[str, Any], former: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what a recorded study keeps when its file or the defaults have changed since.
 
-    Empty for a space that has all keys. Otherwise, also its racing: an older study was raced by other presets.
+    space: as it was last run. former: as it was before its extensions. Empty for a study that had all keys from its
+    start. An older one keeps the former values of those it lacked, and its racing, which other presets had chosen.
     """
-    before, racing = values_before(space), with_current_keys(space).get("racing")
+    before: dict[str, Any] = {}
+    for one in (*former, space):
+        before = merge(before, values_before(one))
+    racing = with_current_keys(space).get("racing")
     return before | {"racing": racing} if before and isinstance(racing, dict) else before
 
 

@@ -6,29 +6,29 @@ from scipy.stats import t
 
 from study.analysis.compare import comparisons
 from study.analysis.equivalence import equivalence_p_value
-from study.analysis.mrmc import Estimate
+from study.analysis.mrmc import Estimate, Part
 from tests.planted import planted_study
 
 SMALL = {"grid": ((1, 4), (125, 500)), "queries": 16}
 
 
 def test_the_p_value_is_the_larger_of_two_one_sided_tests():
-    found = Estimate(0.004, 0.002**2, 12)
+    found = Estimate(0.004, documents=Part(0.002**2, 12))
     assert equivalence_p_value(found) == pytest.approx(t.sf(3, 12))
-    assert equivalence_p_value(Estimate(-0.004, 0.002**2, 12)) == pytest.approx(t.sf(3, 12))
-    assert equivalence_p_value(Estimate(0.02, 0.002**2, 12)) > 0.5
+    assert equivalence_p_value(Estimate(-0.004, documents=Part(0.002**2, 12))) == pytest.approx(t.sf(3, 12))
+    assert equivalence_p_value(Estimate(0.02, documents=Part(0.002**2, 12))) > 0.5
     assert equivalence_p_value(found, margin=0.02) == pytest.approx(t.sf(8, 12))
 
 
 def test_without_any_variance_the_difference_decides():
-    assert equivalence_p_value(Estimate(0.0, 0.0, np.inf)) == 0
-    assert equivalence_p_value(Estimate(0.01, 0.0, np.inf)) == 1
+    assert equivalence_p_value(Estimate(0.0, documents=Part(0.0, np.inf))) == 0
+    assert equivalence_p_value(Estimate(0.01, documents=Part(0.0, np.inf))) == 1
 
 
 def test_a_difference_of_exactly_one_point_is_called_smaller_in_at_most_5_percent_of_draws():
     rng = np.random.default_rng(0)
     values = rng.normal(0.01, 0.003, 4000)
-    called = [equivalence_p_value(Estimate(value, 0.003**2, 1e6)) < 0.05 for value in values]
+    called = [equivalence_p_value(Estimate(value, documents=Part(0.003**2, 1e6))) < 0.05 for value in values]
     assert np.mean(called) == pytest.approx(0.05, abs=0.012)
 
 

@@ -178,6 +178,8 @@ INVALID_MANIFESTS = {
     "a split without an audit": ("splits", [{"fingerprint": "f", "protocol": "controlled", "max_context": 4}]),
     "a cell that leaves the study": ("cells", ["C1_N2", "../x"]),
     "an infinite time": ("wall_s", float("inf")),
+    "a candidate that is a number": ("candidates", [0.01]),
+    "a choice without tuned values": ("chosen", {"common": {}}),
     "a corpus that is a list": ("corpus", []),
     "an empty search domain": ("space", {"search": {"alpha": {"low": 1.0, "high": 0.0}}}),
 }

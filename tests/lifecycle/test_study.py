@@ -40,9 +40,11 @@ def test_every_cell_was_searched_confirmed_and_compared(tables):
     assert trials.trial_id.is_unique
     assert set(trials.status) <= {"completed", "pruned"}
     by_stage = trials.groupby("stage").cell_id.value_counts()
+    listed = trials[(trials.stage == "search") & (trials.replicate == 0)]
+    assert listed.groupby("cell_id").config.apply(set).map(sorted).astype(str).nunique() == 1, "one list for all cells"
     for cell in ("C1_N20", "C1_N60", "C4_N20", "C4_N60"):
-        assert by_stage["search"][cell] == 4
-        assert by_stage["confirm"][cell] == 2
+        assert (listed.cell_id == cell).sum() == 4
+        assert by_stage["confirm"][cell] in (2, 4)
         assert by_stage["baseline"][cell] == 4  # ridge and nearest window, two replicates
     assert by_stage["baseline"]["C1"] == 3
 
@@ -62,14 +64,39 @@ def test_the_default_recipe_is_in_every_cell_and_search_never_sees_test(tables):
     assert set(ranks["split"]) == {"validation"}
 
 
-def test_confirm_runs_fresh_replicates_of_the_cells_best_search_trial(tables):
+def test_confirm_runs_fresh_replicates_of_the_tuned_and_the_common_configuration_each_once(finished, tables):
     trials = tables["trials"]
+    chosen = json.loads((finished[0] / "manifest.json").read_text())["chosen"]
     for cell, confirm in trials[trials.stage == "confirm"].groupby("cell_id"):
-        search = trials[(trials.stage == "search") & (trials.cell_id == cell) & (trials.status == "completed")]
-        winner = search.sort_values(["val_hit_at_5", "trial_id"], ascending=[False, True]).iloc[0]
-        assert set(confirm.config) == {winner.config}
-        assert sorted(confirm.replicate) == [1, 2]
-        assert not set(confirm.seed) & set(search.seed)
+        params = [chosen["tuned"][cell], chosen["common"][cell]]
+        found = [json.loads(config) for config in confirm.config]
+        pairs = {
+            (str({key: one[key] for key in params[0]}), rep) for one, rep in zip(found, confirm.replicate, strict=True)
+        }
+        assert len(confirm) == len(pairs) and pairs == {(str(one), replicate) for one in params for replicate in (1, 2)}
+        assert not set(confirm.seed) & set(trials[trials.stage == "search"].seed)
+    assert len({str(params) for params in chosen["common"].values()}) == 1
+
+
+def test_the_tuned_configuration_won_the_second_round_among_those_that_the_list_nominated(finished, tables):
+    trials = tables["trials"].assign(params=[str_of(config) for config in tables["trials"].config])
+    chosen = json.loads((finished[0] / "manifest.json").read_text())["chosen"]
+    search = trials[(trials.stage == "search") & (trials.status == "completed")]
+    best = search[search.replicate == 0].sort_values(["val_hit_at_5", "trial_id"], ascending=[False, True])
+    best = best.drop_duplicates("cell_id").set_index("cell_id").params
+    beside = {"C1_N20": ["C1_N60", "C4_N20"], "C4_N60": ["C4_N20", "C1_N60"]}
+    for cell, near in beside.items():
+        nominated = {best[cell], str_of(json.dumps(chosen["common"][cell])), *(best[one] for one in near)}
+        second = trials[(trials.stage == "search") & (trials.replicate == -1) & (trials.cell_id == cell)]
+        assert set(second.params) == (nominated if len(nominated) > 1 else set())
+        won = second[second.status == "completed"].sort_values("val_hit_at_5").params.tail(1).tolist() or [*nominated]
+        assert str_of(json.dumps(chosen["tuned"][cell])) == won[0]
+
+
+def str_of(config: str) -> str:
+    """Return the searched values of a configuration as text."""
+    values = json.loads(config)
+    return str([values.get(key) for key in ("learning_rate", "alpha")])
 
 
 def test_pandas_reproduces_every_figure_of_the_trials_from_the_ranks_alone(tables):
@@ -258,9 +285,12 @@ def test_a_budget_ends_a_study_early_and_missing_replicates_are_reported(space, 
     complete(space, small_file, tmp_path, "--resume")
     study = load_study(str(tmp_path / "tiny"))
     assert not study.missing_confirm
-    confirm = study.measured("confirm").groupby("cell_id")
-    assert set(confirm.config.nunique()) == {1}, "a cell must never mix two configurations"
+    confirm = study.trials[study.trials.stage == "confirm"].groupby(["cell_id", "config"])
     assert set(confirm.size()) == {2}
+    chosen = study.manifest.chosen
+    measured = {(cell, str_of(config)) for cell, config in confirm.groups}
+    maps = (chosen.tuned, chosen.common)
+    assert measured == {(cell, str_of(json.dumps(params))) for one in maps for cell, params in one.items()}
 
 
 @pytest.mark.ray

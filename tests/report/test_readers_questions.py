@@ -53,6 +53,19 @@ def test_twice_the_data_pays_only_where_both_maps_say_so(made_evidence):
         assert the_finding("data-gain").verdicts(other, "")[0].answer == answer
 
 
+def test_a_gain_of_less_than_a_point_is_not_said_to_pay(made_evidence):
+    other, gains = with_law(made_evidence), made_evidence.gains[""]
+    for low, gain, high, answer in (
+        (0.001, 0.006, 0.011, "cannot tell"),
+        (0.001, 0.006, 0.009, "by less than 1 point"),
+        (0.001, 0.02, 0.04, "yes"),
+        (-0.001, 0.02, 0.04, "cannot tell"),
+    ):
+        changed = replace(gains, projected=gains.projected.assign(low=low, gain=gain, high=high))
+        vars(other)["gains"], vars(other)["gains_at_common"] = {"": changed}, {"": None}
+        assert the_finding("data-gain").verdicts(other, "")[0].answer == answer
+
+
 def test_without_a_tenable_law_nothing_is_projected_and_no_n_is_given(made_evidence):
     law = replace(made_evidence.answers[""].law, misfit_p=0.001)
     misfit = with_law(made_evidence, law=law)

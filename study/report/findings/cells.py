@@ -67,11 +67,11 @@ def measured_with(evidence: Evidence) -> str:
     return (
         f"{row.num_queries:,} queries in {row.num_chains:,} documents, one pool of {row.pool_size:,} (chance "
         f"{row.chance_hit_at_5:.4f}), {least if least == most else f'{least} to {most}'} replicates per cell"
-        f"{_collapsed(evidence)}; {_estimand(evidence)}"
+        f"{_collapsed(evidence)}; {estimand(evidence)}"
     )
 
 
-def _estimand(evidence: Evidence) -> str:
+def estimand(evidence: Evidence) -> str:
     """Return what the intervals are about."""
     units = units_of(evidence.study.test_ranks[evidence.study.measured("confirm").trial_id.iloc[0]])
     if units.speak_of_documents:

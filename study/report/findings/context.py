@@ -7,6 +7,7 @@ import pandas as pd
 from study.analysis.cells import ORACLE
 from study.analysis.evidence import Evidence
 from study.analysis.pool_maps import PoolMaps
+from study.analysis.verdict import CANNOT_TELL
 from study.report.figures.figure import FOREGROUND, HIT_AXIS, MUTED, SYMBOLS, Axis, Figure, Line, Moving
 from study.report.figures.marks import hits, moving, ordered_colours
 from study.report.finding import NO_MAP, Block, Finding, Table, answered
@@ -19,8 +20,8 @@ GROWTH = {
     "flat": "hardly changes",
     "falling": "falls",
     "depends on N": "changes in a way that depends on N",
+    CANNOT_TELL: "changes in a way that these records leave undecided",
 }
-UNDECIDED = "changes in a way that these records leave undecided"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ DATA = Side("against-n", "training sequences", "num_sequences", "training sequen
 
 
 def sentences(evidence: Evidence) -> list[str]:
-    """Return how Hit@5 grows with the context; nothing where the cells are not one map."""
+    """Return how Hit@5 grows with the context, by the verdict; nothing where the cells are not one map."""
     found = [(arm, evidence.pool_maps[arm].own.elasticity) for arm in evidence.arms]
     parts = [
         f"{f'with {arm} it ' if arm else ''}{_growth(evidence, arm)} (elasticity "
@@ -54,10 +55,12 @@ def sentences(evidence: Evidence) -> list[str]:
 
 
 def _growth(evidence: Evidence, arm: str) -> str:
-    """Return the verdict of one arm as the rest of a sentence about Hit@5."""
-    verdict = next(one for one in evidence.answers[arm].verdicts if one.key == "context")
-    answer, comma, where = verdict.answer.partition(", in th")  # in this document, where there is but one
-    return (GROWTH.get(answer, f"is {answer}") if verdict.holds else UNDECIDED) + comma + where
+    """Return the verdict on the context as what Hit@5 does."""
+    (verdict,) = FINDING.verdicts(evidence, arm)
+    if not verdict.holds:
+        return GROWTH[CANNOT_TELL]
+    name = next((name for name in GROWTH if verdict.answer.startswith(name)), None)
+    return f"is {verdict.answer}" if name is None else GROWTH[name] + verdict.answer.removeprefix(name)
 
 
 def figures(evidence: Evidence, arm: str) -> list[Figure]:

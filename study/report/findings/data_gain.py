@@ -63,9 +63,15 @@ def _verdict(gains: Gains) -> Verdict:
     if gains.projected is None:
         return Verdict(*question, CANNOT_TELL, f"{gains.refusal}{last}")
     *_, row = gains.projected[gains.projected.factor == 2].itertuples()  # the mean over contexts
-    answer = "yes" if row.low > 0 else f"by less than {100 * POINT:.0f} point" if row.high < POINT else CANNOT_TELL
     projected = f"from N={row.from_sequences:,} to {row.to_sequences:,}, a projection: Hit@5 "
-    return Verdict(*question, answer, f"{projected}{shown(row.gain, row.low, row.high, '+.3f')}{last}")
+    return Verdict(*question, _pays(row), f"{projected}{shown(row.gain, row.low, row.high, '+.3f')}{last}")
+
+
+def _pays(row) -> str:
+    """Return whether a gain pays: it is shown, and a point or more; or a point is excluded."""
+    if row.high < POINT:
+        return f"by less than {100 * POINT:.0f} point"
+    return "yes" if row.low > 0 and row.gain >= POINT else CANNOT_TELL
 
 
 def _last(table: pd.DataFrame) -> str:

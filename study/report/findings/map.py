@@ -10,13 +10,14 @@ from study.analysis.pool_views import PoolView, PublishedView
 from study.report.figures.figure import Axis, Figure, Heatmap, Labels, Moving
 from study.report.finding import NO_MAP, Block, Finding
 from study.report.findings import register
+from study.report.findings.cells import estimand
 from study.report.findings.corpus_line import corpus_line, corpus_note
 from study.report.style import shown
 
 ABOVE, BELOW, UNDECIDED = "★", "▼", ""
 MARKS = (
-    f"Test Hit@5 of each cell. {ABOVE}: above the best baseline beyond chance; {BELOW}: below it beyond chance; no "
-    "mark: no difference shown. "
+    f"Test Hit@5 of each cell. {ABOVE}: above the best baseline, by Holm over all cells; {BELOW}: below it; no mark: "
+    "no difference shown. "
 )
 CAPTION = (
     "Hover over a cell, or open the table, for its 95 % interval. White boxes: the “as published” reading, where it is "
@@ -25,9 +26,10 @@ CAPTION = (
 
 
 def blocks(evidence: Evidence, _arm: str) -> list[Block]:
-    """Return what the marks mean, and where the corpus lies on the map."""
+    """Return what the marks mean, what the intervals are about, and where the corpus lies on the map."""
     axes = evidence.study.manifest.space.cells
-    return [MARKS + corpus_note(evidence.study, axes.context_length, axes.num_sequences)]
+    about = f"{estimand(evidence)[0].upper()}{estimand(evidence)[1:]}."
+    return [f"{MARKS}{about} {corpus_note(evidence.study, axes.context_length, axes.num_sequences)}"]
 
 
 def figures(evidence: Evidence, arm: str) -> list[Figure]:
