@@ -53,7 +53,7 @@ def _place(found: Break) -> str:
 
 def _none_shown(law: Law, breaks: Breaks) -> tuple[str, str]:
     """Answer where no break is shown: "no" if a smooth law fits and a material step near 1,000 is excluded."""
-    evidence = f"no break is shown (p = {min(one.p_value for one in (breaks.together, *breaks.alone)):.3f})"
+    evidence = f"no break is shown (p = {breaks.smallest_p:.3f})"
     if not law.fits_the_data:
         return CANNOT_TELL, f"{evidence}, but none of the smooth laws fits (misfit p = {law.misfit_p:.3f})"
     step = largest_step(law, PUBLISHED_THRESHOLD, NEAR)
