@@ -41,8 +41,6 @@ class Planted:
     a: float
     b: float | None = None
     ceiling: float | None = None
-    a_after: float | None = None
-    break_n: float | None = None
     sizes: tuple[float, float] = (0.8, 0.5)  # A and B of the `sum` law
 
     @property
@@ -60,10 +58,6 @@ class Planted:
             values["b"] = exponent(self.b)
         if self.form.free_ceiling:
             values["ceiling"] = unsqueeze(ceiling, 0, 1)
-        if self.form.broken:
-            low, high = self.axes.span
-            place = (np.log(self.break_n) - self.axes.centre[0] - low) / (high - low)
-            values |= {"a_after": exponent(self.a_after), "break": unsqueeze(place, 0, 1)}
         return np.array([values[name] for name in self.form.names])
 
     @property
@@ -77,10 +71,6 @@ LAWS = {
     "log": Planted(Form("log"), 0.4, 0.25, 0.2),
     "sum": Planted(Form("sum"), 1.2, 0.5, 0.8),
     "odds, constant in C": Planted(Form("odds", context=False), 0.0, 0.3),
-}
-BROKEN = {
-    "odds, break at 1,000": Planted(Form("odds", broken=True), 0.5, 0.7, 0.25, a_after=0.15, break_n=1000),
-    "log, takes off at 700": Planted(Form("log", broken=True), -0.4, 0.05, 0.2, a_after=0.5, break_n=700),
 }
 
 

@@ -4,8 +4,6 @@ from math import sqrt
 
 import pandas as pd
 
-from benchmarks.planted_truth.measure import CANNOT_TELL
-
 NAMES = {
     "context": "Does Hit@5 grow with the context?",
     "law": "Which law?",
@@ -15,21 +13,35 @@ NAMES = {
     "stars": "`*` on some cell",
     "differs": "some difference is shown (Holm)",
 }
+OF_EVERY_DESIGN = ("context", "law", "threshold")
 INTERVALS = ("cell", "difference", "lift", "elasticity", "exponent", "place of the break")
 
 
 def verdict_table(rows: pd.DataFrame) -> str:
-    """Return one line for every verdict and truth: the share of studies with a false verdict, and with a true one."""
-    lines = ["| verdict | truth | false | which | power |", "|---|---|---|---|---|"]
+    """Return one line for every verdict and truth: the share of studies with a false verdict, and with a true one.
+
+    Verdicts of the questions in OF_EVERY_DESIGN have a line for every truth; others one for all, and one for each truth
+    under which they are ever false.
+    """
+    lines = ["| verdict | truth | measured: false | power: true |", "|---|---|---|---|"]
     for about, name in NAMES.items():
-        for design, group in rows[rows.about == about].groupby("design", sort=False):
-            wrong, true = group.right.eq(False), group.right.eq(True)
-            which = group.answer[wrong].value_counts()
-            said = ", ".join(f"{answer} {count}" for answer, count in which.head(3).items())
-            lines.append(
-                f"| {name} | {design} | {share(wrong)} | {said} | {share(true)}{_of_true(group.answer[true])} |"
-            )
+        own = rows[rows.about == about]
+        for design, group in own.groupby("design", sort=False):
+            if about in OF_EVERY_DESIGN or group.right.eq(False).any():
+                lines.append(_line(name, design, group))
+        lines.append(_line(name, "all truths together", own))
     return "\n".join(lines)
+
+
+def _line(name: str, truth: str, rows: pd.DataFrame) -> str:
+    wrong, true = rows.right.eq(False), rows.right.eq(True)
+    return f"| {name} | {truth} | {share(wrong)}{_said(rows.answer[wrong])} | {share(true)}{_said(rows.answer[true])} |"
+
+
+def _said(answers: pd.Series) -> str:
+    """Return the answers that were given most often."""
+    named = [answer for answer in answers.value_counts().index if answer != "C = …"]
+    return f" ({', '.join(named[:3])})" if named else ""
 
 
 def interval_table(rows: pd.DataFrame) -> str:
@@ -47,11 +59,6 @@ def share(holds: pd.Series) -> str:
     """Return a share of studies with its binomial 95 % error."""
     p, count = holds.mean(), len(holds)
     return f"{p:.1%} ± {1.96 * sqrt(max(p * (1 - p), 1 / count) / count):.1%}"
-
-
-def _of_true(answers: pd.Series) -> str:
-    named = [answer for answer in answers.value_counts().index if answer not in (CANNOT_TELL, "C = …")]
-    return f" ({', '.join(named[:2])})" if named else ""
 
 
 def _held(rows: pd.DataFrame) -> str:

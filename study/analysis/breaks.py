@@ -78,6 +78,11 @@ class Breaks:
         """All breaks that are shown, whether or not they describe the map."""
         return tuple(one for one in (self.together, *self.alone) if one.shown)
 
+    @property
+    def smallest_p(self) -> float:
+        """The smallest of all p-values of "no break", adjusted."""
+        return min(one.p_value for one in (self.together, *self.alone))
+
     def p_value(self, context: int) -> float:
         """Return the smaller p-value of "no break" that concerns one context, both adjusted."""
         return min(one.p_value for one in (self.together, *self.alone) if one.context in (None, context))

@@ -7,13 +7,11 @@ import numpy as np
 
 from study.analysis.hit_map import HitMap
 from study.analysis.law_fit import Fit
-from study.analysis.law_forms import bend
 from study.analysis.law_misfit import tangent_basis, weight_of
 from study.analysis.simultaneous import max_p_value
 
 NUM_PLACES = 13  # of a bend, between the second size and the last but one
 PLACE_LEVEL = 0.05  # a place stays in the interval unless it is rejected at this level
-WITHIN = 4.0  # a bend's effect is what it adds to Hit@5 by the time that N has grown by this factor
 NUM_DRAWS = 600  # of the noise
 STEP = 1e-5  # of the finite difference
 
@@ -51,12 +49,9 @@ class Candidates:
         )
 
     def patterns(self, log_n: np.ndarray) -> np.ndarray:
-        """Return what each change adds to the exponent's line. [K] -> [K, M]."""
-        columns = [
-            bend(log_n, place) if kind == "bend" else (log_n > place + 1e-9).astype(float)
-            for kind, place in zip(self.kind, self.place, strict=True)
-        ]
-        return np.stack(columns, axis=1)
+        """Return what each change adds: a bend to the exponent's line, a step to the score. [K] -> [K, M]."""
+        past = log_n[:, None] - self.place
+        return np.where(self.kind == "bend", np.maximum(0.0, past), past > 1e-9)
 
     def near(self, size: float, factor: float) -> np.ndarray:
         """Mark the changes that may lie within a factor of a size. [M] bool."""
@@ -72,8 +67,7 @@ class Scan:
     """How well each change explains what a law leaves, in all contexts or in one.
 
     columns: [K, M] each change's direction, without what law and nuisance explain. left: [K] what they leave of the
-    map. noise: [B, K] what they leave of the draws. effect: [M] Hit@5 a unit of each change: of a step, or of a bend by
-    the time that N has grown fourfold.
+    map. noise: [B, K] what they leave of the draws. effect: [M] Hit@5 per unit of a step.
     """
 
     candidates: Candidates
@@ -106,7 +100,7 @@ class Scan:
 
     @property
     def effects(self) -> tuple[np.ndarray, np.ndarray]:
-        """Each change alone, in Hit@5: estimates [M] and their noise [B, M]."""
+        """Each step alone, in Hit@5: estimates [M] and their noise [B, M]; without a meaning for bends."""
         value, noise = self.scores
         return value / self._size * self.effect, noise / self._size * self.effect
 
@@ -140,26 +134,27 @@ def scan(fitted: Fit, hit_map: HitMap, context: int | None = None, sharp: bool =
     """
     rate = fitted.form.predict(fitted.theta, fitted.axes)
     root = np.sqrt(weight_of(hit_map) / (rate * (1 - rate)))
-    moved = fitted.form.predict(fitted.theta, fitted.axes, shift=STEP)
-    slope = (moved - rate) / STEP  # d Hit@5 / d (a x), [K]
+    slope, bends = (  # d Hit@5 / d score, and by a x, [K]
+        (fitted.form.predict(fitted.theta, fitted.axes, **{name: STEP}) - rate) / STEP for name in ("shift", "shift_n")
+    )
     rows = hit_map.context_length[:, None] == np.unique(hit_map.context_length)  # [K, C]
     row = np.ones(len(rate), bool) if context is None else hit_map.context_length == context
     x = fitted.axes.x[:, None]
     own = np.hstack([rows, rows * x, row[:, None] * x**2]) if sharp else np.zeros((len(rate), 0))
     basis = _orthonormal(np.hstack([tangent_basis(fitted, root), own * (slope * root)[:, None]]))
     candidates = Candidates.of(np.unique(hit_map.num_sequences).astype(float))
-    columns = candidates.patterns(np.log(hit_map.num_sequences)) * (row * slope * root)[:, None]
+    derivative = np.where(candidates.kind == "step", slope[:, None], bends[:, None])
+    columns = candidates.patterns(np.log(hit_map.num_sequences)) * derivative * (row * root)[:, None]
     columns, left, noise = (
         values - basis @ (basis.T @ values)
         for values in (columns, (hit_map.mean - rate) * root, (hit_map.deviations[:NUM_DRAWS] * root).T)
     )
-    effect = np.where(candidates.kind == "step", 1.0, np.log(WITHIN)) * _typical(slope, hit_map, row, candidates)
-    return Scan(candidates, columns, left, noise.T, effect)
+    return Scan(candidates, columns, left, noise.T, _typical(slope, hit_map, row, candidates))
 
 
 def _orthonormal(columns: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis of columns, some of which may be combinations of others. [K, n] -> [K, r]."""
-    found = np.linalg.svd(columns / np.linalg.norm(columns, axis=0), full_matrices=False)
+    found = np.linalg.svd(columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-12), full_matrices=False)
     return found.U[:, found.S / found.S[0] > 1e-6]
 
 

@@ -71,25 +71,12 @@ def _best_starts(form: Form, axes: Axes, y: np.ndarray, weight: np.ndarray) -> n
 
 
 def refit(fitted: Fit, resampled: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Fit the same law to resampled maps, starting at the fit and, for a law with a break, at other places of it too.
+    """Fit the same law to resampled maps, starting at the fit.
 
     resampled: [B, K] cell means. weight: [K] queries behind each cell. Returns theta [B, p].
     """
-    form, axes = fitted.form, fitted.axes
-    begins = [fitted.theta]
-    if form.broken:
-        for raw in (-2.0, 0.0, 2.0):
-            other = fitted.theta.copy()
-            other[form.column("break")] = raw
-            begins.append(other)
-    found, deviances = [], []
-    for start in begins:
-        begin = np.broadcast_to(start, (len(resampled), len(start)))
-        theta, deviance, _ = maximise(form, axes, resampled, weight, begin, MAX_REFIT_ITERATIONS)
-        found.append(theta)
-        deviances.append(deviance)
-    best = np.argmin(deviances, axis=0)
-    return np.stack(found)[best, np.arange(len(resampled))]
+    begin = np.broadcast_to(fitted.theta, (len(resampled), len(fitted.theta)))
+    return maximise(fitted.form, fitted.axes, resampled, weight, begin, MAX_REFIT_ITERATIONS)[0]
 
 
 def maximise(

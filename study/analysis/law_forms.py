@@ -1,4 +1,4 @@
-"""Define the laws that are compared: Hit@5 as a function of C and N, smooth or with one break in N.
+"""Define the laws that are compared: Hit@5 as a smooth function of C and N.
 
 With floor f (chance) and ceiling U, Hit@5 = f + (U - f) g, and x = ln(N / N0), c = ln(C / C0) at the map's middle:
 
@@ -8,16 +8,14 @@ With floor f (chance) and ceiling U, Hit@5 = f + (U - f) g, and x = ln(N / N0), 
     exp     logit g     = m - A exp(-N / tau) - B exp(-b c)  a saturating exponential in N
 
 Without `context`, b c and B are left out: Hit@5 is constant in C. With `interaction`, what N adds depends on C: odds
-and log gain a term d x c, and A is multiplied by exp(d c). With a break, a x becomes a smoothly broken line with slope
-a before N_break and a_after beyond it (Caballero et al., Broken Neural Scaling Laws, ICLR 2023).
+and log gain a term d x c, and A is multiplied by exp(d c).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-SHARPNESS = 0.25  # the break's width in ln N: nine tenths of the bend lie within a factor of 2 of N_break
 MAX_EXPONENT = 3.0  # of the `sum` law; steeper than any law in the literature
 EDGE = 1e-6  # Hit@5 stays this far from 0 and 1
 ADDED = ("sum", "exp")  # kinds whose logit is a sum of what N and C add
@@ -31,41 +29,37 @@ class Axes:
     c: np.ndarray
     floor: float
     centre: tuple[float, float]
-    span: tuple[float, float]  # of x in which a break may lie
 
     @classmethod
     def of(cls, context_length: np.ndarray, num_sequences: np.ndarray, floor: float) -> "Axes":
         log_n, log_c = np.log(num_sequences), np.log(context_length)
-        values = np.unique(log_n)
-        centre = (float(values.mean()), float(np.unique(log_c).mean()))
-        inner = values[[0, -1]] if len(values) < 4 else values[[1, -2]]  # a slope needs two sizes on either side
-        return cls(log_n - centre[0], log_c - centre[1], floor, centre, tuple(inner - centre[0]))
+        centre = (float(np.unique(log_n).mean()), float(np.unique(log_c).mean()))
+        return cls(log_n - centre[0], log_c - centre[1], floor, centre)
 
     def at(self, context_length: np.ndarray, num_sequences: np.ndarray) -> "Axes":
         """Return other cells on the same axes."""
         x, c = np.log(num_sequences) - self.centre[0], np.log(context_length) - self.centre[1]
-        return Axes(x, c, self.floor, self.centre, self.span)
+        return Axes(x, c, self.floor, self.centre)
 
 
 @dataclass(frozen=True)
 class Form:
-    """One law. A parameter vector holds, in this order: m, a or tau, [b], [A, [B]], [d], [ceiling], [a_after, break].
+    """One law. A parameter vector holds, in this order: m, a or tau, [b], [A, [B]], [d], [ceiling].
 
-    All are free real numbers: ceiling, break and the exponents of `sum` and `exp` are squeezed into their ranges, so
+    All are free real numbers: the ceiling and the exponents of `sum` and `exp` are squeezed into their ranges, so
     the optimisation needs no bounds and every coordinate is of order one.
     """
 
     kind: str  # odds, log, sum, exp
     context: bool = True
     free_ceiling: bool = False
-    broken: bool = False
     interaction: bool = False
 
     @property
     def name(self) -> str:
         parts = [
             self.kind, "" if self.context else "constant in C", "C x N" if self.interaction else "",
-            "free ceiling" if self.free_ceiling else "", "break in N" if self.broken else "",
+            "free ceiling" if self.free_ceiling else "",
         ]  # fmt: skip
         return ", ".join(part for part in parts if part)
 
@@ -74,36 +68,24 @@ class Form:
         names = ["m", "tau" if self.kind == "exp" else "a"] + ["b"] * self.context
         if self.kind in ADDED:
             names += ["A"] + ["B"] * self.context
-        names += ["d"] * self.interaction + ["ceiling"] * self.free_ceiling
-        return tuple(names + ["a_after", "break"] * self.broken)
+        return tuple(names + ["d"] * self.interaction + ["ceiling"] * self.free_ceiling)
 
     @property
     def num_parameters(self) -> int:
         return len(self.names)
 
-    @property
-    def can_break(self) -> bool:
-        """Whether it has an exponent of N that may change."""
-        return self.kind != "exp"
-
     def column(self, name: str) -> int:
         return self.names.index(name)
 
-    def smooth(self) -> "Form":
-        return replace(self, broken=False)
-
-    def with_break(self) -> "Form":
-        return replace(self, broken=True)
-
     def contains(self, other: "Form") -> bool:
         """Return whether the other law is this one with some parameters fixed."""
-        flags = ("context", "free_ceiling", "broken", "interaction")
+        flags = ("context", "free_ceiling", "interaction")
         return self.kind == other.kind and all(getattr(self, flag) >= getattr(other, flag) for flag in flags)
 
-    def predict(self, theta: np.ndarray, axes: Axes, shift: np.ndarray | float = 0.0) -> np.ndarray:
-        """Return Hit@5. theta [..., p] -> [..., K] in (0, 1). shift: added to a x of every cell."""
+    def predict(self, theta: np.ndarray, axes: Axes, shift: float = 0.0, shift_n: float = 0.0) -> np.ndarray:
+        """Return Hit@5. theta [..., p] -> [..., K] in (0, 1). shift: added to the score. shift_n: added to a x."""
         value = {name: theta[..., i, None] for i, name in enumerate(self.names)}
-        along_n = self._along_n(value, axes) + shift
+        along_n = self._along_n(value, axes) + shift_n
         along_c = self._exponent(value["b"]) * axes.c if self.context else 0.0
         if self.kind in ADDED:
             score = value["m"] - self._missing(value, along_n, axes)
@@ -111,13 +93,13 @@ class Form:
         else:
             score = value["m"] + along_n + along_c
             score = score + value["d"] * axes.x * axes.c if self.interaction else score
-        score = np.minimum(np.maximum(score, -30), 30)
+        score = np.minimum(np.maximum(score + shift, -30), 30)
         g = np.exp(-np.exp(-score)) if self.kind == "log" else 1 / (1 + np.exp(-score))
         ceiling = squeeze(value["ceiling"], axes.floor, 1.0) if self.free_ceiling else 1.0
         return np.minimum(np.maximum(axes.floor + (ceiling - axes.floor) * g, EDGE), 1 - EDGE)
 
     def natural(self, theta: np.ndarray, axes: Axes) -> dict[str, np.ndarray]:
-        """Return the parameters that a report shows: exponents, ceiling, N_break. theta [..., p] -> [...] each."""
+        """Return the parameters that a report shows: exponents, ceiling. theta [..., p] -> [...] each."""
         if self.kind == "exp":
             found = {"tau": np.exp(axes.centre[0] + theta[..., self.column("tau")])}
         else:
@@ -130,20 +112,11 @@ class Form:
             found["ceiling"] = squeeze(theta[..., self.column("ceiling")], axes.floor, 1.0)
         if self.kind in ADDED:  # its asymptote for unlimited data and context
             found["ceiling"] = axes.floor + (1 - axes.floor) / (1 + np.exp(-theta[..., self.column("m")]))
-        if self.broken:
-            found["a_after"] = self._exponent(theta[..., self.column("a_after")])
-            found["break_n"] = np.exp(axes.centre[0] + squeeze(theta[..., self.column("break")], *axes.span))
         return found
 
     def _along_n(self, value: dict[str, np.ndarray], axes: Axes) -> np.ndarray:
-        """Return a x, or the broken line, anchored at x = 0 before the break; ln(N / tau) of `exp`."""
-        if self.kind == "exp":
-            return axes.x - value["tau"]
-        before = self._exponent(value["a"])
-        if not self.broken:
-            return before * axes.x
-        after = self._exponent(value["a_after"])
-        return before * axes.x + (after - before) * bend(axes.x, squeeze(value["break"], *axes.span))
+        """Return a x; ln(N / tau) of `exp`."""
+        return axes.x - value["tau"] if self.kind == "exp" else self._exponent(value["a"]) * axes.x
 
     def _missing(self, value: dict[str, np.ndarray], along_n: np.ndarray, axes: Axes) -> np.ndarray:
         """Return what a finite N takes from the logit of an added law."""
@@ -164,11 +137,6 @@ def _forms() -> tuple[Form, ...]:
 
 
 FORMS = _forms()
-
-
-def bend(x: np.ndarray, place: np.ndarray | float) -> np.ndarray:
-    """Return a line that is 0 before a place and has slope 1 beyond it, rounded by SHARPNESS."""
-    return SHARPNESS * np.logaddexp(0, (x - place) / SHARPNESS)
 
 
 def squeeze(raw: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -9,22 +9,11 @@ from study.analysis.law_forms import ADDED, MAX_EXPONENT, Axes, Form, unsqueeze
 EXPONENTS = (0.3, 0.8, 1.6)
 CEILINGS = (0.1, 0.5, 0.9)  # of the way from the best cell to 1
 SCALES = (0.15, 0.5, 0.85)  # tau, of the way from the smallest N to the largest
-BREAKS = (0.25, 0.5, 0.75)  # of the way from the smallest N to the largest
 
 
 def starts(form: Form, axes: Axes, y: np.ndarray) -> np.ndarray:
     """Return the starting points of a fit to Hit@5 y [K]. [S, p]."""
-    smooth = np.array([start for ceiling in _ceilings(form, y) for start in _least_squares(form, axes, y, ceiling)])
-    if not form.broken:
-        return smooth
-    slope = smooth[:, [1]]  # a; beyond the break, half of it or zero
-    flat = unsqueeze(0.05, 0, MAX_EXPONENT) if form.kind in ADDED else 0.0
-    ends = [
-        np.hstack([smooth, after, np.full_like(slope, unsqueeze(place, 0, 1))])
-        for place in BREAKS
-        for after in (slope / 2, np.full_like(slope, flat))
-    ]
-    return np.concatenate(ends)
+    return np.array([start for ceiling in _ceilings(form, y) for start in _least_squares(form, axes, y, ceiling)])
 
 
 def _ceilings(form: Form, y: np.ndarray) -> list[float]:

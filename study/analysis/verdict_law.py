@@ -4,6 +4,7 @@ from study.analysis.breaks import Breaks
 from study.analysis.law import Law
 from study.analysis.verdict import CANNOT_TELL, Verdict
 
+SIGN_OF_BREAK = 0.1  # a law is not relied on where "no break" has a smaller p-value, though none may be shown
 QUESTION = ("law", "Which law does Hit@5(C, N) follow?")
 
 
@@ -27,8 +28,8 @@ def law_verdict(law: Law | None, breaks: Breaks | None, refusals: dict[str, str]
 def doubts(law: Law, breaks: Breaks | None) -> str:
     """Return why a law that fits is not to be relied on; an empty text if it is."""
     name = law.chosen.form.name
-    if breaks is not None and breaks.shown:
-        return f"{name} fits, but a break in N is shown"
+    if breaks is not None and breaks.smallest_p < SIGN_OF_BREAK:
+        return f"{name} fits, but a break in N is not unlikely (p = {breaks.smallest_p:.3f})"
     return "" if law.predicts else f"{name} fits, but does not predict the cells that were left out"
 
 

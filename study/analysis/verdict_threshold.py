@@ -53,7 +53,7 @@ def _place(found: Break) -> str:
 
 def _none_shown(law: Law, breaks: Breaks) -> tuple[str, str]:
     """Answer where no break is shown: "no" if a smooth law fits and a material step near 1,000 is excluded."""
-    evidence = f"no break is shown (p = {min(one.p_value for one in (breaks.together, *breaks.alone)):.3f})"
+    evidence = f"no break is shown (p = {breaks.smallest_p:.3f})"
     if not law.fits_the_data:
         return CANNOT_TELL, f"{evidence}, but none of the smooth laws fits (misfit p = {law.misfit_p:.3f})"
     step = largest_step(law, PUBLISHED_THRESHOLD, NEAR)
@@ -91,13 +91,23 @@ def change_across(hit_map: HitMap, size: int) -> Simultaneous | None:
 
 
 def _beats_baseline(table: pd.DataFrame) -> str:
-    """Return, for every context, the N from which on the best baseline is beaten."""
+    """Return, for every context, the N from which on the best baseline is shown to be beaten."""
     rows = table[table.definition == "beats_baseline"]
     if rows.empty or rows.threshold.isna().all():
-        return "" if rows.empty else f"the best baseline: {rows.reason.iloc[0]}"
-    parts = [f"{_size(row.shown_from)} at C={row.context_length}" for row in rows.itertuples()]
-    crossed = [f"{_size(row.threshold)} [{_size(row.low)}, {_size(row.high)}]" for row in rows.itertuples()]
-    return f"least N shown to beat the best baseline: {', '.join(parts)} (its lift crosses 0 at {', '.join(crossed)})"
+        return "" if rows.empty else str(rows.reason.iloc[0])
+    if np.isinf(rows.shown_from.astype(float)).all():
+        return "the largest N is not shown to beat the best baseline in any context"
+    parts = [f"C={row.context_length} {_beaten(row)}" for row in rows.itertuples()]
+    return f"shown to beat the best baseline: {', '.join(parts)}"
+
+
+def _beaten(row) -> str:
+    if np.isinf(row.shown_from):
+        return "not at the largest N"
+    return (
+        f"from N = {row.shown_from:,.0f} on (lift above 0 from {_size(row.threshold)} "
+        f"[{_size(row.low)}, {_size(row.high)}])"
+    )
 
 
 def _stable(table: pd.DataFrame) -> str:
@@ -116,4 +126,4 @@ def _stable(table: pd.DataFrame) -> str:
 
 
 def _size(value: float) -> str:
-    return "none" if np.isinf(value) else f"{value:,.0f}"
+    return "not reached" if np.isinf(value) else f"{value:,.0f}"

@@ -23,9 +23,8 @@ INTERACTION = {  # what a law with `C x N` adds
     "exp": "; with A C^d in the place of A",
 }
 NOTE = (
-    "Laws are fitted by likelihood to the cells' means. Of the smooth laws that predict the left-out cells as well as "
-    "the best one, the law with the least AICc is chosen. Laws with a break in N are compared too, but judged by their "
-    "own test."
+    "Laws are fitted by likelihood to the cells' means. Of the laws that fit and predict the left-out cells as well as "
+    "the best one, the law with the least AICc is chosen. A break in N has a test of its own."
 )
 
 
