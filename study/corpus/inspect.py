@@ -81,7 +81,7 @@ def _print_baselines(dataset: Dataset, say: Say) -> None:
     say(f"test Hit@5 without training, C={context}, {num_queries:,} queries, pool {pool:,} (chance {chance:.4f})")
     queries = dataset.queries["test"]
     mean = queries.num_own_document.mean()
-    say(f"  {'right document':14} {queries.document_hit_at_5:.3f}  (in random order: {mean:.1f} candidates are of it)")
+    say(f"  {'right document':14} {queries.document_hit_at_5:.3f}  (in random order: {mean:,.1f} candidates are of it)")
     task = BaselineTask(dataset, context)
     for name in baseline_names(trains=False):
         result = measure_baseline(name, task)

@@ -12,6 +12,7 @@ from study.host.machine import num_cpus
 from study.lifecycle.power import power_line
 from study.messages.durations import duration
 from study.plan.plan import Cell, Plan
+from study.search.candidates import most_candidates
 from study.search.choice import most_finalists
 from study.trial.node import one_thread
 
@@ -97,9 +98,8 @@ def _totals(plan: Plan, seconds: Seconds, num_workers: int) -> str:
 
 def _trials_of(plan: Plan, cell: Cell) -> dict[str, int]:
     """Return the trials of a cell by kind; those of the second round and of the common map are the most possible."""
-    racing = plan.space.racing
     return {
-        "list": racing.num_samples if plan.searches else 0,
+        "list": most_candidates(plan.space) if plan.searches else 0,
         "finals": most_finalists(plan, cell) if plan.searches else 0,
         "tuned": plan.space.replicates,
         "common": plan.space.replicates * (plan.num_maps - 1),

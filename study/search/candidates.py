@@ -1,6 +1,7 @@
 """Propose the candidates of a study: one list of configurations, tried in this order by every cell."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 
 import optuna
@@ -39,6 +40,11 @@ def first_candidates(space: Space) -> list[Params]:
     return found
 
 
+def most_candidates(space: Space) -> int:
+    """Return the length that the list can have: `racing.num_samples`, or all configurations where they are fewer."""
+    return min(space.racing.num_samples, math.prod(map(_num_values, _distributions(space).values())))
+
+
 def next_candidate(
     space: Space,
     tried: Sequence[Params],
@@ -72,6 +78,12 @@ def _random_candidate(space: Space, known: Sequence[Params]) -> Params | None:
 
 def _distributions(space: Space) -> dict[str, BaseDistribution]:
     return {key: _distribution(key, domain) for key, domain in space.search.items()}
+
+
+def _num_values(domain: BaseDistribution) -> float:
+    if isinstance(domain, CategoricalDistribution):
+        return len(set(domain.choices))
+    return domain.high - domain.low + 1 if isinstance(domain, IntDistribution) else math.inf
 
 
 def _distribution(key: str, domain: Domain) -> BaseDistribution:

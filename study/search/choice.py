@@ -8,6 +8,7 @@ import numpy as np
 from study.plan.plan import Cell, Plan
 from study.records.columns import SEARCH_REPLICATE
 from study.records.manifest import Params
+from study.search.candidates import most_candidates
 from study.trial.outcome import Outcome
 
 
@@ -33,7 +34,7 @@ def _next_to(cell: Cell, others: Sequence[Cell], key) -> list[Cell]:
 
 def most_finalists(plan: Plan, cell: Cell) -> int:
     """Return the most trials that a cell's second round can have; one finalist alone needs none."""
-    most = min(2 + len(neighbours(cell, plan.cells)), plan.space.racing.num_samples)
+    most = min(2 + len(neighbours(cell, plan.cells)), most_candidates(plan.space))
     return most if most > 1 else 0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from study.plan.plan import Cell, Plan
 from study.plan.trial_spec import TrialSpec
 from study.records.manifest import Params
-from study.search.candidates import first_candidates, next_candidate
+from study.search.candidates import first_candidates, most_candidates, next_candidate
 from study.search.cell_search import CellSearch
 from study.search.choice import common_candidates, finalists, group_of, most_finalists
 from study.search.standings import win_rates
@@ -77,7 +77,7 @@ class StudySearch:
         found: list[Cell] = []
         for search in self.cells:
             running = search.num_running()
-            unknown = self._plan.space.racing.num_samples - len(self.candidates)
+            unknown = most_candidates(self._plan.space) - len(self.candidates)
             unknown += most_finalists(self._plan, search.cell)
             to_come = len(search.missing()) + (unknown if search.finals is None else 0)
             found += [search.cell] * (running if self._closed else to_come)
@@ -88,12 +88,12 @@ class StudySearch:
 
     def _extend(self) -> bool:
         """Add the next candidates to every cell, or at the end of the list the finalists; return whether either."""
+        if any(search.finals is not None for search in self.cells):
+            return False
         if new := self._next_candidates():
             self._add(new)
             self._remember(self.candidates)
             return True
-        if any(search.finals is not None for search in self.cells):
-            return False
         common = self._common()
         for search in self.cells:
             own = common[group_of(search.cell)]

@@ -123,6 +123,15 @@ def test_a_study_whose_workers_never_start_stops_in_one_sentence(driver, monkeyp
     assert driver.dealer.suggest("more") == "FINISHED"
 
 
+def test_a_choice_that_cannot_be_written_stops_the_study(driver):
+    def full_disk():
+        raise OSError("No space left on device")
+
+    driver.source.next = full_disk
+    assert driver.dealer.suggest("job1") == "FINISHED"
+    assert isinstance(driver.recorder.failure, OSError)
+
+
 def test_an_overdue_trial_is_a_row_and_the_rest_of_its_job_runs(driver, specs):
     now = [0.0]
     driver.recorder._clocks.limit_s, driver.recorder._clocks.now = 5.0, lambda: now[0]

@@ -109,8 +109,6 @@ def test_asha_races_objects_that_are_not_tune_trials():
     )
 
 
-def test_tpe_takes_the_arguments_of_the_search():
-    missing = {"seed", "n_startup_trials", "constant_liar"} - set(
-        inspect.signature(optuna.samplers.TPESampler).parameters
-    )
-    assert not missing, f"Optuna's TPESampler no longer takes {missing}, which study/search/sampler.py passes."
+def test_the_gaussian_process_takes_the_arguments_of_the_search():
+    missing = {"seed", "n_startup_trials"} - set(inspect.signature(optuna.samplers.GPSampler).parameters)
+    assert not missing, f"Optuna's GPSampler no longer takes {missing}, which study/search/candidates.py passes."

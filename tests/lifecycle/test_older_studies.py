@@ -64,6 +64,32 @@ def test_a_study_of_version_0_1_is_resumed_extended_and_reported(old):
     assert history[0]["space"]["racing"]["num_configs"] == 3, "the old space is kept as it was"
 
 
+@pytest.fixture
+def up_to_the_first_trial(monkeypatch) -> None:
+    """The command line works up to its first trial."""
+    for name, value in (("run_study", 0), ("near_copies", {}), ("_conclude", 0)):
+        monkeypatch.setattr(f"study.lifecycle.execute.{name}", lambda *_, value=value: value)
+
+
+def test_an_older_study_keeps_its_old_values_after_it_was_extended(old, up_to_the_first_trial, capsys):
+    """Regression: an extension records every key, and the next run took the study for a new one and refused it."""
+    line = [
+        str(old / "old.yaml"),
+        "--corpus",
+        str(old / "signs.npz"),
+        "--out",
+        str(old),
+        "--study",
+        "study",
+        "--resume",
+    ]
+    for more in ([], ["--set", "replicates=2"], ["--set", "replicates=2"], ["--set", "replicates=3"]):
+        assert run.main([*line, *more]) == 0, capsys.readouterr().err
+    manifest = json.loads((old / "study" / "manifest.json").read_text())
+    assert len(manifest["history"]) == 3, "the corpus has moved, then the replicates grew twice"
+    assert manifest["space"]["common_map"] is manifest["space"]["data"]["exclude_context"] is False
+
+
 def test_statuses_and_keys_of_version_0_1_get_their_current_names(old):
     study = load_study(str(old / "study"))
     recorded = pd.read_parquet(old / "study" / "trials")
@@ -203,10 +229,8 @@ def test_a_study_without_a_completed_trial_is_not_carried_over(copied, tmp_path)
 
 
 @pytest.fixture
-def command(copied, small_file, tmp_path, monkeypatch) -> Callable[..., int]:
+def command(copied, small_file, tmp_path, up_to_the_first_trial) -> Callable[..., int]:
     """Return a function that runs the command line on the study, up to its first trial."""
-    for name, value in (("run_study", 0), ("near_copies", {}), ("_conclude", 0)):
-        monkeypatch.setattr(f"study.lifecycle.execute.{name}", lambda *_, value=value: value)
     space = save_space(SPACE, tmp_path / "s.yaml")
     return lambda *more: run.main([space, "--corpus", small_file, "--out", str(tmp_path), "--study", "study", *more])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.search.candidates import NUM_STARTUP, first_candidates, next_candidate
+from study.search.candidates import NUM_STARTUP, first_candidates, most_candidates, next_candidate
 from study.space.file import load_space
 from study.space.space import Space
 
@@ -64,3 +64,13 @@ def test_a_finite_space_ends_the_list_and_nothing_is_proposed_twice(tiny_space):
     assert first_candidates(space) == [{"alpha": 0.03}, {"alpha": 0.3}]
     assert next_candidate(space, [{"alpha": 0.03}], [0.5]) == {"alpha": 0.3}
     assert next_candidate(space, first_candidates(space), [0.5, 0.5]) is None
+    assert most_candidates(space) == 2
+
+
+def test_a_list_is_as_long_as_asked_for_or_as_a_finite_space_allows(tiny_space):
+    """A space of 2 values of alpha and 3 of hidden_dim."""
+    integers = "search={learning_rate: null, hidden_dim: {low: 6, high: 8}}"
+    settings = [integers, "fixed={hidden_dim: null, learning_rate: 0.01}", "start=[{hidden_dim: 8}]"]
+    for asked, most in ((4, 4), (9, 6)):
+        assert most_candidates(load_space(tiny_space, None, [*settings, f"racing.num_samples={asked}"], {})) == most
+    assert most_candidates(load_space(tiny_space, None, ["racing.num_samples=99"], {})) == 99

@@ -223,3 +223,15 @@ def test_what_is_still_to_run_falls_to_nothing_and_is_never_too_low(plan):
     assert totals == sorted(totals, reverse=True) and totals[-1] == len(records.recorded)
     assert totals[0] == 9 * 4 + 4 * 4
     assert study.still_to_run() == []
+
+
+def test_a_finite_space_is_counted_as_it_is_and_a_search_that_is_over_proposes_nothing(planned):
+    """Regression: an exhausted space was sampled again at every call, some a second until the study ended."""
+    plan = planned("search={learning_rate: null}", "start=[{alpha: 0.03}]", "fixed.learning_rate=0.01")
+    records, proposed = Records(), []
+    study = search_of(plan, records, propose=lambda *given: proposed.append(given))
+    assert len(study.still_to_run()) == 4 * (2 + 2)
+    while spec := study.next():
+        records.end(spec)
+    assert study.is_over and len(proposed) == 1, "the space was asked for a third candidate"
+    assert study.next() is None and len(proposed) == 1
