@@ -117,7 +117,7 @@ def _family(study: StudyRecords, name: str, pairs: list[tuple], noise: dict[str,
         before, units = per_query(study, first_ids)
         after, _ = per_query(study, second_ids)
         rows.append(dict(zip(PAIR, (name, context, size, first, second), strict=True)) | counts(before, after, units))
-        found.append(mrmc.difference(after, before, units))
+        found.append(mrmc.difference(after, before, units, trained=name != "baseline"))
     for row, one in zip(rows, mrmc.moderated(found), strict=True):
         if (search := noise.get(arm_of(row["second"]))) is not None:
             one = one.with_noise(2 * search.variance, search.df)

@@ -45,7 +45,7 @@ def two_maps(study: StudyRecords, arm: str = "") -> TwoMaps | None:
     for key in both:
         hits, units = per_query(study, tuned[key])
         at_common, _ = per_query(study, common[key])
-        gain = mrmc.difference(hits, at_common, units)
+        gain = mrmc.difference(hits, at_common, units, trained=True)
         same = tuned[key] == common[key]
         gains += [] if same else [hits.mean(0) - at_common.mean(0)]
         values = (same, float(hits.mean()), *share(at_common, units), gain.value, gain.low, gain.high)

@@ -77,6 +77,31 @@ def test_replicates_borrow_from_their_family_as_far_as_it_is_alike():
     assert len({one.variance for one in mrmc.moderated(alike)}) == 1
 
 
+def test_replicates_that_agree_by_chance_borrow_too_and_so_does_a_single_one():
+    family = [mrmc.Estimate(0.01, mrmc.Part(variance, 2.0), mrmc.Part(1e-6, 50.0)) for variance in (1e-4, 1e-4, 1.1e-4)]
+    agreeing = mrmc.Estimate(0.01, mrmc.Part(0.0, 2.0), mrmc.Part(1e-6, 50.0))
+    single = mrmc.Estimate(0.01, documents=mrmc.Part(1e-6, 50.0))
+    unvaried = mrmc.Estimate(0.0, mrmc.Part(0.0, 2.0), mrmc.Part(0.0, 50.0))
+    like, *_, first, second, third = mrmc.moderated([*family, agreeing, single, unvaried])
+    assert first.runs.variance == pytest.approx(like.runs.variance) and first.p_value > 0.05
+    assert second.runs.variance == pytest.approx(3 * like.runs.variance), "the family's are means over three replicates"
+    assert third == unvaried
+    assert mrmc.moderated([single, single, single, single]) == [single] * 4, "nothing to borrow from"
+
+
+def test_a_model_with_one_replicate_left_varies_as_the_other_does():
+    """The mean square of the difference from its truth, against the variance that is estimated for it."""
+    shape, rng = Shape(replicates=3), np.random.default_rng(0)
+    error, claimed, fixed = [], [], []
+    for _ in range(200):
+        first, second = (planted_ranks(np.array([0.5, 0.5]), rng, shape, spread=6.0) <= 5) * 1.0
+        error.append(second.mean() - first[0].mean())
+        claimed.append(mrmc.difference(second, first[:1], shape.units, trained=True).variance)
+        fixed.append(mrmc.difference(second, first[:1], shape.units).variance)
+    assert np.mean(claimed) == pytest.approx(np.mean(np.square(error)), rel=0.3)
+    assert np.mean(fixed) < 0.5 * np.mean(claimed), "a baseline without replicates does not vary by them"
+
+
 def test_pairing_on_queries_narrows_the_interval():
     first, second = planted_ranks(np.array([0.5, 0.5]), np.random.default_rng(0), Shape()) <= 5
     units = Shape().units
