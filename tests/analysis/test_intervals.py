@@ -139,6 +139,13 @@ def test_queries_of_few_documents_are_grouped_in_stretches_and_never_speak_of_do
     assert Units.of(np.arange(200) // 20, positions).label == "10 documents"
 
 
+def test_queries_of_one_short_passage_are_cut_into_shorter_stretches():
+    units = Units.of(np.zeros(35, int), np.arange(1000, 1035))
+    assert (units.count, units.label) == (5, "5 stretches of 8 vectors (1 test document)")
+    low, high = mrmc.mean(np.random.default_rng(0).random((3, 35)), units).interval
+    assert 0 < high - low < 1
+
+
 def test_joint_draws_have_the_variances_of_the_single_estimates():
     shape = Shape()
     hits = (planted_ranks(FLAT, np.random.default_rng(0), shape) <= 5) * 1.0
