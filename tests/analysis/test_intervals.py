@@ -1,5 +1,6 @@
 """Intervals of means and differences: by hand, against the analysis of variance, and how often they hold the truth."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,12 +9,15 @@ from scipy.stats import t
 
 from study.analysis import mrmc
 from study.analysis.best import best_configs
-from study.analysis.cells import cells
+from study.analysis.cells import cells, per_query
 from study.analysis.compare import comparisons, counts
 from study.analysis.hit_map import HitMap
 from study.analysis.joint import Noise, drawn_lifts
 from study.analysis.search_noise import search_noise
+from study.analysis.two_maps import two_maps
 from study.analysis.units import Units
+from study.records.manifest import Chosen
+from tests.manifests import content
 from tests.planted import CONTEXTS, SIZES, Shape, planted_ranks, planted_study
 
 FLAT = np.full(len(CONTEXTS) * len(SIZES), 0.5)
@@ -178,6 +182,40 @@ def test_search_noise_widens_differences_between_cells_but_not_lifts():
     common = (table.common_high - table.common_low).groupby(table.comparison).mean()
     assert width["context"] > 1.5 * common["context"]
     assert width["baseline"] == pytest.approx(common["baseline"], rel=0.2)
+
+
+def test_a_difference_between_arms_has_the_search_noise_of_each():
+    """Two sizes, named as arms of one: the arms' searches differ in their luck."""
+    study = planted_study(np.full(8, 0.5), seed=0, common=True, search_noise=0.03, grid=((1, 4, 16, 64), (125, 250)))
+    names = {f"C{c}_N{n}": f"C{c}_N125_{'ab'[n > 125]}" for c in (1, 4, 16, 64) for n in (125, 250)}
+    trials = study.trials.assign(cell_id=study.trials.cell_id.replace(names))
+    trials.loc[trials.stage == "confirm", "num_sequences"] = 125
+    chosen = {kind: {names[cell]: values for cell, values in cells.items()}
+              for kind, cells in content(study)["chosen"].items()}  # fmt: skip
+    manifest = study.manifest.model_copy(update={"chosen": Chosen(**chosen)})
+    arms = replace(study, trials=trials, manifest=manifest)
+    noises = [search_noise(arms, arm) for arm in "ab"]
+    table = comparisons(arms).query("comparison == 'arm'")
+    own = arms.measured("confirm").groupby("cell_id").trial_id.apply(list)
+    hits = [
+        [per_query(arms, own[cell])[0] for cell in pair] for pair in zip(table["first"], table["second"], strict=True)
+    ]
+    pairs = mrmc.moderated([mrmc.difference(after, before, Shape().units) for before, after in hits])
+    for row, pair in zip(table.itertuples(), pairs, strict=True):
+        for noise in noises:
+            pair = pair.with_noise(noise.variance, noise.df)
+        assert (row.low, row.high) == pytest.approx(pair.interval)
+    assert noises[0].variance != pytest.approx(noises[1].variance, rel=0.05)
+
+
+def test_the_mean_gain_of_tuning_covers_none_where_replicates_vary():
+    covered = []
+    for seed in range(24):
+        noisy = {125: 3.0, 500: 3.0}
+        study = planted_study(np.full(4, 0.5), seed, num_search=1, common=True, noisy=noisy, **SMALL)
+        gain = two_maps(study).mean_gain
+        covered.append(gain.low <= 0 <= gain.high)
+    assert np.mean(covered) >= 0.8, "documents alone would cover half"
 
 
 def test_a_difference_is_shown_only_where_both_maps_show_it():
