@@ -95,6 +95,7 @@ def test_the_finding_has_a_curve_for_each_n_and_says_where_nothing_was_measured(
     study = study_of({500: USES_ONE, 2000: USES_FOUR})
     evidence = Evidence(study)
     evidence.__dict__["context_use"] = {"": context_use_table(study)}  # the made study has no ranks to map
+    evidence.__dict__["answers"] = made_evidence.answers
     (figure,) = figures(evidence, "")
     assert [mark.name for mark in figure.marks] == ["N=500", "N=2,000"]
     assert all(list(mark.x) == [1, 2, 4, 8, 16] for mark in figure.marks)
