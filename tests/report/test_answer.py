@@ -52,3 +52,11 @@ def test_five_replicates_are_suggested_where_fewer_collapsed():
     three, five = (measured_with(Evidence(planted_study(np.full(4, 0.5), 1, replicates=n, **lost))) for n in (3, 5))
     assert "left out: five replicates are suggested)" in three
     assert "left out)" in five
+
+
+def test_the_table_of_a_map_without_baselines_has_dashes():
+    study = planted_study(np.full(4, 0.5), 0, chains=8, **SMALL)
+    (figure,) = the_finding("map").figures(
+        Evidence(replace(study, trials=study.trials.query("stage != 'baseline'"))), ""
+    )
+    assert {row[3] for row in figure.table[1]} == {"-"}
