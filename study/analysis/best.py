@@ -31,35 +31,44 @@ def best_configs(study: StudyRecords, table: pd.DataFrame | None = None) -> dict
 def _chosen(study: StudyRecords, entries: dict[str, dict], table: pd.DataFrame) -> dict:
     """Return the entry of the best of several cells, with figures that the choice does not flatter."""
     entry = entries[table.loc[table.val_hit_at_5.idxmax(), "cell_id"]]
-    figures = None if len(table) == 1 else cross_fitted(study, table.cell_id.tolist())
-    if figures is None:
+    picked = _picked(study, table.cell_id.tolist())
+    if set(picked.cell_id) <= {entry["cell_id"]}:  # every replicate agrees: the cell's own figures need no correction
+        return entry
+    figures = _figures(study, picked)
+    entry = entry | figures | {"gates": entry["gates"] | figures["gates"]}
+    if "lift" not in figures:
         return entry
     shown = {"beats_best_baseline": figures["lift_low"] > 0, "below_best_baseline": figures["lift_high"] < 0}
-    return entry | figures | {name: entry[name] and holds for name, holds in shown.items()}
+    return entry | {name: entry[name] and holds for name, holds in shown.items()}
 
 
-def cross_fitted(study: StudyRecords, cell_ids: list[str]) -> dict | None:
-    """Return Hit@5 and lift of the best of several cells, corrected for the choice; None with one replicate alone.
+def _picked(study: StudyRecords, cell_ids: list[str]) -> pd.DataFrame:
+    """Return each replicate's trial in the cell that the other replicates prefer on validation (cross-fitting).
 
     A lucky draw of a replicate helps on validation and on test alike, so the best of many cells looks better than it
-    is. Here every replicate is measured in the cell that the other replicates prefer on validation.
+    is. No trial where that cannot be corrected: with one replicate alone, or with cells of different queries.
     """
     confirm = study.measured("confirm")
     confirm = confirm[confirm.cell_id.isin(cell_ids)]
     by_replicate = confirm.pivot_table(index="cell_id", columns="replicate", values="val_hit_at_5")
-    if by_replicate.shape[1] < 2:
-        return None
-    picked = [by_replicate.drop(columns=one).mean(axis=1).idxmax() for one in by_replicate]
-    trials = [
-        own.trial_id.iloc[0]
-        for one, cell in zip(by_replicate, picked, strict=True)
-        if len(own := confirm[(confirm.cell_id == cell) & (confirm.replicate == one)])
-    ]
-    hits, units = per_query(study, trials)
+    if by_replicate.shape[1] < 2 or confirm.split_fingerprint.nunique() > 1:
+        return confirm.head(0)
+    preferred = {}
+    for one in by_replicate:  # among the cells that have this replicate too
+        others = by_replicate[by_replicate[one].notna()].drop(columns=one).mean(axis=1).dropna()
+        preferred[one] = others.idxmax() if len(others) else None
+    return confirm[confirm.cell_id == confirm.replicate.map(preferred)].sort_values("replicate")
+
+
+def _figures(study: StudyRecords, trials: pd.DataFrame) -> dict:
+    """Return the figures of trials, one a replicate: Hit@5, the gates, and the lift where baselines are measured."""
+    ids = trials.trial_id.tolist()
+    hits, units = per_query(study, ids)
     found = dict(zip(("hit_at_5", "hit_at_5_low", "hit_at_5_high"), share(hits, units), strict=True))
-    values = [_baseline_hits(study, confirm[confirm.trial_id == trial_id].iloc[0]) for trial_id in trials]
+    found["gates"] = {name: bool(per_query(study, ids, name)[0].mean() >= limit) for name, limit in GATES.items()}
+    values = [_baseline_hits(study, trial) for _, trial in trials.iterrows()]
     if any(value is None for value in values):
-        return None
+        return found
     lift = mrmc.difference(hits, np.stack(values), units)
     return found | {"lift": lift.value, "lift_low": lift.low, "lift_high": lift.high}
 

@@ -117,10 +117,10 @@ def _family(study: StudyRecords, name: str, pairs: list[tuple], noise: dict[str,
         before, units = per_query(study, first_ids)
         after, _ = per_query(study, second_ids)
         rows.append(dict(zip(PAIR, (name, context, size, first, second), strict=True)) | counts(before, after, units))
-        found.append(mrmc.difference(after, before, units))
+        found.append(mrmc.difference(after, before, units, trained=name != "baseline"))
     for row, one in zip(rows, mrmc.moderated(found), strict=True):
-        if (search := noise.get(arm_of(row["second"]))) is not None:
-            one = one.with_noise(2 * search.variance, search.df)
+        for variance, df in _search_noise([noise.get(arm_of(row[cell])) for cell in ("first", "second")]):
+            one = one.with_noise(variance, df)
         row |= {"difference": one.value, "low": one.low, "high": one.high, "p_value": one.p_value}
         row["p_equivalent"] = equivalence_p_value(one)
     table = pd.DataFrame(rows)
@@ -128,3 +128,13 @@ def _family(study: StudyRecords, name: str, pairs: list[tuple], noise: dict[str,
         table["p_holm"] = holm(table.p_value.to_numpy())
         table["p_equivalent_holm"] = holm(table.p_equivalent.to_numpy())
     return table
+
+
+def _search_noise(found: list[SearchNoise | None]) -> list[tuple[float, float]]:
+    """Return the search's variances in the two cells of a pair, and their degrees of freedom: one estimate if both have
+    the same.
+    """
+    first, second = found
+    if first is second:
+        return [] if first is None else [(2 * first.variance, first.df)]
+    return [(one.variance, one.df) for one in found if one is not None]

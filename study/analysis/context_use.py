@@ -139,7 +139,7 @@ def use_verdict(table: pd.DataFrame) -> Verdict:
 
 def _costs(cell: EffectiveContext, whole: int) -> str:
     """Return how many vectors are enough in a cell, and what it loses without the others, in points."""
-    enough = f"{cell.least:,}" if cell.least == cell.most else f"{cell.least:,} to {cell.most:,}"
+    enough = f"{cell.least:,}" if cell.least == cell.most else f"between {cell.least:,} and {cell.most:,}"
     losses = {1: cell.all_but_one} | ({cell.least: cell.loss} if cell.least < whole else {})
     costs = [f"the oldest {whole - kept:,} costs {_points(*loss)}" for kept, loss in losses.items()]
     return f"at N={cell.num_sequences:,} {enough} are enough: replacing {', '.join(costs)} points"

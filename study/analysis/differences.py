@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from study.analysis import mrmc
 from study.analysis.holm import holm
 from study.analysis.load import StudyRecords
+from study.analysis.mrmc import Estimate
 from study.analysis.variants import Measured, baseline_of, change, measured_cells
 
 
@@ -21,14 +23,15 @@ def differences_table(study: StudyRecords) -> pd.DataFrame:
     lines = []
     for (variant, row), cell in found.items():
         lines.append(_line(variant, row, cell, found.get((reference, row)), removed))
-    compared = [line for line in lines if "p_value" in line]
-    for line, adjusted in zip(compared, holm(np.array([line.pop("p_value") for line in compared])), strict=True):
-        line["p_holm"] = float(adjusted)
+    compared = [line for line in lines if "change" in line]
+    changes = mrmc.moderated([line.pop("change") for line in compared])
+    for line, one, adjusted in zip(compared, changes, holm(np.array([one.p_value for one in changes])), strict=True):
+        line |= _difference(one) | {"p_holm": float(adjusted)}
     for (variant, row), cell in found.items():
         linear = baseline_of(study, cell, trained=True) if variant == reference else None
         if linear is not None:
             line = _line(f"linear ({linear.trials.model.iloc[0]})", row, linear, cell, removed)
-            lines.append({key: value for key, value in line.items() if key != "p_value"})
+            lines.append(line | _difference(line.pop("change")))
     return pd.DataFrame(lines)
 
 
@@ -51,6 +54,8 @@ def _line(name: str, row: str | None, cell: Measured, reference: Measured | None
     }
     if reference is None or reference is cell:
         return line
-    found = change(reference, cell)
-    line |= {"difference": found.value, "difference_low": found.low, "difference_high": found.high}
-    return line | {"p_value": found.p_value}
+    return line | {"change": change(reference, cell)}
+
+
+def _difference(found: Estimate) -> dict:
+    return {"difference": found.value, "difference_low": found.low, "difference_high": found.high}

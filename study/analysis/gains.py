@@ -92,8 +92,9 @@ def projected_gains(law: Law, oracles: dict[int, float]) -> pd.DataFrame:
         gains = np.minimum(after, oracle) - now
         others = np.array([_gain_of(fitted.predict, contexts, sizes, factor, oracle) for fitted in law.tenable])
         low, high = np.percentile(_and_mean(gains[1:] + noise), [2.5, 97.5], axis=0)
-        room = _and_mean(np.maximum(0.0, oracle - measured))
-        table = pd.DataFrame({"gain": _and_mean(gains[0])})
+        above = np.maximum(0.0, oracle - measured)
+        room = _and_mean(above)
+        table = pd.DataFrame({"gain": _and_mean(np.minimum(gains[0], above))})
         table["low"] = np.minimum(np.minimum(low, _and_mean(others).min(0)), room)
         table["high"] = np.minimum(np.maximum(high, _and_mean(others).max(0)), room)
         table["hit_at_5"] = _and_mean(np.minimum(after[0], oracle))

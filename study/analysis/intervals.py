@@ -48,24 +48,13 @@ class Resampler:
         """The number of queries in each resample. [B]."""
         return self.weights @ np.bincount(self.units.of_query, minlength=self.units.count)
 
-    def means(self, values: np.ndarray, draw: int = 0) -> np.ndarray:
+    def means(self, values: np.ndarray) -> np.ndarray:
         """Return resampled means of per-query values of several replicates. [R, Q] -> [B].
 
-        Replicates are resampled too; with a single one, only documents vary. Independent sets of replicates take
-        different values of `draw`; a paired difference is resampled as one set of values.
+        Replicates are resampled too; with a single one, only documents vary.
         """
-        share = draws(np.random.default_rng([self.seed, len(values), draw]), len(values), self.num_resamples)
+        share = draws(np.random.default_rng([self.seed, len(values), 0]), len(values), self.num_resamples)
         return np.einsum("br,br->b", share / share.sum(1, keepdims=True), self.run_means(values))
-
-    def differences(self, second: np.ndarray, first: np.ndarray) -> np.ndarray:
-        """Return the resampled difference of two sets' means. [R, Q], [S, Q] -> [B].
-
-        Sets with equally many replicates are paired replicate by replicate, and a single row is paired with every
-        replicate; otherwise the replicates of each set are resampled independently.
-        """
-        if len(first) == len(second) or 1 in (len(first), len(second)):
-            return self.means(second - first)
-        return self.means(second, draw=1) - self.means(first, draw=2)
 
 
 def draws(rng: np.random.Generator, count: int, num_resamples: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lvm_core.errors import InputError
 from study.records.columns import FINALS_REPLICATE, TABLES
-from study.records.manifest import Manifest, read_manifest
+from study.records.manifest import Chosen, Manifest, read_manifest
 from study.records.store import RecordStore
 
 KEY = ["context_length", "num_sequences", "cell_id"]
@@ -204,7 +204,7 @@ def load_study(location: str) -> StudyRecords:
 def load_studies(locations: list[str]) -> StudyRecords:
     """Read several studies as one map; a trial that is recorded in more than one counts once.
 
-    Raises: InputError unless all have the same queries, pool and protocol.
+    Raises: InputError unless all have the same queries, pool and protocol, and chose alike in the cells they share.
     """
     studies = [load_study(location) for location in locations]
     first = studies[0]
@@ -221,9 +221,33 @@ def load_studies(locations: list[str]) -> StudyRecords:
     together = {
         "study": " + ".join(study.manifest.study for study in studies),
         "cells": list(dict.fromkeys(cell for study in studies for cell in study.manifest.cells)),
+        "chosen": _chosen_by(studies),
     }
     manifest = first.manifest.model_copy(update=together)
     return StudyRecords(", ".join(locations), manifest, **tables)
+
+
+def _chosen_by(studies: list[StudyRecords]) -> Chosen | None:
+    """Return the configurations that the studies' maps are made of; every one is a cell's own in an older study.
+
+    In common is what all studies measured at one configuration, if it is the same one.
+    """
+    choices = [study.manifest.chosen for study in studies]
+    if not any(choices):
+        return None
+    tuned, common = {}, {}
+    for study, own in zip(studies, choices, strict=True):
+        for cell, values in (own.tuned if own else {key: {} for key in study.manifest.cells}).items():
+            if tuned.setdefault(cell, values) != values:
+                raise InputError(
+                    "studies can only share one map if they measured a cell at one configuration, but "
+                    f"{study.location} has {values} in {cell} and another has {tuned[cell]}. Leave one of them out."
+                )
+        common |= own.common if own else {}
+    by_arm = {arm_of(cell): values for cell, values in common.items()}
+    is_one = all(own and own.common for own in choices)
+    is_one = is_one and all(by_arm[arm_of(cell)] == values for cell, values in common.items())
+    return Chosen(tuned=tuned, common=common if is_one else {})
 
 
 def _judged_on(study: StudyRecords) -> dict:

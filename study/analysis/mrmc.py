@@ -90,16 +90,26 @@ def moderated(estimates: Sequence[Estimate]) -> list[Estimate]:
     """Return estimates of one family whose variance between replicates borrows from the others'.
 
     Two or three replicates show little of their own variance: by chance it is near 0 in one of many comparisons, which
-    would then look certain. Each variance is drawn towards that of the family as far as the family is alike.
+    would then look certain. Each variance is drawn towards that of the family as far as the family is alike, and one
+    that a single replicate cannot show is taken from the family. What does not vary at all stays as it is.
     Source: empirical Bayes variances, Smyth, Statistical Applications in Genetics and Molecular Biology 3 (2004).
     """
     runs = [one.runs for one in estimates if one.runs.variance > 0]
     if len(runs) < MIN_FAMILY:
         return list(estimates)
-    prior = _prior(np.array([run.variance for run in runs]), np.array([run.df for run in runs]))
+    df = np.array([run.df for run in runs])
+    prior = _prior(np.array([run.variance for run in runs]), df)
     # a family's variance is itself estimated, from comparisons that share cells: about half as many degrees of freedom
-    most = sum(run.df for run in runs) / 2
-    return [replace(one, runs=_shrunk(one.runs, prior, most)) if one.runs.variance > 0 else one for one in estimates]
+    most = float(df.sum()) / 2
+    single = Part(prior.variance * (df.mean() + 1), min(prior.df, most))  # the prior is that of a mean over replicates
+    return [replace(one, runs=_borrowed(one, prior, most, single)) for one in estimates]
+
+
+def _borrowed(one: Estimate, prior: Part, most: float, single: Part) -> Part:
+    """Return the variance between replicates of one member of a family."""
+    if one.variance == 0:
+        return one.runs
+    return single if np.isinf(one.runs.df) else _shrunk(one.runs, prior, most)
 
 
 def _prior(variances: np.ndarray, df: np.ndarray) -> Part:
@@ -153,21 +163,34 @@ def mean(values: np.ndarray, units: Units) -> Estimate:
     return _estimate(values.mean(1), contributions(values, units))
 
 
-def difference(second: np.ndarray, first: np.ndarray, units: Units) -> Estimate:
+def difference(second: np.ndarray, first: np.ndarray, units: Units, *, trained: bool = False) -> Estimate:
     """Estimate the mean of `second` minus that of `first`, on the same queries. [R, Q], [S, Q].
 
-    Sets with equally many replicates are paired replicate by replicate, and a single row is paired with every
-    replicate; otherwise the replicates of the two sets are independent, and only documents pair them.
+    Sets with equally many replicates are paired replicate by replicate. A single row of `first` is paired with every
+    replicate, unless `trained`: a baseline that trains nothing varies by no replicate, a model of which one replicate
+    is left does. Otherwise the replicates of the two sets are independent, and only documents pair them.
     """
-    if len(first) == len(second) or 1 in (len(first), len(second)):
+    if len(first) == len(second) or (len(first) == 1 and not trained):
         return mean(second - first, units)
-    parts = [(values.mean(1), contributions(values, units)) for values in (second, first)]
-    (after, after_units), (before, before_units) = parts
+    counts = len(second), len(first)
+    (after, after_units), (before, before_units) = parts = [
+        (values.mean(1), contributions(values, units)) for values in (second, first)
+    ]
     two = [Components.of(*part) for part in parts]
     crossed = after_units.mean(0) @ before_units.mean(0) / (units.count * (units.count - 1))
-    runs = together([Part(part.ms / len(means), len(means) - 1) for part, (means, _) in zip(two, parts, strict=True)])
     cov2 = max(0.0, two[0].cov2 + two[1].cov2 - 2 * crossed)
-    return Estimate(float(after.mean() - before.mean()), runs, Part(cov2, units.count - 1))
+    return Estimate(float(after.mean() - before.mean()), _runs_of_two(two, counts), Part(cov2, units.count - 1))
+
+
+def _runs_of_two(two: Sequence[Components], counts: Sequence[int]) -> Part:
+    """Return the variance between replicates of a difference of independent sets.
+
+    A single replicate is taken to vary as those of the other set do; its queries' noise is in its cov2 already.
+    """
+    if 1 not in counts:
+        return together([Part(part.ms / count, count - 1) for part, count in zip(two, counts, strict=True)])
+    many, count = max(zip(two, counts, strict=True), key=lambda pair: pair[1])
+    return Part(many.ms / count + max(0.0, many.ms - many.noise), count - 1)
 
 
 def _estimate(means: np.ndarray, of_units: np.ndarray) -> Estimate:

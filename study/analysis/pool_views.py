@@ -66,17 +66,18 @@ class PublishedView:
 
 
 class PoolReader:
-    """The ranks of one arm's confirm trials and of all baselines, read at any pool up to the recorded one.
+    """The ranks of the confirm trials and of all baselines, read at any pool up to the recorded one.
 
-    The hits at the last pool are cached: the hypergeometric sums of a pool serve all trials at once.
+    groups: the cells of one arm, which make the map. judged: those of all arms, since lifts are judged for all cells at
+    once. The hits at the last pool are cached: the hypergeometric sums of a pool serve all trials at once.
     """
 
     def __init__(self, study: StudyRecords, arm: str = ""):
         confirm, self.baseline_trials = study.measured("confirm"), study.measured("baseline")
-        confirm = confirm[[arm_of(cell) == arm for cell in confirm.cell_id]]
-        self.groups = list(confirm.groupby(KEY))
+        self.judged = list(confirm.groupby(KEY))
+        self.groups = [(key, trials) for key, trials in self.judged if arm_of(key[2]) == arm]
         self.pool_size = int(confirm.pool_size.iloc[0])
-        self.chosen = {key: best_baseline(study, int(key[0]), int(key[1])) for key, _ in self.groups}
+        self.chosen = {key: best_baseline(study, int(key[0]), int(key[1])) for key, _ in self.judged}
         ids = [*confirm.trial_id, *self.baseline_trials.trial_id]
         frames = [study.test_ranks[trial_id] for trial_id in ids]
         self.position = {trial_id: i for i, trial_id in enumerate(ids)}
@@ -103,31 +104,42 @@ def pool_stops(pool_size: int) -> list[int]:
 
 def pool_view(reader: PoolReader, pool: int) -> PoolView:
     """Read one arm's map at one pool."""
-    rows, lifts = [], {}
-    hits = {key: reader.hits(trials, pool) for key, trials in reader.groups}
-    for key, _ in reader.groups:
-        row = dict(zip(KEY, key, strict=True)) | reader.estimate(hits[key])
-        if (baseline := reader.chosen[key]) is not None:
-            values = reader.hits(baseline, pool)
-            lifts[key] = (hits[key], values)
-            row |= {"best_baseline": baseline.model.iloc[0], "lift": mrmc.difference(hits[key], values, reader.units)}
-        rows.append(row)
-    lifted = [row for row in rows if "lift" in row]
-    for row, lift in zip(lifted, mrmc.moderated([row["lift"] for row in lifted]), strict=True):
-        row |= {"lift": lift.value, "lift_low": lift.low, "lift_high": lift.high, "lift_p_holm": lift.p_value}
+    hits, lifts = {key: reader.hits(trials, pool) for key, trials in reader.groups}, _lifts(reader, pool)
+    rows = [
+        dict(zip(KEY, key, strict=True)) | reader.estimate(values) | lifts.get(key, {}) for key, values in hits.items()
+    ]
+    pairs = {key: (hits[key], reader.hits(reader.chosen[key], pool)) for key in hits if key in lifts}
     hit_map = _hit_map(hits, reader, chance_hit_at_k(K, pool))
-    cells = pd.DataFrame(rows, columns=CELL_COLUMNS)
-    compared = cells.lift_p_holm.notna()
-    cells.loc[compared, "lift_p_holm"] = holm(cells.lift_p_holm[compared].to_numpy(float))
     return PoolView(
         pool,
         chance_hit_at_k(K, pool),
-        cells,
+        pd.DataFrame(rows, columns=CELL_COLUMNS),
         _baselines(reader, pool),
         _whole_elasticity(hit_map),
-        _thresholds(lifts, reader.units),
+        _thresholds(pairs, reader.units),
         hit_map,
     )
+
+
+def _lifts(reader: PoolReader, pool: int) -> dict[tuple, dict]:
+    """Return each cell's lift over its baseline, where it has one: as one family, with Holm over all cells."""
+    found = {
+        key: mrmc.difference(reader.hits(trials, pool), reader.hits(reader.chosen[key], pool), reader.units)
+        for key, trials in reader.judged
+        if reader.chosen[key] is not None
+    }
+    lifts = mrmc.moderated(list(found.values()))
+    adjusted = holm(np.array([lift.p_value for lift in lifts]))
+    return {
+        key: {
+            "best_baseline": reader.chosen[key].model.iloc[0],
+            "lift": lift.value,
+            "lift_low": lift.low,
+            "lift_high": lift.high,
+            "lift_p_holm": p,
+        }
+        for key, lift, p in zip(found, lifts, adjusted, strict=True)
+    }
 
 
 def published_views(reader: PoolReader, num_vectors: int) -> list[PublishedView]:

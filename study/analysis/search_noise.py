@@ -38,7 +38,7 @@ def search_noise(study: StudyRecords, arm: str = "") -> SearchNoise | None:
     for key, ids in tuned.items():
         if key in common and set(ids) != set(common[key]):
             after, units = per_query(study, ids)
-            gain = mrmc.difference(after, per_query(study, common[key])[0], units)
+            gain = mrmc.difference(after, per_query(study, common[key])[0], units, trained=True)
             gains.append(gain.value)
             variances.append(gain.variance)
             places.append(np.log(key))

@@ -1,16 +1,18 @@
 """Set the map tuned cell by cell beside the map at one configuration: what the search gains, and its noise."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from study.analysis import mrmc
 from study.analysis.cells import per_query, share
 from study.analysis.load import KEY, StudyRecords, arm_of
-from study.analysis.mrmc import Estimate
+from study.analysis.mrmc import Estimate, Part
 from study.analysis.search_noise import SearchNoise, search_noise
+from study.analysis.units import Units
 
 COLUMNS = [
     "context_length", "num_sequences", "cell_id", "same_configuration", "tuned", "common", "common_low", "common_high",
@@ -41,13 +43,15 @@ def two_maps(study: StudyRecords, arm: str = "") -> TwoMaps | None:
     both = [key for key in tuned if key in common]
     if not both:
         return None
-    rows, gains, units = [], [], None
+    rows, gains, changes, units = [], [], [], None
     for key in both:
         hits, units = per_query(study, tuned[key])
         at_common, _ = per_query(study, common[key])
-        gain = mrmc.difference(hits, at_common, units)
+        gain = mrmc.difference(hits, at_common, units, trained=True)
         same = tuned[key] == common[key]
-        gains += [] if same else [hits.mean(0) - at_common.mean(0)]
+        if not same:
+            gains.append(gain)
+            changes.append(hits.mean(0) - at_common.mean(0))
         values = (same, float(hits.mean()), *share(at_common, units), gain.value, gain.low, gain.high)
         rows.append((int(key[0]), int(key[1]), key[2], *values))
     names, first = study.manifest.space.search, study.common.measured("confirm").set_index("cell_id")
@@ -56,8 +60,17 @@ def two_maps(study: StudyRecords, arm: str = "") -> TwoMaps | None:
         pd.DataFrame(rows, columns=COLUMNS),
         {name: config[name] for name in names if name in config},
         search_noise(study, arm),
-        mrmc.mean(sum(gains)[None] / len(both), units) if gains else None,
+        _mean_gain(gains, changes, len(both), units) if gains else None,
     )
+
+
+def _mean_gain(gains: list[Estimate], changes: list[np.ndarray], num_cells: int, units: Units) -> Estimate:
+    """Return the mean gain over all cells, from those that differ: their gains, and each query's change, [Q] a cell.
+
+    Documents move all cells together, replicates each cell alone.
+    """
+    runs = mrmc.together([Part(gain.runs.variance / num_cells**2, gain.runs.df) for gain in gains])
+    return replace(mrmc.mean(sum(changes)[None] / num_cells, units), runs=runs)
 
 
 def _ids(study: StudyRecords, arm: str) -> dict[tuple, list[str]]:

@@ -50,7 +50,8 @@ def variance_shares(study: StudyRecords, arm: str = "") -> VarianceShares | None
     noise = search_noise(study, arm)
     search = None if noise is None else noise.variance
     pool = _pool_variance(study, groups, design.num_queries)
-    return VarianceShares(design, units.kind, _sources(spread, design, search, pool), _plans(spread, design, search))
+    plans = _plans(spread, design, search, units.kind)
+    return VarianceShares(design, units.kind, _sources(spread, design, search, pool), plans)
 
 
 def _sources(spread: Spread, design: Design, search: float | None, pool: float | None) -> pd.DataFrame:
@@ -72,12 +73,12 @@ def _sources(spread: Spread, design: Design, search: float | None, pool: float |
     return pd.DataFrame(rows, columns=["source", "sd", "share"])
 
 
-def _plans(spread: Spread, design: Design, search: float | None) -> pd.DataFrame:
+def _plans(spread: Spread, design: Design, search: float | None, unit: str) -> pd.DataFrame:
     more = design.num_replicates + MORE_REPLICATES
     changes = {
         "as measured": (design, search),
-        "twice the documents": (design.with_queries(2 * design.num_queries), search),
-        "twice the queries of the same documents": (_denser(design), search),
+        f"twice the {unit}": (design.with_queries(2 * design.num_queries), search),
+        f"twice the queries of the same {unit}": (_denser(design), search),
         f"{more} replicates instead of {design.num_replicates}": (replace(design, num_replicates=more), search),
     }
     if search:

@@ -114,7 +114,7 @@ def change(
     """Return the change of Hit@5, paired if both were evaluated on the same queries."""
     first, second = before.hits(pool_size, num_replicates), after.hits(pool_size, num_replicates)
     if np.array_equal(before.query_ids, after.query_ids):
-        return mrmc.difference(second, first, after.units)
+        return mrmc.difference(second, first, after.units, trained=True)
     less, more = mrmc.mean(first, before.units), mrmc.mean(second, after.units)
     return more.minus(less.value).with_noise(less.variance, less.df)
 

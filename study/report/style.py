@@ -9,6 +9,11 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 document`, `1,200 documents`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def shown(value: float, low: float, high: float, form: str = ".3f") -> str:
     """Return `0.713 [0.669, 0.754]`; a dash for what is not measured."""
     return "-" if value is None or pd.isna(value) else f"{value:{form}} [{low:{form}}, {high:{form}}]"

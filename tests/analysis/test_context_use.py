@@ -1,5 +1,7 @@
 """What a model loses without its older vectors, and what that says about the context that it uses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,6 +97,10 @@ def test_the_finding_has_a_curve_for_each_n_and_says_where_nothing_was_measured(
     study = study_of({500: USES_ONE, 2000: USES_FOUR})
     evidence = Evidence(study)
     evidence.__dict__["context_use"] = {"": context_use_table(study)}  # the made study has no ranks to map
+    hit_map = made_evidence.answers[""].hit_map
+    few = replace(hit_map, units=replace(hit_map.units, num_documents=5))
+    evidence.__dict__["answers"] = {"": replace(made_evidence.answers[""], hit_map=few)}
+    assert "rest on only 5 documents" in verdicts(evidence, "")[0].evidence, "what limits every verdict limits this one"
     (figure,) = figures(evidence, "")
     assert [mark.name for mark in figure.marks] == ["N=500", "N=2,000"]
     assert all(list(mark.x) == [1, 2, 4, 8, 16] for mark in figure.marks)

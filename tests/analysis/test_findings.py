@@ -259,6 +259,25 @@ def test_two_studies_on_the_same_queries_make_one_map(study, tmp_path):
     assert together.manifest.study == "planted + planted"
 
 
+def test_two_studies_that_chose_make_one_map_of_what_both_chose(tmp_path):
+    whole = planted_study(np.array([0.4, 0.5, 0.45, 0.6]), 0, common=True, grid=((1, 4), (125, 500)), queries=16)
+    places, chosen = [], content(whole)["chosen"]
+    for size in (125, 500):
+        own = {name: {cell: values for cell, values in cells.items() if cell.endswith(f"N{size}")}
+               for name, cells in chosen.items()}  # fmt: skip
+        half = with_trials(whole, whole.trials[whole.trials.num_sequences == size])
+        places.append(written(half, tmp_path / str(size), chosen=own, cells=list(own["tuned"])))
+    together = load_studies(places)
+    assert set(together.confirmed.trial_id) == set(whole.confirmed.trial_id)
+    assert set(together.common.confirmed.trial_id) == set(whole.common.confirmed.trial_id)
+    older = written(half, tmp_path / "older", chosen=None, cells=list(own["tuned"]))
+    mixed = load_studies([places[0], older])
+    assert len(mixed.confirmed) == 6 + 12 and mixed.common is None, "an older study has one map alone"
+    other = {"tuned": {cell: {"learning_rate": 0.5} for cell in own["tuned"]}}
+    with pytest.raises(InputError, match="a cell at one configuration"):
+        load_studies([places[1], written(half, tmp_path / "other", chosen=other, cells=list(own["tuned"]))])
+
+
 def test_studies_on_other_queries_or_of_another_protocol_cannot_be_combined(study, tmp_path):
     few = with_trials(study, study.trials.head(2))
     first = written(few, tmp_path / "a")

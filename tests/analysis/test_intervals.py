@@ -1,5 +1,6 @@
 """Intervals of means and differences: by hand, against the analysis of variance, and how often they hold the truth."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,13 +8,16 @@ import pytest
 from scipy.stats import t
 
 from study.analysis import mrmc
-from study.analysis.best import cross_fitted
-from study.analysis.cells import cells
+from study.analysis.best import best_configs
+from study.analysis.cells import cells, per_query
 from study.analysis.compare import comparisons, counts
 from study.analysis.hit_map import HitMap
 from study.analysis.joint import Noise, drawn_lifts
 from study.analysis.search_noise import search_noise
+from study.analysis.two_maps import two_maps
 from study.analysis.units import Units
+from study.records.manifest import Chosen
+from tests.manifests import content
 from tests.planted import CONTEXTS, SIZES, Shape, planted_ranks, planted_study
 
 FLAT = np.full(len(CONTEXTS) * len(SIZES), 0.5)
@@ -77,6 +81,31 @@ def test_replicates_borrow_from_their_family_as_far_as_it_is_alike():
     assert len({one.variance for one in mrmc.moderated(alike)}) == 1
 
 
+def test_replicates_that_agree_by_chance_borrow_too_and_so_does_a_single_one():
+    family = [mrmc.Estimate(0.01, mrmc.Part(variance, 2.0), mrmc.Part(1e-6, 50.0)) for variance in (1e-4, 1e-4, 1.1e-4)]
+    agreeing = mrmc.Estimate(0.01, mrmc.Part(0.0, 2.0), mrmc.Part(1e-6, 50.0))
+    single = mrmc.Estimate(0.01, documents=mrmc.Part(1e-6, 50.0))
+    unvaried = mrmc.Estimate(0.0, mrmc.Part(0.0, 2.0), mrmc.Part(0.0, 50.0))
+    like, *_, first, second, third = mrmc.moderated([*family, agreeing, single, unvaried])
+    assert first.runs.variance == pytest.approx(like.runs.variance) and first.p_value > 0.05
+    assert second.runs.variance == pytest.approx(3 * like.runs.variance), "the family's are means over three replicates"
+    assert third == unvaried
+    assert mrmc.moderated([single, single, single, single]) == [single] * 4, "nothing to borrow from"
+
+
+def test_a_model_with_one_replicate_left_varies_as_the_other_does():
+    """The mean square of the difference from its truth, against the variance that is estimated for it."""
+    shape, rng = Shape(replicates=3), np.random.default_rng(0)
+    error, claimed, fixed = [], [], []
+    for _ in range(200):
+        first, second = (planted_ranks(np.array([0.5, 0.5]), rng, shape, spread=6.0) <= 5) * 1.0
+        error.append(second.mean() - first[0].mean())
+        claimed.append(mrmc.difference(second, first[:1], shape.units, trained=True).variance)
+        fixed.append(mrmc.difference(second, first[:1], shape.units).variance)
+    assert np.mean(claimed) == pytest.approx(np.mean(np.square(error)), rel=0.3)
+    assert np.mean(fixed) < 0.5 * np.mean(claimed), "a baseline without replicates does not vary by them"
+
+
 def test_pairing_on_queries_narrows_the_interval():
     first, second = planted_ranks(np.array([0.5, 0.5]), np.random.default_rng(0), Shape()) <= 5
     units = Shape().units
@@ -114,6 +143,13 @@ def test_queries_of_few_documents_are_grouped_in_stretches_and_never_speak_of_do
     assert Units.of(np.arange(200) // 20, positions).label == "10 documents"
 
 
+def test_queries_of_one_short_passage_are_cut_into_shorter_stretches():
+    units = Units.of(np.zeros(35, int), np.arange(1000, 1035))
+    assert (units.count, units.label) == (5, "5 stretches of 8 vectors (1 test document)")
+    low, high = mrmc.mean(np.random.default_rng(0).random((3, 35)), units).interval
+    assert 0 < high - low < 1
+
+
 def test_joint_draws_have_the_variances_of_the_single_estimates():
     shape = Shape()
     hits = (planted_ranks(FLAT, np.random.default_rng(0), shape) <= 5) * 1.0
@@ -146,6 +182,40 @@ def test_search_noise_widens_differences_between_cells_but_not_lifts():
     common = (table.common_high - table.common_low).groupby(table.comparison).mean()
     assert width["context"] > 1.5 * common["context"]
     assert width["baseline"] == pytest.approx(common["baseline"], rel=0.2)
+
+
+def test_a_difference_between_arms_has_the_search_noise_of_each():
+    """Two sizes, named as arms of one: the arms' searches differ in their luck."""
+    study = planted_study(np.full(8, 0.5), seed=0, common=True, search_noise=0.03, grid=((1, 4, 16, 64), (125, 250)))
+    names = {f"C{c}_N{n}": f"C{c}_N125_{'ab'[n > 125]}" for c in (1, 4, 16, 64) for n in (125, 250)}
+    trials = study.trials.assign(cell_id=study.trials.cell_id.replace(names))
+    trials.loc[trials.stage == "confirm", "num_sequences"] = 125
+    chosen = {kind: {names[cell]: values for cell, values in cells.items()}
+              for kind, cells in content(study)["chosen"].items()}  # fmt: skip
+    manifest = study.manifest.model_copy(update={"chosen": Chosen(**chosen)})
+    arms = replace(study, trials=trials, manifest=manifest)
+    noises = [search_noise(arms, arm) for arm in "ab"]
+    table = comparisons(arms).query("comparison == 'arm'")
+    own = arms.measured("confirm").groupby("cell_id").trial_id.apply(list)
+    hits = [
+        [per_query(arms, own[cell])[0] for cell in pair] for pair in zip(table["first"], table["second"], strict=True)
+    ]
+    pairs = mrmc.moderated([mrmc.difference(after, before, Shape().units) for before, after in hits])
+    for row, pair in zip(table.itertuples(), pairs, strict=True):
+        for noise in noises:
+            pair = pair.with_noise(noise.variance, noise.df)
+        assert (row.low, row.high) == pytest.approx(pair.interval)
+    assert noises[0].variance != pytest.approx(noises[1].variance, rel=0.05)
+
+
+def test_the_mean_gain_of_tuning_covers_none_where_replicates_vary():
+    covered = []
+    for seed in range(24):
+        noisy = {125: 3.0, 500: 3.0}
+        study = planted_study(np.full(4, 0.5), seed, num_search=1, common=True, noisy=noisy, **SMALL)
+        gain = two_maps(study).mean_gain
+        covered.append(gain.low <= 0 <= gain.high)
+    assert np.mean(covered) >= 0.8, "documents alone would cover half"
 
 
 def test_a_difference_is_shown_only_where_both_maps_show_it():
@@ -194,7 +264,7 @@ def test_the_best_of_many_equal_cells_is_not_flattered_by_the_choice():
         study = planted_study(FLAT, seed, num_search=1, noisy=dict.fromkeys(SIZES, 4.0))
         table = cells(study)
         naive.append(table.hit_at_5[table.val_hit_at_5.idxmax()])
-        corrected.append(cross_fitted(study, table.cell_id.tolist())["hit_at_5"])
+        corrected.append(best_configs(study, table)["overall"]["hit_at_5"])
     error = np.std(corrected, ddof=1) / np.sqrt(len(corrected))
     assert np.mean(naive) > 0.5 + 3 * error
     assert abs(np.mean(corrected) - 0.5) < 3 * error

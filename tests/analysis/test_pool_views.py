@@ -1,9 +1,12 @@
 """Views of the map at other pools, the published reading, the law at a pool, and other data of the report."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lvm_core.ranks import hit_at_k_in_pool
+from study.analysis.cells import cells
 from study.analysis.diagonal import corpus_diagonal, grid_place
 from study.analysis.hit_map import HitMap
 from study.analysis.law import fit_law
@@ -15,7 +18,7 @@ from study.analysis.searched import REACHED, searched_lines
 from study.analysis.thresholds import thresholds
 from study.analysis.windows import TrainingPart
 from tests.made_report import NUM_VECTORS, made_study
-from tests.planted import POOL
+from tests.planted import POOL, planted_study
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,20 @@ def test_lifts_and_thresholds_at_the_measured_pool_are_those_of_the_study(study,
     cell = view.cells.iloc[0]
     baseline = view.baselines[view.baselines.context_length == cell.context_length].iloc[0]
     assert cell.lift == pytest.approx(cell.hit - baseline.hit)
+
+
+def test_the_marks_of_an_arms_map_are_those_of_the_cells_of_all_arms():
+    """One context with three sizes, named as arms of one cell."""
+    study = planted_study(np.array([0.3, 0.33, 0.45]), seed=1, baseline=0.3, grid=((4,), (125, 250, 500)), chains=16)
+    names = {f"C4_N{size}": f"C4_N125_arm{size}" for size in (125, 250, 500)}
+    trials = study.trials.assign(cell_id=study.trials.cell_id.replace(names))
+    trials.loc[trials.stage == "confirm", "num_sequences"] = 125
+    arms = replace(study, trials=trials)
+    known = cells(arms).set_index("cell_id")
+    for arm in ("arm125", "arm250", "arm500"):
+        (cell,) = pool_view(PoolReader(arms, arm), POOL).cells.itertuples()
+        for name in ("lift", "lift_low", "lift_high", "lift_p_holm"):
+            assert getattr(cell, name) == pytest.approx(known.loc[cell.cell_id, name]), name
 
 
 def test_the_stops_of_the_slider_end_at_the_measured_pool_and_include_the_published_ones():

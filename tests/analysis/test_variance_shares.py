@@ -59,3 +59,9 @@ def test_the_change_that_narrows_the_interval_is_the_one_that_the_variance_calls
 
 def test_an_arm_without_cells_has_none():
     assert variance_shares(planted_study(np.full(4, 0.5), seed=0, **SMALL), "alpha0.1") is None
+
+
+def test_plans_speak_of_stretches_where_documents_are_too_few():
+    found = variance_shares(planted_study(np.full(4, 0.5), seed=0, grid=((1, 4), (125, 500)), chains=2, queries=200))
+    assert "twice the stretches" in found.plans.change.tolist()
+    assert not found.plans.change.str.contains("documents").any()

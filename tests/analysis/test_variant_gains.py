@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study.analysis.differences import differences_table
 from study.analysis.evidence import Evidence
 from study.analysis.load import StudyRecords
 from study.analysis.variant_gains import gains_by_variant
+from study.analysis.variants import change, measured_cells
 from study.records.columns import TABLES
 from study.report.findings.variant_differences import sentences, verdicts
 from tests.manifests import manifest
@@ -77,8 +79,9 @@ def test_a_level_that_moves_alike_everywhere_changes_no_gain():
         "its level: 4 of 4 cells differ, and no gain along C or N is shown to",
         "no difference is shown",
     ]
-    assert "4 of them differ (Holm)" in sentences(Evidence(study))[0]
-    assert "0 of them differ (Holm)" in sentences(Evidence(study))[1]
+    level, first, second = sentences(Evidence(study))
+    assert level.endswith(" in 4 cells.") and level.startswith("steps has test Hit@5 0.")
+    assert "4 of them differ (Holm)" in first and "0 of them differ (Holm)" in second
 
 
 def test_a_changed_gain_is_a_yes_with_its_evidence():
@@ -99,3 +102,15 @@ def test_gains_need_cells_that_differ_in_one_axis_alone_and_the_same_queries():
     tables = {name: pd.concat([getattr(one, name), getattr(other, name)]) for name in ("trials", "curves", "ranks")}
     table = gains_by_variant(StudyRecords("made", both, **tables))
     assert set(table.variant) == {"steps"}, "a paired change needs the same queries"
+
+
+def test_differences_of_variants_borrow_their_variance_from_each_other():
+    study = study_of({"one": LEVELS, "two": LEVELS, "three": LEVELS}, replicates=2)
+    table = differences_table(study).dropna(subset=["difference"])
+    alone = []
+    for (name, row), cell in measured_cells(study).items():
+        if name != "one":
+            found = change(measured_cells(study)["one", row], cell)
+            alone.append(found.high - found.low)
+    together = table.difference_high - table.difference_low
+    assert together.max() / together.min() < 0.5 * max(alone) / min(alone), "two replicates show little of their own"

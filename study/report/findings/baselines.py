@@ -3,7 +3,8 @@
 import pandas as pd
 
 from study.analysis.evidence import Evidence
-from study.analysis.verdicts import CANNOT_TELL, Verdict
+from study.analysis.load import arm_of
+from study.analysis.verdicts import CANNOT_TELL, Verdict, limited
 from study.report.finding import Block, Finding, Table
 from study.report.findings import register
 from study.report.style import shown
@@ -37,13 +38,15 @@ def verdicts(evidence: Evidence, _arm: str) -> list[Verdict]:
     if best["lift"] is None:
         return [Verdict("baselines", question, CANNOT_TELL, NO_LIFT)]
     compared = f"{best['cell_id']} against {best['best_baseline']} on the same queries"
-    return [Verdict("baselines", question, _standing(best), f"{compared}: {_lift(evidence)}")]
+    found, answers = Verdict("baselines", question, _standing(best), f"{compared}: {_lift(evidence)}"), evidence.answers
+    arm = arm_of(best["cell_id"])
+    return [limited(found, evidence.study, answers[arm].hit_map) if answers.get(arm) else found]
 
 
 def _lift(evidence: Evidence) -> str:
     best, above = evidence.best["overall"], int(evidence.cells.beats_baseline.eq(True).sum())
     lift = shown(best["lift"], best["lift_low"], best["lift_high"], "+.3f")
-    return f"lift {lift}; {above} of {len(evidence.cells)} cells beat their best baseline"
+    return f"lift {lift}; {above} of {len(evidence.cells)} cells beat their best baseline (Holm)"
 
 
 def blocks(evidence: Evidence, _arm: str) -> list[Block]:

@@ -5,7 +5,7 @@ from study.analysis.evidence import Evidence
 from study.analysis.load import arm_of, arms_of
 from study.report.finding import NO_MAP, Block, Finding, Table
 from study.report.findings import register
-from study.report.style import shown
+from study.report.style import counted, shown
 
 COLUMNS = {
     "Hit@1": "hit_at_1",
@@ -15,6 +15,7 @@ COLUMNS = {
     "lift": "lift",
 }
 INFEASIBLE, NOT_MEASURED = "infeasible", "-"
+SUGGESTED = 5  # replicates, where some collapse
 MARK = "; * beats the best baseline, chosen on validation (Holm over all cells)"
 
 
@@ -25,10 +26,10 @@ def sentences(evidence: Evidence) -> list[str]:
     best = evidence.best["overall"]
     hit = shown(*(best[name] for name in ("hit_at_5", "hit_at_5_low", "hit_at_5_high")))
     return [
-        f"Of the {len(evidence.cells)} measured cells, validation prefers C={best['context_length']:,}, "
+        f"Of {counted(len(evidence.cells), 'measured cell')}, validation prefers C={best['context_length']:,}, "
         f"N={best['num_sequences']:,}: test Hit@5 {hit} among {best['pool_size']:,} candidates (chance "
-        f"{5 / best['pool_size']:.4f}), from {best['num_queries']:,} queries in {best['num_chains']:,} documents and "
-        f"{best['num_replicates']} replicates."
+        f"{5 / best['pool_size']:.4f}), from {best['num_queries']:,} queries in "
+        f"{counted(best['num_chains'], 'document')} and {counted(best['num_replicates'], 'replicate')}."
     ]
 
 
@@ -64,19 +65,21 @@ def measured_with(evidence: Evidence) -> str:
             "values from different pools cannot be compared; 95 % intervals are over documents and replicates"
         )
     least, most = replicates.min(), replicates.max()
+    runs = counted(most, "replicate") if least == most else f"{least} to {most} replicates"
     return (
-        f"{row.num_queries:,} queries in {row.num_chains:,} documents, one pool of {row.pool_size:,} (chance "
-        f"{row.chance_hit_at_5:.4f}), {least if least == most else f'{least} to {most}'} replicates per cell"
-        f"{_collapsed(evidence)}; {estimand(evidence)}"
+        f"{row.num_queries:,} queries in {counted(row.num_chains, 'document')}, one pool of {row.pool_size:,} (chance "
+        f"{row.chance_hit_at_5:.4f}), {runs} per cell{_collapsed(evidence)}; {estimand(evidence)}"
     )
 
 
 def estimand(evidence: Evidence) -> str:
     """Return what the intervals are about."""
     units = units_of(evidence.study.test_ranks[evidence.study.measured("confirm").trial_id.iloc[0]])
-    if units.speak_of_documents:
-        return "95 % intervals: fresh documents with their own pool; training documents and configuration fixed"
-    return f"95 % intervals: other {units.label}; they say nothing of other documents"
+    about = "fresh documents with their own pool; training documents and configuration fixed"
+    if not units.speak_of_documents:
+        about = f"other {units.label}; they say nothing of other documents"
+    alone = "" if evidence.cells.num_replicates.max() > 1 else "; one replicate, whose own luck is not covered"
+    return f"95 % intervals: {about}{alone}"
 
 
 def _collapsed(evidence: Evidence) -> str:
@@ -84,7 +87,9 @@ def _collapsed(evidence: Evidence) -> str:
     count, total = int(evidence.cells.num_collapsed.sum()), len(evidence.study.confirmed)
     if not count:
         return ""
-    return f" ({count} of {total} collapsed in training and are left out: five replicates are suggested)"
+    verb = "is" if count == 1 else "are"
+    suggestion = "" if evidence.study.manifest.space.replicates >= SUGGESTED else ": five replicates are suggested"
+    return f" ({count} of {total} collapsed in training and {verb} left out{suggestion})"
 
 
 def _value(row: dict, column: str) -> str:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from study.analysis.context_use import EffectiveContext, effective_contexts, use_verdict
 from study.analysis.evidence import Evidence
-from study.analysis.verdicts import Verdict
+from study.analysis.verdicts import Verdict, limited
 from study.report.figures.figure import HIT_AXIS, SYMBOLS, Axis, Figure, Line
 from study.report.figures.marks import ordered_colours
 from study.report.finding import Block, Finding, Table
@@ -75,7 +75,7 @@ def _numbers(table: pd.DataFrame) -> tuple[list[str], list[list]]:
 def verdicts(evidence: Evidence, arm: str) -> list[Verdict]:
     """Return how much of the largest context the models use; nothing where it was not measured."""
     table = evidence.context_use[arm]
-    return [] if table.empty else [use_verdict(table)]
+    return [] if table.empty else [limited(use_verdict(table), evidence.study, evidence.answers[arm].hit_map)]
 
 
 def csv(evidence: Evidence, arm: str) -> dict[str, pd.DataFrame]:

@@ -58,7 +58,7 @@ def verdicts(evidence: Evidence, arm: str) -> list[Verdict]:
 
 
 def _verdict(gains: Gains) -> Verdict:
-    question = ("data-gain", "Do twice the sequences pay?")
+    question = ("data-gain", "Does doubling the number of sequences pay?")
     last = f"; {_last(gains.measured)}" if len(gains.measured) else ""
     if gains.projected is None:
         return Verdict(*question, CANNOT_TELL, f"{gains.refusal}{last}")

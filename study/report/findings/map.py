@@ -145,7 +145,7 @@ def _table(maps: PoolMaps) -> tuple[list[str], list[list]]:
                 f"{cell.context_length:,}",
                 f"{int(cell.num_sequences):,}",
                 Moving("pool", [shown(row.hit, row.low, row.high) for row in at]),
-                str(cell.best_baseline or "-"),
+                "-" if pd.isna(cell.best_baseline) else cell.best_baseline,
                 Moving("pool", [shown(row.lift, row.lift_low, row.lift_high, "+.3f") for row in at]),
                 Moving("pool", [_mark(row) for row in at]),
             ]

@@ -10,7 +10,7 @@ from study.report.style import shown
 WHY = (
     "Each cell of the map above has the configuration that won in it, and the luck of that search differs from cell to "
     "cell. Here every cell is trained with one configuration, {configuration}, which is best over all cells on "
-    "validation. A verdict holds only where both maps agree."
+    "validation. A verdict on the map holds only where both maps agree."
 )
 CAPTION = "Test Hit@5 of each cell at the one configuration; open the table for what tuning each cell gains."
 

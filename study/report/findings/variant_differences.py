@@ -28,7 +28,10 @@ def sentences(evidence: Evidence) -> list[str]:
         return [TOO_LITTLE]
     reference = evidence.study.manifest.space.compare.reference
     if table.row.nunique() > 1:
-        return [_over_cells(name, rows, reference) for name, rows in _compared(table).groupby("variant", sort=False)]
+        own = table[table.variant == reference].hit_at_5
+        level = f"{reference} has test Hit@5 {own.min():.3f} to {own.max():.3f} in {len(own)} cells."
+        others = _compared(table).groupby("variant", sort=False)
+        return [level, *(_over_cells(name, rows, reference) for name, rows in others)]
     base, others = table[table.variant == reference].iloc[0], table[table.difference.notna()]
     hit = shown(base.hit_at_5, base.low, base.high)
     found = [f"{reference} has test Hit@5 {hit} among {base.pool_size:,} candidates."]
