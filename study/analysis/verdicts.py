@@ -50,7 +50,8 @@ def answer(study: StudyRecords, arm: str = "") -> Answers | None:
     if hit_map is None:
         return None
     own = _Questions(study, arm, hit_map)
-    other = None if study.common is None else _Questions(study.common, arm, HitMap.of_study(study.common, arm))
+    second = None if study.common is None else HitMap.of_study(study.common, arm)  # an arm may not be begun there
+    other = None if second is None else _Questions(study.common, arm, second)
     found = {name: _agreed(name, own, other) for name in QUESTIONS}
     found["threshold"] = found["threshold"].noting(reached(own.thresholds))
     verdicts = tuple(limited(verdict, study, hit_map) for verdict in found.values())
