@@ -79,5 +79,7 @@ def _ranks(study: Path, trial_ids: list[str]) -> pd.DataFrame:
 
 
 def _context_use(study: Path, trial_ids: list[str]) -> pd.DataFrame:
+    if not (study / "context_use").exists():  # no trial of the study has measured it
+        return pd.DataFrame()
     use = pd.read_parquet(study / "context_use")
     return use[use.trial_id.isin(trial_ids)].sort_values(["trial_id", "num_kept", "chain_id"]).reset_index(drop=True)
