@@ -141,8 +141,12 @@ class Plan:
             elif asked != "all" and num_queries < asked:
                 longest = dataset.config.max_context
                 found.append(f"{num_queries} queries, not {asked}: no more targets have {longest} vectors before them")
-            if dataset.config.pool_size is not None and dataset.queries["test"].pool_size < dataset.config.pool_size:
-                found.append(_smaller_pool(dataset, where))
+            sizes = {part: queries.pool_size for part, queries in dataset.queries.items()}
+            if dataset.config.pool_size is not None and min(sizes.values()) < dataset.config.pool_size:
+                found.append(
+                    f"pools of {sizes['validation']} (validation) and {sizes['test']} (test) candidates{where}, not "
+                    f"{dataset.config.pool_size}: no more vectors can take the places of a query's own context"
+                )
         for cell in self.infeasible:
             name = f" ({', '.join(n for n in (cell.row, cell.variant) if n)})" if cell.row or cell.variant else ""
             found.append(f"infeasible: C={cell.context_length} N={cell.num_sequences}{name}: {cell.reason}")
@@ -168,14 +172,6 @@ class Plan:
     @property
     def max_context(self) -> int:
         return self.dataset.config.max_context
-
-
-def _smaller_pool(dataset: Dataset, where: str) -> str:
-    sizes = {part: queries.pool_size for part, queries in dataset.queries.items()}
-    return (
-        f"pools of {sizes['validation']} (validation) and {sizes['test']} (test) candidates{where}, not "
-        f"{dataset.config.pool_size}: no more vectors can take the places of a query's own context"
-    )
 
 
 def make_plan(study: str, space: Space, corpus: Corpus) -> Plan:

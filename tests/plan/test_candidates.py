@@ -74,6 +74,16 @@ def test_a_pool_smaller_than_asked_for_is_in_the_plan_s_warnings(small_corpus, t
     assert not any("can take" in warning for warning in planned(tmp_path, small_corpus).warnings())
 
 
+def test_a_smaller_pool_of_validation_alone_is_a_warning_too(small_corpus, tmp_path):
+    queries = planned(tmp_path, small_corpus, "data.fractions=[0.6, 0.15, 0.25]").dataset.queries
+    shorter, longer = (len(queries[part].stream.rows) for part in ("validation", "test"))
+    assert shorter < longer - 8
+    warnings = planned(
+        tmp_path, small_corpus, "data.fractions=[0.6, 0.15, 0.25]", f"data.pool_size={shorter}"
+    ).warnings()
+    assert any(f"pools of {shorter - 8} (validation) and {shorter} (test)" in warning for warning in warnings)
+
+
 def test_one_candidate_a_document_is_refused_for_a_corpus_of_few_documents(small_corpus, tmp_path):
     with pytest.raises(InputError, match="at least 30 documents in each held-out part"):
         planned(tmp_path, small_corpus, "data.one_per_document=true")
