@@ -20,6 +20,7 @@ NUMBERS = (
     "status", "stop_reason", "best_eval", "best_step", "num_steps", "sequences_seen", "pool_size", "num_queries",
     "val_hit_at_1", "val_hit_at_5", "val_hit_at_10", "val_mrr", "val_cosine", "test_hit_at_1", "test_hit_at_5",
     "test_hit_at_10", "test_mrr", "test_cosine", "chance_hit_at_5", "oracle_hit_at_5", "num_parameters", "train_flops",
+    "val_hit_at_5_context_in_pool", "test_hit_at_5_context_in_pool",
 )  # fmt: skip
 NO_NUMBER = {"trial_id", "elapsed_s"}  # columns of a curve that are not compared
 RANKS = ("query_id", "rank", "num_ties")

@@ -193,7 +193,7 @@ def change(store: RecordStore, table: str, trial_id: str, column: str) -> None:
 
 CHANGES = [
     ("ranks", "rank"), ("curves", "train_loss"), ("trials", "val_cosine"), ("trials", "train_flops"),
-    ("context_use", "hit_at_5"),
+    ("trials", "test_hit_at_5_context_in_pool"), ("context_use", "hit_at_5"),
 ]  # fmt: skip
 
 
