@@ -118,6 +118,8 @@ def _prepare_to_resume(
     plan: Plan, store: RecordStore, manifest: dict, request: RunRequest, console: Console
 ) -> list[str]:
     """Repair the records, compare trainer versions if needed, and settle which searches go on; return the warnings."""
+    if store.read_json(MANIFEST).get("runs") != manifest["runs"]:  # another driver has run it since
+        manifest |= open_study(plan, store, request)[1]
     find_lost = partial(searched_after_lost, plan, store, manifest.get("candidates", []))
     warnings, to_search_on = set_aside(store, find_lost)
     warnings += [
@@ -125,8 +127,6 @@ def _prepare_to_resume(
         for table in TABLES
         for name, count in store.missing_columns(table).items()
     ]
-    if store.read_json(MANIFEST).get("runs") != manifest["runs"]:  # another driver has run it since
-        manifest |= open_study(plan, store, request)[1]
     settle(manifest, plan, store.read("trials"), to_search_on | cells_to_search_again(store, request.options))
     if needs_comparison(manifest):
         store.write_json(MANIFEST, manifest)  # a comparison may be cut short, and what was set aside stays aside

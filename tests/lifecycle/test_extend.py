@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from lvm_core.errors import InputError
 from study.driver import RunOptions
-from study.lifecycle.execute import cells_to_search_again
+from study.lifecycle.execute import RunRequest, _prepare_to_resume, cells_to_search_again
 from study.lifecycle.manifest import describe
 from study.lifecycle.resume import check_continues, extended
 from study.lifecycle.settled import settle
@@ -232,6 +233,22 @@ def test_a_failed_search_trial_is_retried_even_if_its_cell_is_confirmed(extended
 def test_recorded_candidates_and_choices_outside_the_space_are_refused(planned, found, changes):
     with pytest.raises(InputError, match=r"(candidates\[0\]|chosen.tuned.C1_N20) must have a value of every searched"):
         check_continues(found | changes, planned(), resume=True)
+
+
+def test_a_driver_that_another_one_overtook_repairs_the_search_by_the_others_list(planned, found, tmp_path):
+    plan, store = planned(), RecordStore.at(tmp_path)
+    store.write_json(
+        "manifest.json", found | {"candidates": [OLD, BETTER], "runs": [{"started_at": datetime.now(UTC).isoformat()}]}
+    )
+    damaged, later = (plan.spec(plan.cells[0], "search", 0, params) for params in (OLD, BETTER))
+    ranks = {name: [1] for name in ("query_id", "chain_id", "rank", "num_ties")}
+    curve = [{"trial_id": later.trial_id, "eval_index": 1, "val_hit_at_5": 0.4}]
+    store.write_trial(row_of(later, 0.4), curve, {"trial_id": [later.trial_id], "split": ["validation"], **ranks})
+    (tmp_path / "trials" / f"{damaged.trial_id}.parquet").write_text("hello")
+    request = RunRequest(out=str(tmp_path), resume=True, report=False, options=RunOptions(), arguments=())
+    _prepare_to_resume(plan, store, found, request, Console())
+    assert found["candidates"] == [OLD, BETTER]
+    assert (tmp_path / "set_aside" / "trials" / f"{later.trial_id}.parquet").is_file()
 
 
 @pytest.mark.parametrize("has_recorded", [True, False])
