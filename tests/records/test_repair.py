@@ -87,8 +87,13 @@ def test_temporary_files_of_a_killed_writer_are_deleted_and_other_hidden_files_s
 
 
 @pytest.fixture
-def plan(tiny_space, small_corpus):
-    return make_plan("s", load_space(tiny_space, None, ["racing.num_samples=6"], {}), small_corpus)
+def planned(tiny_space, small_corpus):
+    return lambda setting: make_plan("s", load_space(tiny_space, None, [setting], {}), small_corpus)
+
+
+@pytest.fixture
+def plan(planned):
+    return planned("racing.num_samples=6")
 
 
 def search(plan, store: RecordStore, candidates: list[dict]) -> list[str]:
@@ -127,3 +132,22 @@ def test_a_search_trial_with_an_unreadable_row_is_located_and_its_search_continu
     assert set_aside(store, find_lost) == ([], cells), "if this driver is killed here, the next one finds it again"
     assert set(search(plan, store, candidates)) == again
     assert set_aside(store, find_lost) == ([], set())
+
+
+def test_a_lost_trial_of_a_second_round_that_a_longer_list_has_replaced_is_not_looked_for_for_ever(
+    plan, planned, tmp_path
+):
+    """Regression: each resume of a complete study set aside a whole second round again, and trained it anew."""
+    longer, store, candidates = planned("racing.num_samples=9"), RecordStore.at(tmp_path), []
+    store.write_json("manifest.json", {})
+    search(plan, store, candidates)
+    cell_id, before = plan.cells[0].cell_id, store.read("trials")
+    search(longer, store, candidates)
+    of_cell = before[(before.cell_id == cell_id) & (before.replicate == -1)].trial_id
+    (tmp_path / "trials" / f"{of_cell.iloc[0]}.parquet").write_bytes(b"PAR1")
+    damaged = next(iter(before[(before.cell_id == cell_id) & (before.replicate == 0)].trial_id))
+    (tmp_path / "trials" / f"{damaged}.parquet").write_bytes(b"PAR1")
+    assert set_aside(store, partial(searched_after_lost, longer, store, candidates))[1] == {cell_id}
+    assert damaged in search(longer, store, candidates)
+    assert set(of_cell) - set(store.read("trials").trial_id), "one of them is in no second round any more"
+    assert set_aside(store, partial(searched_after_lost, longer, store, candidates)) == ([], set())
