@@ -10,8 +10,7 @@ from study.analysis.candidates import context_in_pool
 from study.analysis.compare import COLUMNS, comparisons
 from study.analysis.context_use import context_use_table
 from study.analysis.data_needed import data_needed_table
-from study.analysis.gains import Gains, gains_at_common, gains_of
-from study.analysis.hit_map import HitMap
+from study.analysis.gains import Gains, gains_of
 from study.analysis.importance import importance
 from study.analysis.interaction import Interaction, interaction, interaction_verdict
 from study.analysis.law import CannotTell
@@ -27,7 +26,7 @@ from study.analysis.variance_shares import VarianceShares, variance_shares
 from study.analysis.variant_gains import gains_by_variant
 from study.analysis.variants import above_oracle_of_all, by_data, cells_of_all, is_one_map
 from study.analysis.verdict import Verdict
-from study.analysis.verdicts import Answers, answer, limited
+from study.analysis.verdicts import Answers, MapAnswers, answer, limited
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +82,20 @@ class Evidence:
     @cached_property
     def gains(self) -> dict[str, Gains]:
         """What more data brings, by arm."""
-        found = {arm: self.answers[arm] for arm in self.arms}
-        return {arm: gains_of(a.hit_map, a.law, a.refusals.get("law"), self.cells_of(arm)) for arm, a in found.items()}
+        return {arm: self._gains(self.answers[arm], arm) for arm in self.arms}
 
     @cached_property
     def gains_at_common(self) -> dict[str, Gains | None]:
         """The same on the map at one configuration; None where there is none."""
-        return {arm: gains_at_common(self.study, arm, self.cells_of(arm)) for arm in self.arms}
+        return {arm: other and self._gains(other, arm) for arm, other in self._at_common.items()}
+
+    def _gains(self, found: Answers | MapAnswers, arm: str) -> Gains:
+        law = found.law  # before `refusals`: what is not asked yet is not refused yet
+        return gains_of(found.hit_map, law, found.refusals.get("law"), self.cells_of(arm))
+
+    @property
+    def _at_common(self) -> dict[str, MapAnswers | None]:
+        return {arm: self.answers[arm].at_common for arm in self.arms}
 
     @cached_property
     def data_needed(self) -> dict[str, pd.DataFrame | None]:
@@ -100,10 +106,11 @@ class Evidence:
     @cached_property
     def interaction_verdicts(self) -> dict[str, Verdict]:
         """Whether the effect of N depends on C, by arm."""
-        common = self.study.common
-        tuned = {arm: self.answers[arm].hit_map for arm in self.arms}
-        found = {arm: interaction_verdict(tuned[arm], common and HitMap.of_study(common, arm)) for arm in self.arms}
-        return {arm: limited(verdict, self.study, tuned[arm]) for arm, verdict in found.items()}
+        found = {}
+        for arm, other in self._at_common.items():
+            tuned = self.answers[arm].hit_map
+            found[arm] = limited(interaction_verdict(tuned, other and other.hit_map), self.study, tuned)
+        return found
 
     def interaction(self, arm: str) -> Interaction | None:
         """Return what an arm's tuned map shows of an interaction; None where it cannot be tested."""

@@ -8,8 +8,7 @@ from scipy.stats import t
 
 from study.analysis.hit_map import HitMap
 from study.analysis.intervals import interval
-from study.analysis.law import CannotTell, Law, fit_law
-from study.analysis.load import StudyRecords
+from study.analysis.law import CannotTell, Law
 
 FACTORS = (2, 10)  # times the largest measured N
 MEASURED = [
@@ -39,17 +38,6 @@ def gains_of(hit_map: HitMap, law: Law | None, no_law: str | None, cells: pd.Dat
         return Gains(measured, projected_gains(law, oracles.to_dict()), None)
     except CannotTell as reason:
         return Gains(measured, None, str(reason))
-
-
-def gains_at_common(study: StudyRecords, arm: str, cells: pd.DataFrame) -> Gains | None:
-    """Return the same on the map at one configuration; None where there is none."""
-    hit_map = None if study.common is None else HitMap.of_study(study.common, arm)
-    if hit_map is None:
-        return None
-    try:
-        return gains_of(hit_map, fit_law(hit_map), None, cells)
-    except CannotTell as reason:
-        return gains_of(hit_map, None, str(reason), cells)
 
 
 def measured_gains(hit_map: HitMap) -> pd.DataFrame:

@@ -32,7 +32,10 @@ ONE_MAP = "the luck of the search is not excluded: this study has no map at one 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Everything that one arm's tuned map shows. What it cannot show is None, with the reason in `refusals`."""
+    """Everything that one arm's tuned map shows. What it cannot show is None, with the reason in `refusals`.
+
+    at_common: the map at one configuration; None where there is none.
+    """
 
     hit_map: HitMap
     law: Law | None
@@ -42,6 +45,7 @@ class Answers:
     best_context: BestContext | None
     refusals: dict[str, str]
     verdicts: tuple[Verdict, ...]
+    at_common: "MapAnswers | None"
 
 
 def answer(study: StudyRecords, arm: str = "") -> Answers | None:
@@ -49,18 +53,18 @@ def answer(study: StudyRecords, arm: str = "") -> Answers | None:
     hit_map = HitMap.of_study(study, arm)
     if hit_map is None:
         return None
-    own = _Questions(study, arm, hit_map)
+    own = MapAnswers(study, arm, hit_map)
     second = None if study.common is None else HitMap.of_study(study.common, arm)  # an arm may not be begun there
-    other = None if second is None else _Questions(study.common, arm, second)
+    other = None if second is None else MapAnswers(study.common, arm, second)
     found = {name: _agreed(name, own, other) for name in QUESTIONS}
     found["threshold"] = found["threshold"].noting(reached(own.thresholds))
     verdicts = tuple(limited(verdict, study, hit_map) for verdict in found.values())
     return Answers(
-        hit_map, own.law, own.breaks, own.elasticities, own.thresholds, own.best_context, own.refusals, verdicts
+        hit_map, own.law, own.breaks, own.elasticities, own.thresholds, own.best_context, own.refusals, verdicts, other
     )
 
 
-class _Questions:
+class MapAnswers:
     """The answers of one map, each computed on first use: what no verdict needs is skipped."""
 
     def __init__(self, study: StudyRecords, arm: str, hit_map: HitMap):
@@ -106,7 +110,7 @@ QUESTIONS = {
 }
 
 
-def _agreed(name: str, own: _Questions, other: _Questions | None) -> Verdict:
+def _agreed(name: str, own: MapAnswers, other: MapAnswers | None) -> Verdict:
     verdict = own.verdict(name)
     return agreed(verdict, other.verdict(name)) if other is not None and verdict.holds else verdict
 

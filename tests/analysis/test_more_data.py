@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from study.analysis.data_needed import BEYOND, data_needed, data_needed_table, first_reaching
-from study.analysis.gains import gains_at_common, gains_of, measured_gains, projected_gains
+from study.analysis.evidence import Evidence
+from study.analysis.gains import gains_of, measured_gains, projected_gains
 from study.analysis.hit_map import HitMap
 from study.analysis.law import CannotTell, Law, fit_law
 from tests.analysis.test_statistics import hits_of
@@ -93,10 +94,10 @@ def test_a_law_that_does_not_fit_is_not_projected_and_gives_no_n(laws):
 def test_the_map_at_one_configuration_has_gains_of_its_own():
     grid = {"grid": ((1, 4), (125, 500)), "queries": 16}
     with_two = planted_study(np.array([0.4, 0.5, 0.45, 0.6]), seed=0, common=True, **grid)
-    at_common = gains_at_common(with_two, "", NO_ORACLE)
+    at_common = Evidence(with_two).gains_at_common[""]
     tuned = measured_gains(HitMap.of_study(with_two))
     assert (at_common.measured.gain - tuned.gain).abs().max() > 0 and "at least 6 measured cells" in at_common.refusal
-    assert gains_at_common(planted_study(np.full(4, 0.5), seed=0, **grid), "", NO_ORACLE) is None
+    assert Evidence(planted_study(np.full(4, 0.5), seed=0, **grid)).gains_at_common[""] is None
 
 
 def test_without_a_law_its_reason_is_given():
