@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import mrmc
-from study.analysis.cells import best_baseline, cells, per_query, share
+from study.analysis.cells import best_baseline, cells, named_share, per_query
 from study.analysis.load import StudyRecords
 
 GATES = {"hit_at_1": 0.30, "hit_at_5": 0.55, "hit_at_10": 0.70}  # the published production gates
@@ -64,13 +64,12 @@ def _figures(study: StudyRecords, trials: pd.DataFrame) -> dict:
     """Return the figures of trials, one a replicate: Hit@5, the gates, and the lift where baselines are measured."""
     ids = trials.trial_id.tolist()
     hits, units = per_query(study, ids)
-    found = dict(zip(("hit_at_5", "hit_at_5_low", "hit_at_5_high"), share(hits, units), strict=True))
+    found: dict = named_share("hit_at_5", hits, units)
     found["gates"] = {name: bool(per_query(study, ids, name)[0].mean() >= limit) for name, limit in GATES.items()}
     values = [_baseline_hits(study, trial) for _, trial in trials.iterrows()]
     if any(value is None for value in values):
         return found
-    lift = mrmc.difference(hits, np.stack(values), units)
-    return found | {"lift": lift.value, "lift_low": lift.low, "lift_high": lift.high}
+    return found | mrmc.difference(hits, np.stack(values), units).named("lift")
 
 
 def _baseline_hits(study: StudyRecords, trial: pd.Series) -> np.ndarray | None:

@@ -42,7 +42,7 @@ def _with_lifts(rows: list[dict]) -> list[dict]:
     """Return the rows with the figures of their lifts, as one family."""
     lifted = [row for row in rows if row.get("lift") is not None]
     for row, lift in zip(lifted, mrmc.moderated([row["lift"] for row in lifted]), strict=True):
-        row |= {"lift": lift.value, "lift_low": lift.low, "lift_high": lift.high, "lift_p": lift.p_value}
+        row |= lift.named("lift") | {"lift_p": lift.p_value}
     return rows
 
 
@@ -102,7 +102,7 @@ def _cell_row(study: StudyRecords, key: tuple, trials: pd.DataFrame) -> dict:
         "tie_rate": float(np.mean([(study.test_ranks[i].num_ties > 0).mean() for i in trial_ids])),
     }
     for figure in FIGURES:
-        row |= _named(figure, per_query(study, trial_ids, figure)[0], units)
+        row |= named_share(figure, per_query(study, trial_ids, figure)[0], units)
     row["hit_at_5_wilson_low"], row["hit_at_5_wilson_high"] = wilson(hits.sum(), hits.size)
     row["replicate_sd"] = float(hits.mean(1).std(ddof=1)) if len(trials) > 1 else None
     return row | _against_baseline(study, row, hits, units) | _against_oracle(study, trials, hits, units)
@@ -114,7 +114,8 @@ def share(values: np.ndarray, units: Units) -> tuple[float, float, float]:
     return found.value, max(0.0, found.low), min(1.0, found.high)
 
 
-def _named(name: str, values: np.ndarray, units: Units) -> dict:
+def named_share(name: str, values: np.ndarray, units: Units) -> dict[str, float]:
+    """Return the same under a name, with the interval's ends as `_low` and `_high`."""
     return dict(zip((name, f"{name}_low", f"{name}_high"), share(values, units), strict=True))
 
 
@@ -125,7 +126,7 @@ def _against_baseline(study: StudyRecords, row: dict, hits: np.ndarray, units: U
     values, _ = per_query(study, baseline.trial_id.tolist())
     return {
         "best_baseline": baseline.model.iloc[0],
-        **_named("baseline_hit_at_5", values, units),
+        **named_share("baseline_hit_at_5", values, units),
         "lift": mrmc.difference(hits, values, units),
     }
 

@@ -7,13 +7,12 @@ import pandas as pd
 from scipy.stats import t
 
 from study.analysis import mrmc
-from study.analysis.holm import holm
+from study.analysis.equivalence import MARGIN
+from study.analysis.holm import LEVEL, holm
 from study.analysis.load import KEY, StudyRecords, arm_of
 from study.analysis.units import Units
 from study.analysis.verdicts import CANNOT_TELL, Verdict
 
-MARGIN = 0.01  # one point of Hit@5: a smaller loss does not count
-FALSE_RATE = 0.05
 COLUMNS = [
     *KEY, "num_kept", "hit_at_5", "low", "high", "loss", "loss_low", "loss_high", "p_excess", "num_replicates",
     "num_queries", "num_chains",
@@ -58,7 +57,7 @@ def effective_contexts(table: pd.DataFrame) -> list[EffectiveContext]:
     """Return what each cell of a table uses, by N; nothing where there are no intervals to tell."""
     table = table.dropna(subset=["loss_low"]).sort_values(["num_sequences", "num_kept"])
     cells = [cell for _, cell in table.groupby("num_sequences")]
-    enough = holm(np.array([cell.p_excess.iloc[0] for cell in cells])) < FALSE_RATE
+    enough = holm(np.array([cell.p_excess.iloc[0] for cell in cells])) < LEVEL
     return [_effective(cell, bool(one)) for cell, one in zip(cells, enough, strict=True)]
 
 

@@ -58,4 +58,4 @@ def _line(name: str, row: str | None, cell: Measured, reference: Measured | None
 
 
 def _difference(found: Estimate) -> dict:
-    return {"difference": found.value, "difference_low": found.low, "difference_high": found.high}
+    return found.named("difference")

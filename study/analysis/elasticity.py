@@ -63,7 +63,7 @@ def _step(hit_map: HitMap, first: int, last: int) -> list[tuple[int | None, floa
 
     To first order, the noise of ln Hit@5 is that of Hit@5 as a share of it.
     """
-    cell = {key: k for k, key in enumerate(zip(hit_map.context_length, hit_map.num_sequences, strict=True))}
+    cell = hit_map.index
     sizes = [int(n) for n in np.unique(hit_map.num_sequences) if (first, n) in cell and (last, n) in cell]
     if not sizes:
         return []

@@ -8,7 +8,7 @@ from scipy.stats import t
 
 from study.analysis.mrmc import Estimate
 
-MARGIN = 0.01  # one point of Hit@5
+MARGIN = 0.01  # one point of Hit@5: the smallest difference that counts
 
 
 def equivalence_p_value(found: Estimate, margin: float = MARGIN) -> float:

@@ -46,7 +46,7 @@ def measured_gains(hit_map: HitMap) -> pd.DataFrame:
     One row a context, and one for the mean over the contexts that have both (context_length is null).
     gain_per_doubling: the gain divided by the number of doublings between the two.
     """
-    cell = {key: k for k, key in enumerate(zip(hit_map.context_length, hit_map.num_sequences, strict=True))}
+    cell = hit_map.index
     values, rows = np.vstack([hit_map.mean, hit_map.resampled]), []  # [1 + B, K], the map itself first
     for size, other in _doublings(np.unique(hit_map.num_sequences)):
         contexts = [c for c in np.unique(hit_map.context_length) if (c, size) in cell and (c, other) in cell]

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from study.analysis.cells import per_query
 from study.analysis.joint import Noise
-from study.analysis.load import KEY, StudyRecords, arm_of
+from study.analysis.load import StudyRecords
 from study.analysis.search_noise import SearchNoise, search_noise
 from study.analysis.units import Units
 
@@ -66,13 +67,12 @@ class HitMap:
     @classmethod
     def of_study(cls, study: StudyRecords, arm: str = "") -> "HitMap | None":
         """Build from the completed confirm trials of one arm; None if there are none."""
-        confirm = study.measured("confirm")
-        groups = [(key, trials) for key, trials in confirm.groupby(KEY) if arm_of(key[2]) == arm]
+        groups = study.by_cell(arm)
         if not groups:
             return None
-        hits = [per_query(study, trials.trial_id.tolist()) for _, trials in groups]
-        cells = [(int(key[0]), int(key[1])) for key, _ in groups]
-        floor, units = float(confirm.chance_hit_at_5.iloc[0]), hits[0][1]
+        hits = [per_query(study, trials.trial_id.tolist()) for trials in groups.values()]
+        cells = [(int(key[0]), int(key[1])) for key in groups]
+        floor, units = float(study.measured("confirm").chance_hit_at_5.iloc[0]), hits[0][1]
         return cls.of_hits(cells, [h for h, _ in hits], units, floor, search=search_noise(study, arm))
 
     @property
@@ -83,6 +83,11 @@ class HitMap:
     @property
     def num_replicates(self) -> np.ndarray:
         return np.array([len(run) for run in self.runs])
+
+    @cached_property
+    def index(self) -> dict[tuple[int, int], int]:
+        """The number of each cell, by (C, N)."""
+        return {key: k for k, key in enumerate(zip(self.context_length, self.num_sequences, strict=True))}
 
     @property
     def num_chains(self) -> int:

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.hit_map import HitMap
+from study.analysis.holm import LEVEL
 from study.analysis.intervals import interval
 from study.analysis.law import CannotTell
 from study.analysis.verdict import CANNOT_TELL, Verdict, agreed
 
-LEVEL = 0.05
 MIN_REPLICATES = 2
 SCALES = {"points": "in points", "logit": "on the logit"}
 SHOWN = "the effect of N depends on C"
@@ -142,7 +142,7 @@ def _largest(hit_map: HitMap, residuals: np.ndarray) -> tuple[int, int, float]:
 
 def _corners(hit_map: HitMap) -> pd.DataFrame:
     contexts, sizes = (np.unique(axis)[[0, -1]] for axis in (hit_map.context_length, hit_map.num_sequences))
-    cell = {key: k for k, key in enumerate(zip(hit_map.context_length, hit_map.num_sequences, strict=True))}
+    cell = hit_map.index
     if any((c, n) not in cell for c in contexts for n in sizes):
         return pd.DataFrame()
     mean, noise = hit_map.mean, hit_map.deviations

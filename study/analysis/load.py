@@ -66,6 +66,11 @@ class StudyRecords:
         belongs = [_has(row.config, chosen.get(row.cell_id)) for row in trials.itertuples()]
         return trials[pd.Series(belongs, index=trials.index, dtype=bool)]  # a bare empty list would select no columns
 
+    def by_cell(self, arm: str) -> dict[tuple, pd.DataFrame]:
+        """Return the confirm trials of one arm of this map by (C, N, cell id), in order."""
+        groups = self.measured("confirm").groupby(KEY)
+        return {key: trials for key, trials in groups if arm_of(key[2]) == arm}
+
     @property
     def collapsed(self) -> pd.DataFrame:
         """The confirm trials whose training collapsed. They are counted, and enter no estimate."""
@@ -89,7 +94,9 @@ class StudyRecords:
         chosen = self.manifest.chosen
         if chosen is None or not chosen.common or self.configuration == "common":
             return None
-        return replace(self, configuration="common")
+        found = replace(self, configuration="common")
+        vars(found)["test_ranks"] = self.test_ranks  # the same, grouped once
+        return found
 
     @cached_property
     def in_order(self) -> pd.DataFrame:

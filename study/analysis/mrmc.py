@@ -63,6 +63,10 @@ class Estimate:
     def high(self) -> float:
         return self.interval[1]
 
+    def named(self, name: str) -> dict[str, float]:
+        """Return the value under a name, and its interval under the name with `_low` and `_high`."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
     @property
     def p_value(self) -> float:
         """The two-sided p-value of "it is 0"."""

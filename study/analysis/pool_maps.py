@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from study.analysis.law import Law
 from study.analysis.law_views import LawView, law_view, law_view_at
-from study.analysis.load import StudyRecords, arm_of
+from study.analysis.load import StudyRecords
 from study.analysis.pool_views import (
     PoolReader,
     PoolView,
@@ -45,7 +45,7 @@ class PoolMaps:
 
 def pool_maps(study: StudyRecords, arm: str, law: Law | None) -> PoolMaps | None:
     """Read one arm's map at every pool; None if it has no completed confirm trial."""
-    if not any(arm_of(cell) == arm for cell in study.measured("confirm").cell_id):
+    if not study.by_cell(arm):
         return None
     reader = PoolReader(study, arm)
     views = [pool_view(reader, pool) for pool in pool_stops(reader.pool_size)]

@@ -131,13 +131,7 @@ def _lifts(reader: PoolReader, pool: int) -> dict[tuple, dict]:
     lifts = mrmc.moderated(list(found.values()))
     adjusted = holm(np.array([lift.p_value for lift in lifts]))
     return {
-        key: {
-            "best_baseline": reader.chosen[key].model.iloc[0],
-            "lift": lift.value,
-            "lift_low": lift.low,
-            "lift_high": lift.high,
-            "lift_p_holm": p,
-        }
+        key: {"best_baseline": reader.chosen[key].model.iloc[0], **lift.named("lift"), "lift_p_holm": p}
         for key, lift, p in zip(found, lifts, adjusted, strict=True)
     }
 

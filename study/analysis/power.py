@@ -6,9 +6,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import chi2, norm, t
 
+from study.analysis.holm import LEVEL
 from study.analysis.spread import Design, Spread
 
-LEVEL = 0.05
 POWER = 0.8
 MAX_QUERIES = 10_000_000  # if these do not suffice, no number does
 MAX_DIFFERENCE = 2.0  # above any difference of two shares

@@ -11,7 +11,8 @@ import numpy as np
 
 from study.analysis import mrmc
 from study.analysis.cells import per_query
-from study.analysis.load import KEY, StudyRecords, arm_of
+from study.analysis.load import StudyRecords
+from study.analysis.mrmc import Estimate
 
 MIN_CELLS_FOR_SLOPES = 8  # with fewer, only the mean benefit of tuning is taken out
 MIN_CELLS = 3
@@ -31,34 +32,35 @@ class SearchNoise:
 
 def search_noise(study: StudyRecords, arm: str = "") -> SearchNoise | None:
     """Estimate the search noise of one arm's tuned map; None where there is no second map to see it from."""
+    gains = {}
+    for key, tuned, common in cells_of_both(study, arm):
+        if tuned != common:
+            hits, units = per_query(study, tuned)
+            gains[key[:2]] = mrmc.difference(hits, per_query(study, common)[0], units, trained=True)
+    return noise_of(gains)
+
+
+def cells_of_both(study: StudyRecords, arm: str) -> list[tuple[tuple, list[str], list[str]]]:
+    """Return the cells that both maps of an arm have: (C, N, cell id), and the trial ids of each map. None of one."""
     if study.common is None:
-        return None
-    tuned, common = (_cells(part, arm) for part in (study, study.common))
-    gains, variances, places = [], [], []
-    for key, ids in tuned.items():
-        if key in common and set(ids) != set(common[key]):
-            after, units = per_query(study, ids)
-            gain = mrmc.difference(after, per_query(study, common[key])[0], units, trained=True)
-            gains.append(gain.value)
-            variances.append(gain.variance)
-            places.append(np.log(key))
-    return _estimate(np.array(gains), np.array(variances), np.array(places))
+        return []
+    tuned, common = (
+        {key: trials.trial_id.tolist() for key, trials in part.by_cell(arm).items()} for part in (study, study.common)
+    )
+    return [(key, ids, common[key]) for key, ids in tuned.items() if key in common]
 
 
-def _estimate(gains: np.ndarray, variances: np.ndarray, places: np.ndarray) -> SearchNoise | None:
-    """Return what varies between the gains beyond their own noise. [n], [n], [n, 2] ln C and ln N."""
+def noise_of(gains: dict[tuple[int, int], Estimate]) -> SearchNoise | None:
+    """Return what varies between the gains of tuning beyond their own noise, by (C, N); None if too few cells gain."""
     if len(gains) < MIN_CELLS:
         return None
-    columns = [np.ones(len(gains))]
-    if len(gains) >= MIN_CELLS_FOR_SLOPES:
+    values = np.array([gain.value for gain in gains.values()])
+    columns = [np.ones(len(values))]
+    if len(values) >= MIN_CELLS_FOR_SLOPES:
+        places = np.log(np.array(list(gains), float))
         columns += list((places - places.mean(0)).T)
     design = np.stack(columns, axis=1)
-    fitted, _, rank, _ = np.linalg.lstsq(design, gains)
-    df = len(gains) - int(rank)
-    left = float(((gains - design @ fitted) ** 2).sum()) / df
-    return SearchNoise(max(0.0, left - float(variances.mean())), float(df))
-
-
-def _cells(study: StudyRecords, arm: str) -> dict[tuple[int, int], list[str]]:
-    groups = study.measured("confirm").groupby(KEY)
-    return {(int(c), int(n)): rows.trial_id.tolist() for (c, n, cell_id), rows in groups if arm_of(cell_id) == arm}
+    fitted, _, rank, _ = np.linalg.lstsq(design, values)
+    df = len(values) - int(rank)
+    left = float(((values - design @ fitted) ** 2).sum()) / df
+    return SearchNoise(max(0.0, left - float(np.mean([gain.variance for gain in gains.values()]))), float(df))

@@ -148,7 +148,7 @@ def _contrary(verdict: str, mean: Differences, at_size: Differences, others: lis
 def _differences(hit_map: HitMap) -> tuple[Differences | None, dict[int, Differences]]:
     """Return the differences of the mean over N, and those at each N that all contexts have."""
     contexts, sizes = np.unique(hit_map.context_length), np.unique(hit_map.num_sequences)
-    at = {key: k for k, key in enumerate(zip(hit_map.context_length, hit_map.num_sequences, strict=True))}
+    at = hit_map.index
     sizes = [n for n in sizes if all((c, n) in at for c in contexts)]
     cells = np.array([[at[c, n] for c in contexts] for n in sizes])  # [N, C]
     if len(contexts) < 2 or not len(cells) or (hit_map.mean[cells] <= 0).any():

@@ -9,9 +9,9 @@ import pandas as pd
 
 from study.analysis import mrmc
 from study.analysis.cells import per_query, share
-from study.analysis.load import KEY, StudyRecords, arm_of
+from study.analysis.load import StudyRecords
 from study.analysis.mrmc import Estimate, Part
-from study.analysis.search_noise import SearchNoise, search_noise
+from study.analysis.search_noise import SearchNoise, cells_of_both, noise_of
 from study.analysis.units import Units
 
 COLUMNS = [
@@ -39,28 +39,27 @@ def two_maps(study: StudyRecords, arm: str = "") -> TwoMaps | None:
     """Compare both maps of one arm; None where the study has no map at one configuration."""
     if study.common is None:
         return None
-    tuned, common = (_ids(part, arm) for part in (study, study.common))
-    both = [key for key in tuned if key in common]
+    both = cells_of_both(study, arm)
     if not both:
         return None
-    rows, gains, changes, units = [], [], [], None
-    for key in both:
-        hits, units = per_query(study, tuned[key])
-        at_common, _ = per_query(study, common[key])
+    rows, gains, changes, units = [], {}, [], None
+    for key, tuned, common in both:
+        hits, units = per_query(study, tuned)
+        at_common, _ = per_query(study, common)
         gain = mrmc.difference(hits, at_common, units, trained=True)
-        same = tuned[key] == common[key]
+        same = tuned == common
         if not same:
-            gains.append(gain)
+            gains[key[:2]] = gain
             changes.append(hits.mean(0) - at_common.mean(0))
         values = (same, float(hits.mean()), *share(at_common, units), gain.value, gain.low, gain.high)
         rows.append((int(key[0]), int(key[1]), key[2], *values))
     names, first = study.manifest.space.search, study.common.measured("confirm").set_index("cell_id")
-    config = json.loads(first.config[[both[0][2]]].iloc[0])
+    config = json.loads(first.config[[both[0][0][2]]].iloc[0])
     return TwoMaps(
         pd.DataFrame(rows, columns=COLUMNS),
         {name: config[name] for name in names if name in config},
-        search_noise(study, arm),
-        _mean_gain(gains, changes, len(both), units) if gains else None,
+        noise_of(gains),
+        _mean_gain(list(gains.values()), changes, len(both), units) if gains else None,
     )
 
 
@@ -71,8 +70,3 @@ def _mean_gain(gains: list[Estimate], changes: list[np.ndarray], num_cells: int,
     """
     runs = mrmc.together([Part(gain.runs.variance / num_cells**2, gain.runs.df) for gain in gains])
     return replace(mrmc.mean(sum(changes)[None] / num_cells, units), runs=runs)
-
-
-def _ids(study: StudyRecords, arm: str) -> dict[tuple, list[str]]:
-    groups = study.measured("confirm").groupby(KEY)
-    return {key: rows.trial_id.tolist() for key, rows in groups if arm_of(key[2]) == arm}

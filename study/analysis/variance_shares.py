@@ -8,7 +8,7 @@ import pandas as pd
 
 from lvm_core.ranks import hit_at_k_in_pool
 from study.analysis.cells import per_query
-from study.analysis.load import KEY, StudyRecords, arm_of
+from study.analysis.load import StudyRecords
 from study.analysis.power import half_width
 from study.analysis.search_noise import search_noise
 from study.analysis.spread import Design, Spread
@@ -41,7 +41,7 @@ def variance_shares(study: StudyRecords, arm: str = "") -> VarianceShares | None
     pool varies about as much as in pools of its size drawn from many more candidates. It is taken as independent from
     query to query, and so it is a part of what queries contribute.
     """
-    groups = [trials for key, trials in study.measured("confirm").groupby(KEY) if arm_of(key[2]) == arm]
+    groups = list(study.by_cell(arm).values())
     if not groups:
         return None
     found = [per_query(study, trials.trial_id.tolist()) for trials in groups]

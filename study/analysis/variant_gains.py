@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import mrmc
-from study.analysis.holm import holm
+from study.analysis.holm import LEVEL, holm
 from study.analysis.load import StudyRecords
 from study.analysis.variants import Measured, measured_cells
 
-LEVEL = 0.05
 COLUMNS = [
     "variant", "along", "at", "from", "to", "gain", "low", "high", "change", "change_low", "change_high", "p_holm",
     "differs",
@@ -73,8 +72,7 @@ def _adjusted(lines: list[dict]) -> pd.DataFrame:
     """Return the lines as a table, their changes estimated as one family and with Holm's p-values."""
     changed = [line for line in lines if "change" in line]
     for line, change in zip(changed, mrmc.moderated([line["change"] for line in changed]), strict=True):
-        line |= {"change": change.value, "change_low": change.low, "change_high": change.high}
-        line["p_value"] = change.p_value
+        line |= change.named("change") | {"p_value": change.p_value}
     table = pd.DataFrame(lines).reindex(columns=[*COLUMNS, "p_value"])
     compared = table.p_value.notna()
     if compared.any():

@@ -9,8 +9,9 @@ from lvm_core.baseline_task import BaselineTask
 from lvm_core.baselines import measure_baseline
 from lvm_core.errors import InputError
 from lvm_core.ranks import hit_at_k
+from study.analysis.holm import LEVEL
 from study.analysis.load import load_study
-from study.analysis.power import LEVEL, POWER, half_width, least_difference, queries_needed
+from study.analysis.power import POWER, half_width, least_difference, queries_needed
 from study.analysis.power_basis import Basis, basis_of, measured_basis
 from study.analysis.spread import Design, Spread
 from study.analysis.units import Units

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from study.analysis.equivalence import MARGIN
 from study.analysis.evidence import Evidence
 from study.analysis.gains import Gains
 from study.analysis.verdict import CANNOT_TELL, Verdict, agreed
@@ -10,7 +11,6 @@ from study.report.finding import NO_MAP, Block, Finding, Table
 from study.report.findings import register
 from study.report.style import shown
 
-POINT = 0.01
 NOTE = (
     "Measured: paired on the same queries, from each N to the measured one nearest to twice as many; per doubling: "
     "divided by the number of doublings. Projected: by the law, from the largest measured N; the interval is for the "
@@ -69,9 +69,9 @@ def _verdict(gains: Gains) -> Verdict:
 
 def _pays(row) -> str:
     """Return whether a gain pays: it is shown, and a point or more; or a point is excluded."""
-    if row.high < POINT:
-        return f"by less than {100 * POINT:.0f} point"
-    return "yes" if row.low > 0 and row.gain >= POINT else CANNOT_TELL
+    if row.high < MARGIN:
+        return f"by less than {100 * MARGIN:.0f} point"
+    return "yes" if row.low > 0 and row.gain >= MARGIN else CANNOT_TELL
 
 
 def _last(table: pd.DataFrame) -> str:

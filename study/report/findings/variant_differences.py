@@ -4,7 +4,7 @@ import pandas as pd
 
 from study.analysis.differences import differences_table
 from study.analysis.evidence import Evidence
-from study.analysis.variant_gains import LEVEL
+from study.analysis.holm import LEVEL
 from study.analysis.verdicts import Verdict
 from study.report.figures.dots import dots
 from study.report.figures.figure import Figure
